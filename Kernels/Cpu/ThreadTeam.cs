@@ -1,0 +1,197 @@
+using System.Runtime.CompilerServices;
+
+namespace VaeFromScratch.Kernels.Cpu;
+
+/// <summary>Work that a <see cref="ThreadTeam"/> splits; a struct, so that dispatching it allocates nothing.</summary>
+public interface IJob
+{
+    /// <param name="index">Which part of the work, or which thread.</param>
+    void Run(int index);
+}
+
+/// <summary>A fixed set of threads, the caller among them, that spin for a short while between jobs and then park.</summary>
+/// <remarks>
+/// A dispatch costs 0.1-0.7 us while the workers spin, against 1.6-3 us for Parallel.For. Which thread takes which part is not fixed, so a part must not depend on
+/// it: that is what keeps results the same for every number of threads. One job at a time; jobs may not start jobs.
+/// </remarks>
+public sealed unsafe class ThreadTeam : IDisposable
+{
+    private const int SpinsBeforeParking = 4000;
+
+    private readonly Thread[] workers;
+    private readonly object gate = new();
+    private volatile int generation;
+    private int parked;
+    private volatile bool stopping;
+    private int running;
+    private int nextPart;
+    private int parts;
+    private bool byThread;
+    private void* job;
+    private delegate*<void*, int, void> run;
+    private volatile Exception? failure;
+    private int arrived;
+    private volatile int barrierGeneration;
+
+    /// <param name="threads">Threads including the caller; 0 for one per logical processor.</param>
+    public ThreadTeam(int threads = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        Threads = threads == 0 ? Environment.ProcessorCount : threads;
+        workers = new Thread[Threads - 1];
+        for (int i = 0; i < workers.Length; i++)
+        {
+            int thread = i + 1;
+            workers[i] = new Thread(() => Work(thread)) { IsBackground = true, Name = $"vae kernel worker {thread}" };
+            workers[i].Start();
+        }
+    }
+
+    public int Threads { get; }
+
+    /// <summary>Runs <paramref name="work"/>, a local variable, once for each index in 0 .. <paramref name="count"/> - 1, in no fixed order, and waits.</summary>
+    public void ForEach<J>(int count, ref J work) where J : struct, IJob
+    {
+        if (Threads == 1 || count <= 1)
+        {
+            for (int i = 0; i < count; i++)
+                work.Run(i);
+            return;
+        }
+        Dispatch(ref work, count, onEveryThread: false);
+    }
+
+    /// <summary>Runs <paramref name="work"/> once on every thread at the same time; inside, the threads may meet at <see cref="Barrier"/>.</summary>
+    public void OnEveryThread<J>(ref J work) where J : struct, IJob
+    {
+        if (Threads == 1)
+            work.Run(0);
+        else
+            Dispatch(ref work, Threads, onEveryThread: true);
+    }
+
+    /// <summary>Waits until every thread has come here. Only inside <see cref="OnEveryThread"/>.</summary>
+    public void Barrier()
+    {
+        if (Threads == 1)
+            return;
+        int mine = barrierGeneration;
+        if (Interlocked.Increment(ref arrived) == Threads)
+        {
+            arrived = 0;
+            barrierGeneration = mine + 1;
+            return;
+        }
+        var wait = new Spinner();
+        while (barrierGeneration == mine)
+            wait.Once();
+    }
+
+    public void Dispose()
+    {
+        if (stopping)
+            return;
+        stopping = true;
+        Announce();
+        foreach (var worker in workers)
+            worker.Join();
+    }
+
+    private void Dispatch<J>(ref J work, int count, bool onEveryThread) where J : struct, IJob
+    {
+        ObjectDisposedException.ThrowIf(stopping, this);
+        // A local of the caller does not move, and no worker touches it after the wait below.
+        job = Unsafe.AsPointer(ref work);
+        run = &RunPart<J>;
+        parts = count;
+        nextPart = 0;
+        byThread = onEveryThread;
+        running = workers.Length;
+        Announce();
+        TakeParts(0);
+        var wait = new Spinner();
+        while (Volatile.Read(ref running) > 0)
+            wait.Once();
+        if (failure is { } error)
+        {
+            failure = null;
+            throw new InvalidOperationException($"a kernel failed on a worker thread: {error.Message}", error);
+        }
+    }
+
+    private static void RunPart<J>(void* job, int index) where J : struct, IJob => Unsafe.AsRef<J>(job).Run(index);
+
+    private void TakeParts(int thread)
+    {
+        try
+        {
+            if (byThread)
+                run(job, thread);
+            else
+                for (int i; (i = Interlocked.Increment(ref nextPart) - 1) < parts;)
+                    run(job, i);
+        }
+        catch (Exception e)
+        {
+            failure = e;
+        }
+    }
+
+    private void Work(int thread)
+    {
+        int seen = 0;
+        while (true)
+        {
+            for (int spins = 0; generation == seen; spins++)
+            {
+                if (spins < SpinsBeforeParking)
+                    Thread.SpinWait(1);
+                else
+                {
+                    Park(seen);
+                    spins = 0;
+                }
+            }
+            seen++;
+            if (stopping)
+                return;
+            TakeParts(thread);
+            Interlocked.Decrement(ref running);
+        }
+    }
+
+    private void Park(int seen)
+    {
+        lock (gate)
+        {
+            // Either this thread sees the new generation here, or Announce sees it counted as parked: both sides fence between their write and their read.
+            Interlocked.Increment(ref parked);
+            while (generation == seen)
+                Monitor.Wait(gate);
+            Interlocked.Decrement(ref parked);
+        }
+    }
+
+    private void Announce()
+    {
+        generation++;
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref parked) > 0)
+            lock (gate)
+                Monitor.PulseAll(gate);
+    }
+
+    /// <summary>Pauses at first and gives the core away when the wait gets long: the machine may have fewer free cores than threads.</summary>
+    private struct Spinner
+    {
+        private int spins;
+
+        public void Once()
+        {
+            if (++spins < 20_000)
+                Thread.SpinWait(1);
+            else
+                Thread.Yield();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+namespace VaeFromScratch.Kernels;
+
+/// <summary>
+/// A lane-wise float vector of 16, 8 or 1 lanes: a kernel is written once over it and compiled for each width.
+/// Every operation is correctly rounded, so all widths give the same bits.
+/// </summary>
+public interface IVector<V> where V : struct, IVector<V>
+{
+    static abstract int Lanes { get; }
+    static abstract V Broadcast(float value);
+    static abstract unsafe V Load(float* source);
+    static abstract unsafe void Store(V value, float* destination);
+    static abstract V operator +(V a, V b);
+    static abstract V operator -(V a, V b);
+    static abstract V operator *(V a, V b);
+    static abstract V operator /(V a, V b);
+    static abstract V operator -(V a);
+    /// <summary>a * b + c, rounded once.</summary>
+    static abstract V Fma(V a, V b, V c);
+    static abstract V Min(V a, V b);
+    static abstract V Max(V a, V b);
+    static abstract V Abs(V a);
+    static abstract V Sqrt(V a);
+    /// <summary>To the nearest integer, ties to even.</summary>
+    static abstract V Round(V a);
+    /// <summary>Lanes of <paramref name="yes"/> where a &lt; b, of <paramref name="no"/> elsewhere (and where either is NaN).</summary>
+    static abstract V SelectLess(V a, V b, V yes, V no);
+    /// <summary>p * 2^n for an integral n in [-252, 254], subnormal and infinite results included.</summary>
+    static abstract V ScaleByPowerOfTwo(V p, V n);
+    /// <summary>Splits x > 0 (subnormals included) into m in [sqrt(1/2), sqrt(2)) and e with x = m * 2^e.</summary>
+    static abstract V SplitExponent(V x, out V exponent);
+}
+
+/// <summary>An elementwise function of one tensor, y = f(x), with its gradient on the next line.</summary>
+/// <remarks><c>p</c> is a constant of the call (a factor, a slope, a bound); kernels that need none ignore it.</remarks>
+public interface IUnaryKernel
+{
+    /// <summary>The name of the CUDA kernel pair (NAME_forward, NAME_gradient) and of the row in a profile.</summary>
+    static abstract string Name { get; }
+    static abstract V Forward<V>(V x, V p) where V : struct, IVector<V>;
+    /// <summary>The gradient with respect to x, given the gradient g of y. Kinks take the left derivative's value, relu'(0) = 0.</summary>
+    static abstract V Gradient<V>(V g, V x, V y, V p) where V : struct, IVector<V>;
+}
+
+/// <summary>An elementwise function of two tensors, y = f(a, b), with both gradients.</summary>
+public interface IBinaryKernel
+{
+    static abstract string Name { get; }
+    static abstract V Forward<V>(V a, V b) where V : struct, IVector<V>;
+    static abstract V GradientA<V>(V g, V a, V b, V y) where V : struct, IVector<V>;
+    static abstract V GradientB<V>(V g, V a, V b, V y) where V : struct, IVector<V>;
+}
+
+/// <summary>What is applied to a matrix product's or convolution's output before it is stored.</summary>
+public enum Activation { None, Relu }
+
+/// <summary>C = op(A) op(B), row-major and contiguous: op(A) is [M, K], op(B) is [K, N], C is [M, N].</summary>
+/// <param name="TransposeA">A is stored as [K, M].</param>
+/// <param name="TransposeB">B is stored as [N, K].</param>
+/// <param name="Accumulate">Add to C instead of overwriting it.</param>
+public readonly record struct MatMulShape(int M, int N, int K, bool TransposeA = false, bool TransposeB = false, bool Accumulate = false)
+{
+    public double Flops => 2.0 * M * N * K;
+}
+
+/// <summary>
+/// A convolution from x [Batch, Height, Width, InChannels] to y [Batch, OutHeight, OutWidth, OutChannels], both NHWC,
+/// with weights [KernelHeight, KernelWidth, InChannels, OutChannels].
+/// </summary>
+/// <remarks>
+/// A transposed convolution is the same map read backwards: its forward pass is <see cref="IBackend.Conv2dBackwardData"/>, its data gradient
+/// <see cref="IBackend.Conv2dForward"/>; its input is y and its output x, and its output padding shows only in <paramref name="Height"/> and <paramref name="Width"/>.
+/// </remarks>
+public readonly record struct ConvShape(int Batch, int Height, int Width, int InChannels, int OutChannels, int KernelHeight, int KernelWidth, int Stride, int Padding)
+{
+    public int OutHeight => (Height + 2 * Padding - KernelHeight) / Stride + 1;
+    public int OutWidth => (Width + 2 * Padding - KernelWidth) / Stride + 1;
+    public int InSize => Batch * Height * Width * InChannels;
+    public int OutSize => Batch * OutHeight * OutWidth * OutChannels;
+    public int WeightSize => KernelHeight * KernelWidth * InChannels * OutChannels;
+    public double Flops => 2.0 * OutSize * KernelHeight * KernelWidth * InChannels;
+}
+
+/// <summary>A window over NHWC images without weights: max pooling.</summary>
+public readonly record struct PoolShape(int Batch, int Height, int Width, int Channels, int Kernel, int Stride)
+{
+    public int OutHeight => (Height - Kernel) / Stride + 1;
+    public int OutWidth => (Width - Kernel) / Stride + 1;
+    public int InSize => Batch * Height * Width * Channels;
+    public int OutSize => Batch * OutHeight * OutWidth * Channels;
+}
+
+/// <summary>The distribution of <see cref="IBackend.Random"/>.</summary>
+public enum Distribution
+{
+    /// <summary>Uniform, strictly inside (0, 1), 23 bits.</summary>
+    Uniform,
+    /// <summary>Normal with mean 0 and variance 1, by Box-Muller.</summary>
+    Normal,
+    /// <summary>Standard Gumbel, -log(-log u).</summary>
+    Gumbel,
+}
+
+/// <summary>One stream of draws inside a step: element i of draw d is a pure function of (seed, step, stream, d, i).</summary>
+/// <param name="State">Four words in device memory, so that a captured step can be replayed with another step number: seed low, seed high, step, stream.</param>
+/// <param name="Draw">Which draw of the step this is.</param>
+/// <remarks>
+/// Philox4x32-10 with key (seed low, seed high) and counter (i / 4, step, draw, stream); its four words serve elements i .. i + 3
+/// (normal: words 0 and 1 give elements 0 and 1, words 2 and 3 give elements 2 and 3).
+/// </remarks>
+public readonly record struct RandomDraw(Slice<uint> State, uint Draw);
+
+/// <summary>Row weights of a minibatch estimate of log q(z) (equations.md (X1), (X4)), as logarithms.</summary>
+/// <param name="Own">Weight of component i for row i.</param>
+/// <param name="Next">Weight of component (i + 1) mod components.</param>
+/// <param name="Other">Weight of each other component.</param>
+public readonly record struct PairLogWeights(float Own, float Next, float Other)
+{
+    /// <summary>(X1): every component counts 1 / <paramref name="components"/>.</summary>
+    public static PairLogWeights Uniform(int components)
+    {
+        float w = -MathF.Log(components);
+        return new(w, w, w);
+    }
+}
+
+/// <summary>Constants of an Adam step; the step's own numbers are in device memory (see <see cref="IBackend.Adam"/>).</summary>
+public readonly record struct AdamConstants(float Beta1, float Beta2, float Epsilon, float DecoupledWeightDecay);

@@ -1,0 +1,145 @@
+using VaeFromScratch.Kernels;
+
+namespace VaeFromScratch.Reference;
+
+/// <summary>
+/// One kernel call with its inputs and its answer in double precision. A single declaration serves the CPU and CUDA parity tests, the self-test of
+/// <c>vae doctor</c> and the benchmarks' validation.
+/// </summary>
+/// <param name="Operation">The <see cref="IBackend"/> method; for elementwise kernels "Unary Exp", "BinaryGradient Mul".</param>
+/// <param name="Label">The shape and whatever else tells the case apart.</param>
+/// <param name="Body">Makes inputs, calls the kernel through <see cref="CaseContext.Run"/>, states what is expected.</param>
+public sealed record KernelCase(string Operation, string Label, Action<CaseContext> Body)
+{
+    public override string ToString() => $"{Operation} ({Label})";
+}
+
+/// <summary>What a <see cref="KernelCase"/> works with: device buffers, reproducible inputs, and the comparison.</summary>
+public sealed class CaseContext(IBackend backend) : IDisposable
+{
+    private const float Canary = -7.25e33f;
+    private readonly BufferPool pool = new(backend);
+    private readonly List<Slice<float>> outputs = [];
+    private readonly Random random = new(20_240_601);
+
+    public IBackend Backend { get; } = backend;
+
+    /// <summary>The largest error of all expectations, each relative to the largest reference value of its array.</summary>
+    public double WorstError { get; private set; }
+
+    /// <summary>What did not hold; empty when the kernel is right.</summary>
+    public List<string> Failures { get; } = [];
+
+    /// <summary>The timed part, so that a self-test or benchmark can call it again.</summary>
+    public Action? Call { get; private set; }
+
+    /// <summary>Uniform values in [low, high).</summary>
+    public float[] Uniform(int n, double low = -1, double high = 1)
+    {
+        var x = new float[n];
+        for (int i = 0; i < n; i++)
+            x[i] = (float)(low + (high - low) * random.NextDouble());
+        return x;
+    }
+
+    /// <summary>Uniform values with planted zeros of both signs, subnormals and outliers of magnitude <paramref name="outlier"/>.</summary>
+    public float[] Hard(int n, double low = -1, double high = 1, float outlier = 30)
+    {
+        var x = Uniform(n, low, high);
+        float[] planted = [0f, -0f, float.Epsilon, -1e-40f, outlier, -outlier, 1e-20f];
+        for (int i = 0; i < planted.Length && n > 2 * planted.Length; i++)
+            if (planted[i] >= low || low < 0)
+                x[random.Next(n)] = planted[i];
+        return x;
+    }
+
+    public Slice<T> Upload<T>(T[] values) where T : unmanaged
+    {
+        var slice = pool.Rent<T>(values.Length);
+        Backend.Upload<T>(values, slice);
+        return slice;
+    }
+
+    /// <summary>An output buffer of n floats, poisoned, with a guard zone behind it that the kernel may not touch.</summary>
+    public Slice<float> Output(int n)
+    {
+        var whole = pool.Rent<float>(n + 32);
+        var poison = new float[n + 32];
+        Array.Fill(poison, Canary);
+        Backend.Upload<float>(poison, whole);
+        outputs.Add(whole);
+        return whole.Part(0, n);
+    }
+
+    /// <summary>An output that the kernel adds to: starts as <paramref name="initial"/>.</summary>
+    public Slice<float> Output(float[] initial)
+    {
+        var slice = Output(initial.Length);
+        Backend.Upload<float>(initial, slice);
+        return slice;
+    }
+
+    /// <summary>Calls the kernel once, and remembers how.</summary>
+    public void Run(Action<IBackend> call)
+    {
+        Call = () => call(Backend);
+        call(Backend);
+        Backend.Synchronise();
+    }
+
+    /// <summary>
+    /// Compares with the reference: each |error| must be at most relative * |expected| + absolute * (largest |expected|).
+    /// NaN and infinities must be equal.
+    /// </summary>
+    public void Expect(Slice<float> actual, double[] expected, double relative = 1e-6, double absolute = 1e-6, string what = "output")
+    {
+        var values = new float[actual.Length];
+        Backend.Download<float>(actual, values);
+        if (values.Length != expected.Length)
+        {
+            Failures.Add($"{what}: {values.Length} values, reference has {expected.Length}");
+            return;
+        }
+        double scale = 0;
+        foreach (double e in expected)
+            if (double.IsFinite(e))
+                scale = Math.Max(scale, Math.Abs(e));
+        for (int i = 0; i < values.Length; i++)
+        {
+            double e = expected[i];
+            if (Math.Abs(e) > float.MaxValue)
+                e = e > 0 ? double.PositiveInfinity : double.NegativeInfinity;
+            double error = double.IsFinite(e) || double.IsFinite(values[i]) ? Math.Abs(values[i] - e) : e.Equals(values[i]) ? 0 : double.NaN;
+            if (!(error <= relative * Math.Abs(e) + absolute * scale))
+            {
+                Failures.Add($"{what}[{i}] = {values[i]:G9}, reference {e:G9}, error {error:E2}");
+                break;
+            }
+            if (scale > 0)
+                WorstError = Math.Max(WorstError, error / scale);
+        }
+    }
+
+    /// <summary>Checks that no kernel wrote behind its output. Called when the body is done.</summary>
+    public void CheckGuards()
+    {
+        foreach (var whole in outputs)
+        {
+            var tail = new float[32];
+            Backend.Download<float>(whole.Part(whole.Length - 32, 32), tail);
+            if (Array.Exists(tail, t => t != Canary))
+                Failures.Add($"the kernel wrote behind an output of {whole.Length - 32} floats");
+        }
+    }
+
+    public void Dispose() => pool.Dispose();
+
+    /// <summary>Runs a case on a backend and returns its failures.</summary>
+    public static CaseContext Evaluate(IBackend backend, KernelCase kernelCase)
+    {
+        var context = new CaseContext(backend);
+        kernelCase.Body(context);
+        context.CheckGuards();
+        return context;
+    }
+}
