@@ -129,7 +129,6 @@ public sealed class ParameterArena : IDisposable
     private const int Alignment = 16;
 
     private readonly Compute compute;
-    private readonly Slice<float> state;
     private readonly Parameter[] trainable;
 
     public ParameterArena(Compute compute, IEnumerable<Parameter> parameters)
@@ -141,9 +140,9 @@ public sealed class ParameterArena : IDisposable
             throw new ArgumentException($"two parameters are named {twice.Key}");
         Values = Rent(trainable);
         Gradients = Rent(trainable);
-        state = Rent(Parameters.Where(p => !p.Trainable));
+        State = Rent(Parameters.Where(p => !p.Trainable));
         Place(trainable, Values, (p, slice, start) => new(compute, p.Shape, slice, Gradients.Part(start, slice.Length)));
-        Place(Parameters.Where(p => !p.Trainable), state, (p, slice, _) => new(compute, p.Shape, slice, tape: null, needsGradient: false));
+        Place(Parameters.Where(p => !p.Trainable), State, (p, slice, _) => new(compute, p.Shape, slice, tape: null, needsGradient: false));
     }
 
     public IReadOnlyList<Parameter> Parameters { get; }
@@ -153,6 +152,9 @@ public sealed class ParameterArena : IDisposable
 
     /// <summary>Their gradients, gaps included.</summary>
     public Slice<float> Gradients { get; }
+
+    /// <summary>All values that no optimiser moves, such as running statistics.</summary>
+    public Slice<float> State { get; }
 
     /// <summary>Trainable scalars, gaps excluded.</summary>
     public int Count => trainable.Sum(p => p.Shape.Length);
@@ -186,7 +188,7 @@ public sealed class ParameterArena : IDisposable
     {
         compute.Pool.Return(Values);
         compute.Pool.Return(Gradients);
-        compute.Pool.Return(state);
+        compute.Pool.Return(State);
     }
 
     private Slice<float> Rent(IEnumerable<Parameter> parameters)
