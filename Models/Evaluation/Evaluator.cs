@@ -1,13 +1,9 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Estimators;
 using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Models.Evaluation;
-
-/// <summary>The encoder's output for every image of a set, in file order.</summary>
-/// <param name="Mu">[Images, Latents], row-major.</param>
-/// <param name="LogVar">[Images, Latents].</param>
-public sealed record EncodedSet(int Images, int Latents, float[] Mu, float[] LogVar);
 
 /// <summary>Means over a set, nats per image (equations.md (V5)).</summary>
 /// <param name="Nll">Of one z ~ q(z|x) per image.</param>
@@ -29,8 +25,8 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
 
     private readonly TrainingData data = new(model.Compute, dataset, configuration.Binarise, configuration.Seed);
 
-    /// <summary>mu and logVar of every image.</summary>
-    public EncodedSet Encode()
+    /// <summary>mu and logVar of every image, in file order.</summary>
+    public Encodings Encode()
     {
         var mu = new float[dataset.Count * model.Latents];
         var logVar = new float[mu.Length];
@@ -41,7 +37,7 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
             model.Compute.Backend.Download(q.Mu.Data, mu.AsSpan(from, count));
             model.Compute.Backend.Download(q.LogVar.Data, logVar.AsSpan(from, count));
         });
-        return new(dataset.Count, model.Latents, mu, logVar);
+        return new(dataset.Count, model.Latents, mu, logVar, labels: dataset.Labels is null ? default : Array.ConvertAll(dataset.Labels, l => (int)l));
     }
 
     /// <summary>NLL, KL, squared error and the objective's terms, one z per image drawn by the seed.</summary>
@@ -80,17 +76,17 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     }
 
     /// <summary>Squared error per image of the decoded mean when only some factors are kept and the others set to 0 (paper 1, table 2).</summary>
-    /// <param name="kept">For each row of the table, which factors are kept.</param>
-    public double[] ReducedReconstruction(EncodedSet encoded, IReadOnlyList<bool[]> kept)
+    /// <param name="kept">The rows of the table.</param>
+    public double[] ReducedErrors(Encodings encodings, IReadOnlyList<ReducedReconstruction> kept)
     {
         var errors = new double[kept.Count];
         ForEachBatch((x, start) =>
         {
             int images = x.Shape[0], h = model.Latents;
-            var mu = Tape.Current!.Constant(new(images, h), encoded.Mu.AsSpan(start * h, images * h));
+            var mu = Tape.Current!.Constant(new(images, h), encodings.Mu.Span.Slice(start * h, images * h));
             for (int i = 0; i < kept.Count; i++)
             {
-                var mask = Tape.Current!.Constant(new(h), Array.ConvertAll(kept[i], k => k ? 1f : 0f));
+                var mask = Tape.Current!.Constant(new(h), kept[i].Mask(h));
                 errors[i] += (x - model.DecodeMean(mu * mask)).Square().Sum().Item();
             }
         });
