@@ -96,12 +96,13 @@ public sealed record RunConfiguration
         JsonSerializer.Deserialize(json, ConfigurationJson.Default.RunConfiguration) ?? throw new JsonException("the configuration is null");
 
     /// <summary>This record with one key of its JSON replaced: how <c>--set KEY=VALUE</c> works.</summary>
+    /// <param name="option">The option to name in errors.</param>
     /// <exception cref="OptionException">There is no such key, or the value does not fit it.</exception>
-    public RunConfiguration With(string key, string value)
+    public RunConfiguration With(string key, string value, string option = "--set")
     {
         var json = JsonNode.Parse(ToJson())!.AsObject();
         if (json[key] is not { } old)
-            throw new OptionException($"--set {key}: there is no such key; keys are {string.Join(", ", json.Select(p => p.Key))}");
+            throw new OptionException($"{option} {key}: there is no such key; keys are {string.Join(", ", json.Select(p => p.Key))}");
         try
         {
             json[key] = old.GetValueKind() switch
@@ -113,7 +114,7 @@ public sealed record RunConfiguration
         }
         catch (JsonException)
         {
-            throw new OptionException($"--set {key}={value}: the value does not fit; {key} is a {old.GetValueKind().ToString().ToLowerInvariant()} such as {old.ToJsonString()}");
+            throw new OptionException($"{option} {value}: the value does not fit {key}, which is a {old.GetValueKind().ToString().ToLowerInvariant()} such as {old.ToJsonString()}");
         }
     }
 

@@ -41,9 +41,10 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     }
 
     /// <summary>NLL, KL, squared error and the objective's terms, one z per image drawn by the seed.</summary>
-    public Likelihoods Likelihoods()
+    /// <param name="decodeMeans">Whether to decode the means too, for the squared error; it is NaN otherwise.</param>
+    public Likelihoods Likelihoods(bool decodeMeans = true)
     {
-        double nll = 0, kl = 0, squaredError = 0;
+        double squaredError = decodeMeans ? 0 : double.NaN;
         double loss = 0;
         var names = new List<string>();
         var sums = new List<double>();
@@ -63,13 +64,13 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
                 sums[i] += sum;
                 loss += weight * (factor?.Item() ?? 1) * sum;
             }
+            if (!decodeMeans)
+                return;
             var mean = model.DecodeMean(model.Encode(x).Mu);
             squaredError += (x - mean).Square().Sum().Item();
         });
-        nll = Sum("nll");
-        kl = Sum("kl");
         int n = dataset.Count;
-        return new(n, nll / n, kl / n, squaredError / n, model.Noise.Variance,
+        return new(n, Sum("nll") / n, Sum("kl") / n, squaredError / n, model.Noise.Variance,
             [("loss", loss / n), .. names.Select((name, i) => (name, sums[i] / n))]);
 
         double Sum(string name) => names.IndexOf(name) is >= 0 and var i ? sums[i] : throw new InvalidOperationException($"the objective of this model has no term '{name}'");

@@ -40,6 +40,13 @@ public sealed class RunDirectory
         return new(path);
     }
 
+    /// <summary>The folder, whatever a run that was killed before its first file has left in it.</summary>
+    public static RunDirectory CreateOrReuse(string path)
+    {
+        Directory.CreateDirectory(path);
+        return new(path);
+    }
+
     /// <exception cref="DataException">The folder is not a run.</exception>
     public static RunDirectory Open(string path)
     {
