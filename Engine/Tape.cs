@@ -1,4 +1,5 @@
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Elementwise;
 
 namespace VaeFromScratch.Engine;
 
@@ -67,6 +68,9 @@ public sealed class Tape : IDisposable
         Kernels.Upload(values, tensor.Data);
         return tensor;
     }
+
+    /// <summary>A tensor on this tape with undefined values, for a kernel that is called directly to fill.</summary>
+    public Tensor Empty(Shape shape) => NewTensor(shape, false);
 
     /// <summary>A tensor on this tape with one value everywhere.</summary>
     public Tensor Full(Shape shape, float value)

@@ -39,7 +39,7 @@ public abstract class VaeModel : IDisposable
     public virtual IReadOnlyList<TrainingPhase> Phases => [new("vae", Arena, Objective)];
 
     /// <summary>Values that change from step to step and reach the kernels through device memory.</summary>
-    internal IReadOnlyList<ScheduledScalar> Schedules => schedules;
+    internal IReadOnlyList<ScheduledScalar> ScheduledScalars => schedules;
 
     /// <summary>What training minimises, nats per image.</summary>
     /// <param name="x">Pixels in [0, 1], [B, H, W, C].</param>

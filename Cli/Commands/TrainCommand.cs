@@ -39,7 +39,7 @@ internal static class TrainCommand
         var resume = new Option<bool>("--resume") { Description = "continue the run in --out from its last checkpoint" };
         var report = new Option<bool>("--report") { Description = "write report.html (default: true)", DefaultValueFactory = _ => true };
         command.Arguments.Add(model);
-        foreach (Option option in new Option[] { dataset, .. settings.Select(s => s.Option), set, outDir, resume, report })
+        foreach (var option in (Option[])[dataset, .. settings.Select(s => s.Option), set, outDir, resume, report])
             command.Options.Add(option);
         var common = new CommonOptions(command);
         command.SetAction(parsed =>

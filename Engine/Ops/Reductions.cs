@@ -1,3 +1,5 @@
+using VaeFromScratch.Kernels.Elementwise;
+
 namespace VaeFromScratch.Engine;
 
 public static partial class Ops
@@ -29,11 +31,11 @@ public static partial class Ops
             // d/dx = exp(x - y) g, with y and g spread over the axis.
             var weights = tape.Temporary(x.Length);
             tape.Kernels.Spread(y.Data, outer, n, inner, 1, weights);
-            tape.Kernels.Binary<Kernels.Subtract>(x.Data, weights, weights);
-            tape.Kernels.Unary<Kernels.Exp>(weights, weights);
+            tape.Kernels.Binary<Subtract>(x.Data, weights, weights);
+            tape.Kernels.Unary<Exp>(weights, weights);
             var g = tape.Temporary(x.Length);
             tape.Kernels.Spread(y.Gradient, outer, n, inner, 1, g);
-            tape.Kernels.Binary<Kernels.Multiply>(weights, g, weights);
+            tape.Kernels.Binary<Multiply>(weights, g, weights);
             Contribute(x, weights);
         });
         return y;

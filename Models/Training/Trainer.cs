@@ -147,7 +147,7 @@ public sealed class Trainer : IDisposable
             steps.Add(batch.Length, step = CaptureStep(batch.Length));
         compute.Backend.Upload(batch, indices.Part(0, batch.Length));
         model.Rng.BeginStep((uint)Step);
-        foreach (var scalar in model.Schedules)
+        foreach (var scalar in model.ScheduledScalars)
             scalar.Set(epoch);
         foreach (var (_, optimiser) in phases)
             optimiser.BeginStep(Step + 1, learningRate(epoch));
@@ -170,7 +170,7 @@ public sealed class Trainer : IDisposable
             optimiser.Update();
             if (phase.Arena == model.Arena)
                 model.Noise.AfterStep();
-            AddToSums(tape, objective, batch, names);
+            AddToSums(objective, batch, names);
         }
         foreach (var (phase, _) in phases)
             phase.Arena.Frozen = false;
@@ -179,7 +179,7 @@ public sealed class Trainer : IDisposable
     });
 
     /// <summary>Adds each term, times the images it stands for, to its sum on the device; a term whose weight changes adds its share of the loss to one more.</summary>
-    private void AddToSums(Tape tape, Objective objective, int batch, List<string> names)
+    private void AddToSums(Objective objective, int batch, List<string> names)
     {
         foreach (var (term, weight, factor) in objective.Terms)
         {
@@ -194,7 +194,7 @@ public sealed class Trainer : IDisposable
             if (slot == MaximumTerms)
                 throw new InvalidOperationException($"an objective has more than {MaximumTerms} terms");
             names.Add(FormattableString.Invariant($"{name}={weight:R}"));
-            tape.Kernels.Sum(value.Data, 1, value.Length, 1, (float)batch / value.Length, sums.Part(slot, 1), accumulate: true);
+            compute.Backend.Sum(value.Data, 1, value.Length, 1, (float)batch / value.Length, sums.Part(slot, 1), accumulate: true);
         }
     }
 

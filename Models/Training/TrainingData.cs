@@ -1,6 +1,7 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Elementwise;
 
 namespace VaeFromScratch.Models.Training;
 
@@ -38,7 +39,7 @@ public sealed class TrainingData : IDisposable
     /// <summary>The images with these indices, [indices, H, W, C], pixels in [0, 1].</summary>
     public Tensor Gather(Slice<int> indices, Rng rng)
     {
-        var x = Tape.New(new([indices.Length, .. image.Sizes]));
+        var x = Tape.Current!.Empty(new([indices.Length, .. image.Sizes]));
         compute.Backend.GatherBytes(pixels, indices, image.Length, scale, x.Data);
         if (!dynamic)
             return x;

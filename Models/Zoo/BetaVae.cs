@@ -1,4 +1,5 @@
 using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Optim;
 using VaeFromScratch.Models.Terms;
 
 namespace VaeFromScratch.Models.Zoo;
@@ -6,13 +7,13 @@ namespace VaeFromScratch.Models.Zoo;
 /// <summary>
 /// The beta-VAE of papers 1 and 2, and with beta 1 the VAE: NLL + beta sum_h KL (equations.md (V3)).
 /// </summary>
-/// <param name="klWarmUpEpochs">Over this many epochs beta grows linearly from 0; 0 for no warm-up.</param>
 public sealed class BetaVae : VaeModel
 {
     private readonly Coefficient beta;
 
+    /// <param name="klWarmUpEpochs">Over this many epochs beta grows linearly from 0; 0 for no warm-up.</param>
     public BetaVae(VaeParts parts, double beta, double klWarmUpEpochs = 0) : base(parts) =>
-        this.beta = klWarmUpEpochs > 0 ? new(beta, Scheduled(Engine.Optim.Schedules.Linear(0, 1, klWarmUpEpochs))) : beta;
+        this.beta = new(beta, klWarmUpEpochs > 0 ? Scheduled(Schedules.Linear(0, 1, klWarmUpEpochs)) : null);
 
     public override Objective Objective(Tensor x)
     {
