@@ -4,11 +4,24 @@ namespace VaeFromScratch.Engine.IO;
 public sealed class DataException(string message, Exception? inner = null) : Exception(message, inner)
 {
     internal const string FetchAgain = "fetch the file again";
+    private const int LongestQuote = 300;
 
+    /// <remarks>File and finding may quote foreign text, so they are shortened and freed of line breaks.</remarks>
     /// <param name="file">The file, as the user named it.</param>
     /// <param name="found">What is there.</param>
     /// <param name="expected">What should be there, without the word expected.</param>
     /// <param name="advice">What to do.</param>
+    /// <param name="inner">What the system said.</param>
     public static DataException In(string file, string found, string expected, string advice = FetchAgain, Exception? inner = null) =>
-        new($"{file}: {found}; expected {expected}; {advice}", inner);
+        new($"{OneLine(file)}: {OneLine(found)}; expected {expected}; {advice}", inner);
+
+    private static string OneLine(string text)
+    {
+        string line = string.Create(text.Length, text, static (to, from) =>
+        {
+            for (int i = 0; i < to.Length; i++)
+                to[i] = char.IsControl(from[i]) || from[i] is '\u2028' or '\u2029' ? '?' : from[i];
+        });
+        return line.Length <= LongestQuote ? line : string.Concat(line.AsSpan(0, LongestQuote), "...");
+    }
 }
