@@ -21,6 +21,9 @@ public sealed class Output(bool json, bool plain)
             Console.Out.WriteLine(text);
     }
 
+    /// <summary>A bar of a share of <paramref name="width"/> characters.</summary>
+    public string Bar(double share, int width) => new string(IsRich ? '\u2588' : '#', (int)Math.Round(width * Math.Clamp(share, 0, 1))).PadRight(width);
+
     /// <summary>Something the user should know though nothing failed: to standard error.</summary>
     public static void Warn(string text) => Console.Error.WriteLine($"warning: {text}");
 
@@ -48,8 +51,8 @@ public sealed class Output(bool json, bool plain)
             return;
         }
         var widths = header.Select((title, i) => all.Select(r => r[i].Length).Append(title.Length).Max()).ToArray();
-        Line(string.Join("  ", header.Select((title, i) => title.PadLeft(widths[i]))));
+        Line(string.Join("  ", header.Select((title, i) => title.PadLeft(widths[i]))).TrimEnd());
         foreach (var row in all)
-            Line(string.Join("  ", row.Select((cell, i) => cell.PadLeft(widths[i]))));
+            Line(string.Join("  ", row.Select((cell, i) => cell.PadLeft(widths[i]))).TrimEnd());
     }
 }
