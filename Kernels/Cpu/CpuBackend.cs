@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using VaeFromScratch.Kernels.Cpu.Simd;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -6,6 +8,8 @@ namespace VaeFromScratch.Kernels.Cpu;
 public sealed unsafe partial class CpuBackend : IBackend
 {
     private readonly ThreadTeam team;
+    private nint scratch;
+    private long scratchBytes;
 
     /// <param name="threads">Threads to compute with, the caller's included; 0 for one per logical processor.</param>
     public CpuBackend(int threads = 0) => team = new(threads);
@@ -13,6 +17,9 @@ public sealed unsafe partial class CpuBackend : IBackend
     public string Name => "cpu";
 
     public int Threads => team.Threads;
+
+    /// <summary>Bits of the vector registers that elementwise kernels and reductions use here: 512, 256 or 128.</summary>
+    public static int VectorBits => Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
 
     public nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
 
@@ -28,5 +35,35 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     public ICapturedStep Capture(Action<IBackend> step) => RecordingBackend.Record(this, step);
 
-    public void Dispose() => team.Dispose();
+    public void Dispose()
+    {
+        team.Dispose();
+        FreeScratch();
+    }
+
+    /// <summary>Runs the parts of a job on all threads, with the widest vectors there are.</summary>
+    private void ForEach<J>(int parts, J job) where J : struct, ILaneJob
+    {
+        var widest = new WidestJob<J>(job);
+        team.ForEach(parts, ref widest);
+    }
+
+    /// <summary>Working memory of one kernel call, 64-byte aligned; it grows to the largest call and is then kept.</summary>
+    private byte* Scratch(long bytes)
+    {
+        if (bytes > scratchBytes)
+        {
+            FreeScratch();
+            scratch = Allocate(bytes);
+            scratchBytes = bytes;
+        }
+        return (byte*)scratch;
+    }
+
+    private void FreeScratch()
+    {
+        Free(scratch, scratchBytes);
+        scratch = 0;
+        scratchBytes = 0;
+    }
 }
