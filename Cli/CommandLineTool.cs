@@ -57,6 +57,13 @@ public static class CommandLineTool
     [
         TrainCommand.Create(),
         EvaluateCommand.Create(),
+        InfluenceCommand.Create(),
+        EncodeCommand.Create(),
+        EstimateCommand.Create(),
+        ExportCommand.Create(),
+        ImportCommand.Create(),
+        ListCommand.Create(),
+        DataCommand.Create(),
     ];
 
     private static int CodeOf(Exception e) => e switch
