@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using VaeFromScratch.Cli.Report;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Runs;
@@ -77,6 +79,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         if (finished && directory.LoadCheckpoint().State.Epoch >= stored.Epochs)
         {
             context.Output.Line($"{directory.Path} is finished: {stored.Epochs} epochs; nothing to do");
+            context.Output.Json(JsonNode.Parse(File.ReadAllText(directory.EvaluationFile))!);
             return ExitCode.Done;
         }
         var data = context.LoadData(configuration.Data);
@@ -84,6 +87,8 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         using var run = new TrainingRun(compute, configuration, data, directory);
         if (directory.HasCheckpoint)
             run.Resume();
+        else if (File.Exists(directory.ModelFile))
+            throw new OptionException($"--resume: {directory.Path} holds imported weights without a checkpoint, so there is nothing to continue; train into another --out");
         if (configuration != stored)
             directory.SaveConfiguration(configuration);
         var (epoch, step) = run.Position;
@@ -106,6 +111,13 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         }
         var result = run.Evaluate();
         ResultTables.Print(context.Output, result);
+        if (writeReport)
+        {
+            var reduced = RunReport.Write(directory, run.Model, data.Test, result);
+            ResultTables.Print(context.Output, reduced, run.Model.Latents);
+            context.Output.Line();
+            context.Output.Line($"report             {directory.ReportFile}");
+        }
         context.Output.Json(result.ToJson());
         return ExitCode.Done;
     }
