@@ -28,5 +28,10 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     public ICapturedStep Capture(Action<IBackend> step) => RecordingBackend.Record(this, step);
 
-    public void Dispose() => team.Dispose();
+    public void Dispose()
+    {
+        team.Dispose();
+        sharedScratch.Dispose();
+        threadScratch.Dispose();
+    }
 }
