@@ -12,17 +12,19 @@ public sealed record Dci(double Disentanglement, double Completeness, double Inf
     /// <summary>The lasso's penalty on standardised data.</summary>
     public const double Penalty = 0.02;
 
-    /// <summary>Fits on the first half of the drawn points and predicts the second. Factors with one value only are left out.</summary>
-    public static Dci Compute(LabelledCodes data, ulong seed, double penalty = Penalty)
+    /// <summary>On at most 10 000 points, drawn and ordered by the seed.</summary>
+    public static Dci Compute(LabelledCodes data, ulong seed, double penalty = Penalty) => Fit(data.Draw(InformationMetrics.Points, seed), penalty);
+
+    /// <summary>Fits on the first half of the points and predicts the second. Factors with one value only are left out.</summary>
+    public static Dci Fit(LabelledCodes data, double penalty = Penalty)
     {
-        var drawn = data.Draw(InformationMetrics.Points, seed);
-        int half = drawn.Points / 2;
-        var (train, test) = Standardise(drawn, half);
+        int half = data.Points / 2;
+        var (train, test) = Standardise(data, half);
         var importances = new List<double[]>();
         double informativeness = 0;
-        for (int f = 0; f < drawn.FactorCount; f++)
+        for (int f = 0; f < data.FactorCount; f++)
         {
-            var target = drawn.Factor(f);
+            var target = data.Factor(f);
             var moments = new RunningMean();
             for (int i = 0; i < half; i++)
                 moments.Add(target[i]);
