@@ -125,9 +125,9 @@ public static class InformationMetrics
 
     private static double Entropy(int[] classes, int size)
     {
-        var p = new double[size];
+        var counts = new int[size];
         foreach (int c in classes)
-            p[c] += 1.0 / classes.Length;
-        return CategoryInformation.Entropy(p);
+            counts[c]++;
+        return CategoryInformation.Entropy([.. counts.Select(count => (double)count / classes.Length)]);
     }
 }

@@ -22,13 +22,13 @@ public sealed class Ssim
     public const int Window = 11;
 
     private const double Sigma = 1.5;
-    private static readonly float[] Kernel = GaussianWindow();
+    private static readonly double[] Kernel = GaussianWindow();
 
     private readonly int height;
     private readonly int width;
     private readonly int channels;
-    private readonly float c1;
-    private readonly float c2;
+    private readonly double c1;
+    private readonly double c2;
 
     /// <param name="range">Largest minus smallest value a pixel can have: 1 for [0, 1], 2 for [-1, 1].</param>
     /// <exception cref="EstimatorException">The images are smaller than the window or the range is not positive.</exception>
@@ -37,8 +37,8 @@ public sealed class Ssim
         if (height < Window || width < Window || channels < 1 || !(range > 0))
             throw new EstimatorException($"ssim: images of {height} x {width} x {channels} with data range {range}; expected at least {Window} x {Window} x 1 and a positive range");
         (this.height, this.width, this.channels) = (height, width, channels);
-        c1 = (float)(0.01 * range * 0.01 * range);
-        c2 = (float)(0.03 * range * 0.03 * range);
+        c1 = 0.01 * range * 0.01 * range;
+        c2 = 0.03 * range * 0.03 * range;
     }
 
     private int Pixels => height * width * channels;
@@ -64,7 +64,7 @@ public sealed class Ssim
         if (images.Length % Pixels != 0 || images.Length < 2 * Pixels)
             throw new EstimatorException($"ssim: {images.Length} values are not two or more images of {height} x {width} x {channels}");
         EncodingChecks.Finite("ssim", "the value", images, Pixels, 0);
-        int n = images.Length / Pixels, lanes = Vector<float>.Count, groups = (n + lanes - 1) / lanes;
+        int n = images.Length / Pixels, lanes = Vector<double>.Count, groups = (n + lanes - 1) / lanes;
         var single = images.ToArray();
         var side = new LaneGroup[groups];
         for (int g = 0; g < groups; g++)
@@ -86,19 +86,19 @@ public sealed class Ssim
     }
 
     /// <summary>As many images as a vector has lanes, pixel by pixel, with the local means and variances of each.</summary>
-    private sealed record LaneGroup(Vector<float>[] Pixels, Vector<float>[] Mean, Vector<float>[] Variance);
+    private sealed record LaneGroup(Vector<double>[] Pixels, Vector<double>[] Mean, Vector<double>[] Variance);
 
     private sealed class Scratch(Ssim owner)
     {
-        public readonly Vector<float>[] Product = new Vector<float>[owner.Pixels];
-        public readonly Vector<float>[] Rows = new Vector<float>[(owner.height - Window + 1) * owner.width * owner.channels];
-        public readonly Vector<float>[] Filtered = new Vector<float>[owner.Positions];
+        public readonly Vector<double>[] Product = new Vector<double>[owner.Pixels];
+        public readonly Vector<double>[] Rows = new Vector<double>[(owner.height - Window + 1) * owner.width * owner.channels];
+        public readonly Vector<double>[] Filtered = new Vector<double>[owner.Positions];
     }
 
     private LaneGroup Transpose(ReadOnlySpan<float> images, int first, int n)
     {
-        var pixels = new Vector<float>[Pixels];
-        Span<float> lane = stackalloc float[Vector<float>.Count];
+        var pixels = new Vector<double>[Pixels];
+        Span<double> lane = stackalloc float[Vector<double>.Count];
         for (int p = 0; p < Pixels; p++)
         {
             for (int l = 0; l < lane.Length; l++)
@@ -107,37 +107,37 @@ public sealed class Ssim
         }
         var scratch = new Scratch(this);
         Filter(pixels, scratch);
-        var mean = (Vector<float>[])scratch.Filtered.Clone();
+        var mean = (Vector<double>[])scratch.Filtered.Clone();
         for (int p = 0; p < Pixels; p++)
             scratch.Product[p] = pixels[p] * pixels[p];
         Filter(scratch.Product, scratch);
-        var variance = new Vector<float>[Positions];
+        var variance = new Vector<double>[Positions];
         for (int p = 0; p < Positions; p++)
             variance[p] = scratch.Filtered[p] - mean[p] * mean[p];
         return new(pixels, mean, variance);
     }
 
     /// <summary>SSIM of one image against each of a group.</summary>
-    private Vector<float> Compare(ReadOnlySpan<float> image, LaneGroup own, int ownLane, LaneGroup others, Scratch scratch)
+    private Vector<double> Compare(ReadOnlySpan<float> image, LaneGroup own, int ownLane, LaneGroup others, Scratch scratch)
     {
         for (int p = 0; p < image.Length; p++)
             scratch.Product[p] = others.Pixels[p] * image[p];
         Filter(scratch.Product, scratch);
-        Vector<float> sum = default, luminance = new(c1), contrast = new(c2);
+        Vector<double> sum = default, luminance = new(c1), contrast = new(c2);
         for (int p = 0; p < scratch.Filtered.Length; p++)
         {
-            var (mean, variance) = (new Vector<float>(own.Mean[p][ownLane]), new Vector<float>(own.Variance[p][ownLane]));
+            var (mean, variance) = (new Vector<double>(own.Mean[p][ownLane]), new Vector<double>(own.Variance[p][ownLane]));
             var means = mean * others.Mean[p];
             var covariance = scratch.Filtered[p] - means;
             var above = (means + means + luminance) * (covariance + covariance + contrast);
             var below = (mean * mean + others.Mean[p] * others.Mean[p] + luminance) * (variance + others.Variance[p] + contrast);
             sum += above / below;
         }
-        return sum / new Vector<float>(scratch.Filtered.Length);
+        return sum / new Vector<double>(scratch.Filtered.Length);
     }
 
     /// <summary>The windowed mean of every position, rows first.</summary>
-    private void Filter(Vector<float>[] pixels, Scratch scratch)
+    private void Filter(Vector<double>[] pixels, Scratch scratch)
     {
         int stride = width * channels;
         var rows = scratch.Rows;
@@ -165,6 +165,6 @@ public sealed class Ssim
         for (int i = 0; i < Window; i++)
             window[i] = Math.Exp(-0.5 * (i - Window / 2) * (i - Window / 2) / (Sigma * Sigma));
         double sum = window.Sum();
-        return [.. window.Select(w => (float)(w / sum))];
+        return [.. window.Select(w => w / sum)];
     }
 }
