@@ -98,7 +98,7 @@ public sealed class Ssim
     private LaneGroup Transpose(ReadOnlySpan<float> images, int first, int n)
     {
         var pixels = new Vector<double>[Pixels];
-        Span<double> lane = stackalloc float[Vector<double>.Count];
+        Span<double> lane = stackalloc double[Vector<double>.Count];
         for (int p = 0; p < Pixels; p++)
         {
             for (int l = 0; l < lane.Length; l++)
@@ -159,7 +159,7 @@ public sealed class Ssim
         }
     }
 
-    private static float[] GaussianWindow()
+    private static double[] GaussianWindow()
     {
         var window = new double[Window];
         for (int i = 0; i < Window; i++)
