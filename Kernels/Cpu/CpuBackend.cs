@@ -8,11 +8,16 @@ namespace VaeFromScratch.Kernels.Cpu;
 public sealed unsafe partial class CpuBackend : IBackend
 {
     private readonly ThreadTeam team;
-    private nint scratch;
-    private long scratchBytes;
+    private readonly ScratchMemory partialSums;
+    private readonly ScratchMemory working;
 
     /// <param name="threads">Threads to compute with, the caller's included; 0 for one per logical processor.</param>
-    public CpuBackend(int threads = 0) => team = new(threads);
+    public CpuBackend(int threads = 0)
+    {
+        team = new(threads);
+        partialSums = new(this);
+        working = new(this);
+    }
 
     public string Name => "cpu";
 
@@ -38,7 +43,8 @@ public sealed unsafe partial class CpuBackend : IBackend
     public void Dispose()
     {
         team.Dispose();
-        FreeScratch();
+        partialSums.Dispose();
+        working.Dispose();
     }
 
     /// <summary>Runs the parts of a job on all threads, with the widest vectors there are.</summary>
@@ -46,24 +52,5 @@ public sealed unsafe partial class CpuBackend : IBackend
     {
         var widest = new WidestJob<J>(job);
         team.ForEach(parts, ref widest);
-    }
-
-    /// <summary>Working memory of one kernel call, 64-byte aligned; it grows to the largest call and is then kept.</summary>
-    private byte* Scratch(long bytes)
-    {
-        if (bytes > scratchBytes)
-        {
-            FreeScratch();
-            scratch = Allocate(bytes);
-            scratchBytes = bytes;
-        }
-        return (byte*)scratch;
-    }
-
-    private void FreeScratch()
-    {
-        Free(scratch, scratchBytes);
-        scratch = 0;
-        scratchBytes = 0;
     }
 }
