@@ -5,5 +5,14 @@ public static class KernelCases
 {
     public static IEnumerable<KernelCase> All() =>
     [
+        .. ElementwiseCases.All(),
+        .. MemoryCases.All(),
+        .. ReduceCases.All(),
+        .. SoftmaxCases.All(),
+        .. NormaliseCases.All(),
+        .. RandomCases.All(),
+        .. FusedCases.All(),
+        .. MixtureCases.All(),
+        .. OptimiseCases.All(),
     ];
 }
