@@ -14,6 +14,9 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     public int Threads => team.Threads;
 
+    /// <summary>Floats in a vector of the matrix kernels: 16, 8 or 4, by what the runtime says is accelerated.</summary>
+    public static int VectorLanes => Microkernels.Lanes;
+
     public nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
 
     public void Free(nint address, long bytes) => NativeMemory.AlignedFree((void*)address);
@@ -33,5 +36,6 @@ public sealed unsafe partial class CpuBackend : IBackend
         team.Dispose();
         sharedScratch.Dispose();
         threadScratch.Dispose();
+        plans.Clear();
     }
 }
