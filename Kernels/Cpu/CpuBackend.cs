@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using VaeFromScratch.Kernels.Cpu.Simd;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -14,8 +15,8 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     public int Threads => team.Threads;
 
-    /// <summary>Floats in a vector of the matrix kernels: 16, 8 or 4, by what the runtime says is accelerated.</summary>
-    public static int VectorLanes => Microkernels.Lanes;
+    /// <summary>Bits of the vector registers that the kernels use here: 512, 256 or 128.</summary>
+    public static int VectorBits => Microkernels.Lanes * 32;
 
     public nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
 
@@ -38,4 +39,14 @@ public sealed unsafe partial class CpuBackend : IBackend
         threadScratch.Dispose();
         plans.Clear();
     }
+
+    /// <summary>Runs the parts of a job on all threads, with the widest vectors there are.</summary>
+    private void ForEach<J>(int parts, J job) where J : struct, ILaneJob
+    {
+        var widest = new WidestJob<J>(job);
+        team.ForEach(parts, ref widest);
+    }
+
+    /// <summary>Working memory of one kernel call, 64-byte aligned; it grows to the largest call and is then kept.</summary>
+    private byte* Scratch(long bytes) => (byte*)sharedScratch.Reserve((bytes + sizeof(float) - 1) / sizeof(float));
 }

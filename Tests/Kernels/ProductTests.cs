@@ -56,8 +56,8 @@ public sealed class ProductTests
     [Test]
     public void Kernels_use_the_widest_accelerated_vectors()
     {
-        int lanes = Vector512.IsHardwareAccelerated ? 16 : Vector256.IsHardwareAccelerated ? 8 : 4;
-        Assert.That(CpuBackend.VectorLanes, Is.EqualTo(lanes));
+        int bits = Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
+        Assert.That(CpuBackend.VectorBits, Is.EqualTo(bits));
     }
 
     [Test]
