@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using VaeFromScratch.Kernels.Cpu.Simd;
@@ -44,15 +43,10 @@ public sealed unsafe partial class CpuBackend : IBackend
     public void Dispose()
     {
         team.Dispose();
+        sharedScratch.Dispose();
+        threadScratch.Dispose();
         partialSums.Dispose();
         working.Dispose();
-    }
-
-    /// <summary>Throws unless sizes fit; the message names the operation, what was got and what was expected.</summary>
-    private static void Check(bool holds, [InterpolatedStringHandlerArgument(nameof(holds))] ref CheckMessage message)
-    {
-        if (!holds)
-            throw new ArgumentException(message.Take());
     }
 
     /// <summary>Runs the parts of a job on all threads, with the widest vectors there are.</summary>

@@ -11,14 +11,14 @@ public sealed unsafe partial class CpuBackend
 
     public void Unary<K>(Slice<float> x, Slice<float> y, float parameter) where K : struct, IUnaryKernel
     {
-        Check(x.Length == y.Length, $"{K.Name}: x has {x.Length} elements, y {y.Length}");
+        Check(x.Length == y.Length, K.Name, $"x has {x.Length} elements, y {y.Length}");
         ForEach(Parts(x.Length), new UnaryJob<K>(x.Pointer, y.Pointer, x.Length, parameter));
     }
 
     public void UnaryGradient<K>(Slice<float> g, Slice<float> x, Slice<float> y, Slice<float> dx, bool accumulate, float parameter) where K : struct, IUnaryKernel
     {
-        Check(dx.Length == g.Length && (x.IsAbsent || x.Length == g.Length) && (y.IsAbsent || y.Length == g.Length),
-            $"{K.Name} gradient: g has {g.Length} elements, x {x.Length}, y {y.Length}, dx {dx.Length}");
+        Check(dx.Length == g.Length && (x.IsAbsent || x.Length == g.Length) && (y.IsAbsent || y.Length == g.Length), K.Name,
+            $"g has {g.Length} elements, x {x.Length}, y {y.Length}, dx {dx.Length}");
         // An operand that this gradient does not read may be absent; the loop then loads g in its place.
         float* xs = x.IsAbsent ? g.Pointer : x.Pointer, ys = y.IsAbsent ? g.Pointer : y.Pointer;
         ForEach(Parts(g.Length), new UnaryGradientJob<K>(g.Pointer, xs, ys, dx.Pointer, g.Length, accumulate, parameter));
@@ -38,7 +38,7 @@ public sealed unsafe partial class CpuBackend
         var w = b.IsAbsent ? g : b;
         var ys = y.IsAbsent ? g : y;
         CheckBroadcast(K.Name, x.Length, w.Length, n);
-        Check(ys.Length == n && n % own == 0, $"{K.Name} gradient: g has {n} elements, y {ys.Length}, the gradient {own}");
+        Check(ys.Length == n && n % own == 0, K.Name, $"g has {n} elements, y {ys.Length}, the gradient {own}");
         if (own == n)
         {
             if (ofA)
@@ -57,8 +57,15 @@ public sealed unsafe partial class CpuBackend
     private static void CheckBroadcast(string operation, int a, int b, int y)
     {
         int longer = Math.Max(a, b), shorter = Math.Min(a, b);
-        Check(longer == y && (longer == 0 || (shorter > 0 && longer % shorter == 0)),
-            $"{operation}: operands of {a} and {b} elements do not give {y}; the shorter one's length must divide the longer's, which is the output's");
+        Check(longer == y && (longer == 0 || (shorter > 0 && longer % shorter == 0)), operation,
+            $"operands of {a} and {b} elements do not give {y}; the shorter one's length must divide the longer's, which is the output's");
+    }
+
+    /// <summary>Throws what is wrong with a call. The message is put together only then: a check in a training step costs a comparison and allocates nothing.</summary>
+    private static void Check(bool holds, string operation, [InterpolatedStringHandlerArgument(nameof(holds))] ref Complaint what)
+    {
+        if (!holds)
+            throw new ArgumentException($"{operation}: {what.ToString()}");
     }
 
     private readonly struct UnaryJob<K>(float* x, float* y, int length, float parameter) : ILaneJob where K : struct, IUnaryKernel

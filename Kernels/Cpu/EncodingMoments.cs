@@ -10,8 +10,8 @@ public sealed unsafe partial class CpuBackend
 
     public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums)
     {
-        Check(mu.Length == (long)rows * h && logVar.Length == mu.Length && sums.Length == Moments * h * 2,
-            $"encoding_moments: [{rows}, {h}] needs {(long)rows * h} elements and sums of {Moments * h * 2}, got mu {mu.Length}, logVar {logVar.Length}, sums {sums.Length}");
+        Check(mu.Length == (long)rows * h && logVar.Length == mu.Length && sums.Length == Moments * h * 2, "encoding_moments",
+            $"[{rows}, {h}] needs {(long)rows * h} elements and sums of {Moments * h * 2}, got mu {mu.Length}, logVar {logVar.Length}, sums {sums.Length}");
         var job = new MomentsJob(rows, h, mu.Pointer, logVar.Pointer, partialSums);
         ForEach(job.Parts, job);
         for (int k = 0; k < Moments * h; k++)

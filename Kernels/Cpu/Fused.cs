@@ -10,8 +10,8 @@ public sealed unsafe partial class CpuBackend
     {
         CheckDraw("reparameterise", draw);
         int n = rows * h;
-        Check(mu.Length == n && logVar.Length == n && epsilon.Length == n && z.Length == n && kl.Length == rows,
-            $"reparameterise: [{rows}, {h}] needs {n} elements, got mu {mu.Length}, logVar {logVar.Length}, epsilon {epsilon.Length}, z {z.Length}; kl {kl.Length}");
+        Check(mu.Length == n && logVar.Length == n && epsilon.Length == n && z.Length == n && kl.Length == rows, "reparameterise",
+            $"[{rows}, {h}] needs {n} elements, got mu {mu.Length}, logVar {logVar.Length}, epsilon {epsilon.Length}, z {z.Length}; kl {kl.Length}");
         var job = new ReparameteriseJob(rows, h, mu.Pointer, logVar.Pointer, new(draw.State, draw.Draw), epsilon.Pointer, z.Pointer, kl.Pointer);
         ForEach(job.Parts, job);
     }
@@ -21,44 +21,44 @@ public sealed unsafe partial class CpuBackend
     {
         int n = rows * h;
         Check((gz.IsAbsent || gz.Length == n) && (gkl.IsAbsent || gkl.Length == rows) && mu.Length == n && logVar.Length == n && epsilon.Length == n && dmu.Length == n && dlogVar.Length == n,
-            $"reparameterise gradient: [{rows}, {h}] needs {n} elements, got gz {gz.Length}, mu {mu.Length}, logVar {logVar.Length}, epsilon {epsilon.Length}, dmu {dmu.Length}, dlogVar {dlogVar.Length}; gkl {gkl.Length}");
+            "reparameterise gradient", $"[{rows}, {h}] needs {n} elements, got gz {gz.Length}, mu {mu.Length}, logVar {logVar.Length}, epsilon {epsilon.Length}, dmu {dmu.Length}, dlogVar {dlogVar.Length}; gkl {gkl.Length}");
         ForEach(RowParts(rows, h), new ReparameteriseGradientJob(rows, h, gz.Pointer, gkl.Pointer, mu.Pointer, logVar.Pointer, epsilon.Pointer, dmu.Pointer, dlogVar.Pointer, accumulate));
     }
 
     public void GaussianNll(int rows, int d, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> nll, Slice<float> squaredError)
     {
         int n = rows * d;
-        Check(x.Length == n && mean.Length == n && variance.Length == 1 && nll.Length == rows && squaredError.Length == rows,
-            $"gaussian_nll: [{rows}, {d}] needs {n} elements, got x {x.Length}, mean {mean.Length}; variance {variance.Length}, nll {nll.Length}, squaredError {squaredError.Length}");
+        Check(x.Length == n && mean.Length == n && variance.Length == 1 && nll.Length == rows && squaredError.Length == rows, "gaussian_nll",
+            $"[{rows}, {d}] needs {n} elements, got x {x.Length}, mean {mean.Length}; variance {variance.Length}, nll {nll.Length}, squaredError {squaredError.Length}");
         ForEach(RowParts(rows, d), new GaussianNllJob(rows, d, x.Pointer, mean.Pointer, variance.Pointer[0], nll.Pointer, squaredError.Pointer));
     }
 
     public void GaussianNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> dmean, bool accumulate)
     {
         int n = rows * d;
-        Check(g.Length == rows && x.Length == n && mean.Length == n && variance.Length == 1 && dmean.Length == n,
-            $"gaussian_nll gradient: [{rows}, {d}] needs {n} elements, got x {x.Length}, mean {mean.Length}, dmean {dmean.Length}; variance {variance.Length}, g {g.Length}");
+        Check(g.Length == rows && x.Length == n && mean.Length == n && variance.Length == 1 && dmean.Length == n, "gaussian_nll gradient",
+            $"[{rows}, {d}] needs {n} elements, got x {x.Length}, mean {mean.Length}, dmean {dmean.Length}; variance {variance.Length}, g {g.Length}");
         ForEach(RowParts(rows, d), new NllGradientJob<GaussianSlope>(rows, d, g.Pointer, x.Pointer, mean.Pointer, 1 / variance.Pointer[0], dmean.Pointer, accumulate));
     }
 
     public void BernoulliNll(int rows, int d, Slice<float> x, Slice<float> logits, Slice<float> nll)
     {
         int n = rows * d;
-        Check(x.Length == n && logits.Length == n && nll.Length == rows, $"bernoulli_nll: [{rows}, {d}] needs {n} elements, got x {x.Length}, logits {logits.Length}; nll {nll.Length}");
+        Check(x.Length == n && logits.Length == n && nll.Length == rows, "bernoulli_nll", $"[{rows}, {d}] needs {n} elements, got x {x.Length}, logits {logits.Length}; nll {nll.Length}");
         ForEach(RowParts(rows, d), new BernoulliNllJob(rows, d, x.Pointer, logits.Pointer, nll.Pointer));
     }
 
     public void BernoulliNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> logits, Slice<float> dlogits, bool accumulate)
     {
         int n = rows * d;
-        Check(g.Length == rows && x.Length == n && logits.Length == n && dlogits.Length == n,
-            $"bernoulli_nll gradient: [{rows}, {d}] needs {n} elements, got x {x.Length}, logits {logits.Length}, dlogits {dlogits.Length}; g {g.Length}");
+        Check(g.Length == rows && x.Length == n && logits.Length == n && dlogits.Length == n, "bernoulli_nll gradient",
+            $"[{rows}, {d}] needs {n} elements, got x {x.Length}, logits {logits.Length}, dlogits {dlogits.Length}; g {g.Length}");
         ForEach(RowParts(rows, d), new NllGradientJob<BernoulliSlope>(rows, d, g.Pointer, x.Pointer, logits.Pointer, 1, dlogits.Pointer, accumulate));
     }
 
     public void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor, Slice<float> variance)
     {
-        Check(variance.Length == 1 && count > 0, $"update_variance: the variance is one number, got {variance.Length}; the count of residuals is {count}");
+        Check(variance.Length == 1 && count > 0, "update_variance", $"the variance is one number, got {variance.Length}; the count of residuals is {count}");
         double sum = 0;
         foreach (float e in squaredError.AsSpan())
             sum += e;

@@ -13,7 +13,7 @@ public sealed unsafe partial class CpuBackend
     public void CopyBlock(int rows, int columns, Slice<float> from, int fromStride, Slice<float> to, int toStride, bool accumulate)
     {
         Check(rows >= 0 && columns >= 0 && (rows <= 1 || (fromStride >= columns && toStride >= columns)) && Fits(from, rows, columns, fromStride) && Fits(to, rows, columns, toStride),
-            $"copy_block: a block [{rows}, {columns}] with row strides {fromStride} and {toStride} does not fit buffers of {from.Length} and {to.Length}");
+            "copy_block", $"a block [{rows}, {columns}] with row strides {fromStride} and {toStride} does not fit buffers of {from.Length} and {to.Length}");
         ForEach(RowParts(rows, columns), new CopyBlockJob(rows, columns, from.Pointer, fromStride, to.Pointer, toStride, accumulate));
     }
 
@@ -39,10 +39,10 @@ public sealed unsafe partial class CpuBackend
 
     private static void CheckGather(string operation, int tableLength, Slice<int> indices, int width, Slice<float> y)
     {
-        Check(width > 0 && y.Length == (long)indices.Length * width, $"{operation}: {indices.Length} rows of {width} do not fill {y.Length} elements");
+        Check(width > 0 && y.Length == (long)indices.Length * width, operation, $"{indices.Length} rows of {width} do not fill {y.Length} elements");
         int rows = tableLength / width;
         foreach (int i in indices.AsSpan())
-            Check((uint)i < (uint)rows, $"{operation}: row {i} was asked of a table of {rows} rows of {width}");
+            Check((uint)i < (uint)rows, operation, $"row {i} was asked of a table of {rows} rows of {width}");
     }
 
     private readonly struct FillJob(Slice<float> y, float value) : ILaneJob
@@ -123,7 +123,7 @@ public sealed unsafe partial class CpuBackend
         public PermuteJob(Slice<float> x, ReadOnlySpan<int> sizes, ReadOnlySpan<int> order, Slice<float> y)
         {
             int n = sizes.Length;
-            Check(n is > 0 and <= MostAxes && order.Length == n, $"permute: {n} sizes and an order of {order.Length}; one to {MostAxes} axes are supported");
+            Check(n is > 0 and <= MostAxes && order.Length == n, "permute", $"{n} sizes and an order of {order.Length}; one to {MostAxes} axes are supported");
             Span<int> strides = stackalloc int[MostAxes];
             long elements = 1;
             for (int d = n - 1; d >= 0; d--)
@@ -131,14 +131,14 @@ public sealed unsafe partial class CpuBackend
                 strides[d] = (int)elements;
                 elements *= sizes[d];
             }
-            Check(elements == x.Length && elements == y.Length, $"permute: the sizes give {elements} elements, x has {x.Length}, y {y.Length}");
+            Check(elements == x.Length && elements == y.Length, "permute", $"the sizes give {elements} elements, x has {x.Length}, y {y.Length}");
             this.x = x.Pointer;
             this.y = y.Pointer;
             int seen = 0;
             for (int d = 0; d < n; d++)
             {
                 int axis = order[d];
-                Check((uint)axis < (uint)n && (seen & (1 << axis)) == 0, $"permute: the order must name each of {n} axes once; entry {d} is {axis}");
+                Check((uint)axis < (uint)n && (seen & (1 << axis)) == 0, "permute", $"the order must name each of {n} axes once; entry {d} is {axis}");
                 seen |= 1 << axis;
                 if (sizes[axis] == 1)
                     continue;

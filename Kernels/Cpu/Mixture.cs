@@ -28,8 +28,8 @@ public sealed unsafe partial class CpuBackend
 
     private static void CheckMixture(string operation, int rows, int components, int h, Slice<float> z, Slice<float> mu, Slice<float> logVar, Slice<float> pairBias, Slice<float> joint, Slice<float> marginal) =>
         Check(components > 0 && h > 0 && z.Length == (long)rows * h && mu.Length == (long)components * h && logVar.Length == mu.Length && (pairBias.IsAbsent || pairBias.Length == (long)rows * components)
-            && (joint.IsAbsent || joint.Length == rows) && (marginal.IsAbsent || marginal.Length == z.Length),
-            $"{operation}: {rows} rows, {components} components and {h} latents do not fit z {z.Length}, mu {mu.Length}, logVar {logVar.Length}, pairBias {pairBias.Length}, joint {joint.Length}, marginal {marginal.Length}");
+            && (joint.IsAbsent || joint.Length == rows) && (marginal.IsAbsent || marginal.Length == z.Length), operation,
+            $"{rows} rows, {components} components and {h} latents do not fit z {z.Length}, mu {mu.Length}, logVar {logVar.Length}, pairBias {pairBias.Length}, joint {joint.Length}, marginal {marginal.Length}");
 
     /// <param name="extra">Further floats wanted behind the packed components.</param>
     private PackedMixture PackMixture(int components, int h, Slice<float> mu, Slice<float> logVar, PairLogWeights weights, int ownOffset, Slice<float> pairBias, long extra)

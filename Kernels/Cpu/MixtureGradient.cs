@@ -16,8 +16,8 @@ public sealed unsafe partial class CpuBackend
     {
         CheckMixture("mixture_log_density gradient", rows, components, h, z, mu, logVar, pairBias, joint, marginal);
         Check(dz.Length == z.Length && dmu.Length == mu.Length && dlogVar.Length == mu.Length && (gJoint.IsAbsent || (gJoint.Length == rows && !joint.IsAbsent))
-            && (gMarginal.IsAbsent || (gMarginal.Length == z.Length && !marginal.IsAbsent)) && (dpairBias.IsAbsent || dpairBias.Length == (long)rows * components),
-            $"mixture_log_density gradient: gradients of {dz.Length}, {dmu.Length}, {dlogVar.Length}, {dpairBias.Length}, gJoint {gJoint.Length}, gMarginal {gMarginal.Length} do not fit {rows} rows, {components} components, {h} latents; a gradient needs its own output too");
+            && (gMarginal.IsAbsent || (gMarginal.Length == z.Length && !marginal.IsAbsent)) && (dpairBias.IsAbsent || dpairBias.Length == (long)rows * components), "mixture_log_density gradient",
+            $"gradients of {dz.Length}, {dmu.Length}, {dlogVar.Length}, {dpairBias.Length}, gJoint {gJoint.Length}, gMarginal {gMarginal.Length} do not fit {rows} rows, {components} components, {h} latents; a gradient needs its own output too");
         int strips = (h + 15) / 16, tileRows = Math.Max(64, (rows + 3) / 4), tiles = (rows + tileRows - 1) / tileRows;
         long pairs = ((long)rows * components + 15) / 16 * 16, partial = (long)strips * components * 2 * 16;
         var mixture = PackMixture(components, h, mu, logVar, weights, ownOffset, pairBias, extra: pairs + tiles * partial);

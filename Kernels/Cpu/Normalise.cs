@@ -10,7 +10,7 @@ public sealed unsafe partial class CpuBackend
         float momentum, float epsilon, Slice<float> mean, Slice<float> inverseDeviation, Slice<float> y, Activation activation)
     {
         CheckBatchNorm("batch_norm", rows, channels, x.Length, y.Length, gamma, beta, runningMean, runningVariance, mean, inverseDeviation);
-        Check(rows > 1, $"batch_norm: {rows} row: a batch's variance needs two values per channel");
+        Check(rows > 1, "batch_norm", $"{rows} row: a batch's variance needs two values per channel");
         SumColumns(new PlainSource(x.Pointer), 1, rows, channels, 1.0 / rows, mean, false);
         SumColumns(new SquaredDeviationSource(x.Pointer, mean.Pointer), 1, rows, channels, 1.0 / rows, inverseDeviation, false);
         var pattern = new ChannelPattern(working, channels, 3);
@@ -48,7 +48,7 @@ public sealed unsafe partial class CpuBackend
         Slice<float> dx, bool accumulateDx, Slice<float> dgamma, Slice<float> dbeta, bool accumulateParameters)
     {
         CheckBatchNorm("batch_norm gradient", rows, channels, x.Length, dx.Length, gamma, mean, inverseDeviation, dgamma, dbeta, gamma);
-        Check(g.Length == x.Length, $"batch_norm gradient: g has {g.Length} elements, x {x.Length}");
+        Check(g.Length == x.Length, "batch_norm gradient", $"g has {g.Length} elements, x {x.Length}");
         var pattern = new ChannelPattern(working, channels, 4);
         // The batch's own sums first stand where their patterns go.
         Slice<float> sumG = new((nint)pattern[2], channels), sumGx = new((nint)pattern[3], channels);
@@ -69,8 +69,8 @@ public sealed unsafe partial class CpuBackend
     }
 
     private static void CheckBatchNorm(string operation, int rows, int channels, int x, int y, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> d, Slice<float> e, Slice<float> f) =>
-        Check(x == (long)rows * channels && y == x && a.Length == channels && b.Length == channels && c.Length == channels && d.Length == channels && e.Length == channels && f.Length == channels,
-            $"{operation}: [{rows}, {channels}] needs {(long)rows * channels} elements and {channels} per channel, got {x} and {y}; per channel {a.Length}, {b.Length}, {c.Length}, {d.Length}, {e.Length}, {f.Length}");
+        Check(x == (long)rows * channels && y == x && a.Length == channels && b.Length == channels && c.Length == channels && d.Length == channels && e.Length == channels && f.Length == channels, operation,
+            $"[{rows}, {channels}] needs {(long)rows * channels} elements and {channels} per channel, got {x} and {y}; per channel {a.Length}, {b.Length}, {c.Length}, {d.Length}, {e.Length}, {f.Length}");
 
     private static void Move(ref float running, double towards, double momentum) => running = (float)((1 - momentum) * running + momentum * towards);
 

@@ -9,8 +9,8 @@ public sealed unsafe partial class CpuBackend
     public void Adam(Slice<float> parameters, Slice<float> gradients, Slice<float> m, Slice<float> v, AdamConstants constants, Slice<float> hyper)
     {
         int n = parameters.Length;
-        Check(gradients.Length == n && m.Length == n && v.Length == n && hyper.Length == 3,
-            $"adam: {n} parameters, {gradients.Length} gradients, moments of {m.Length} and {v.Length}, {hyper.Length} hyperparameters (3 expected)");
+        Check(gradients.Length == n && m.Length == n && v.Length == n && hyper.Length == 3, "adam",
+            $"{n} parameters, {gradients.Length} gradients, moments of {m.Length} and {v.Length}, {hyper.Length} hyperparameters (3 expected)");
         float rate = hyper.Pointer[0], correction1 = hyper.Pointer[1], correction2 = hyper.Pointer[2];
         ForEach(Parts(n), new AdamJob(parameters.Pointer, gradients.Pointer, m.Pointer, v.Pointer, n, constants,
             rate / correction1, 1 / MathF.Sqrt(correction2), 1 - rate * constants.DecoupledWeightDecay));
@@ -19,14 +19,14 @@ public sealed unsafe partial class CpuBackend
     public void RmsProp(Slice<float> parameters, Slice<float> gradients, Slice<float> v, float alpha, float epsilon, Slice<float> hyper)
     {
         int n = parameters.Length;
-        Check(gradients.Length == n && v.Length == n && hyper.Length >= 1, $"rmsprop: {n} parameters, {gradients.Length} gradients, a moment of {v.Length}, {hyper.Length} hyperparameters");
+        Check(gradients.Length == n && v.Length == n && hyper.Length >= 1, "rmsprop", $"{n} parameters, {gradients.Length} gradients, a moment of {v.Length}, {hyper.Length} hyperparameters");
         ForEach(Parts(n), new RmsPropJob(parameters.Pointer, gradients.Pointer, v.Pointer, n, alpha, epsilon, hyper.Pointer[0]));
     }
 
     public void Sgd(Slice<float> parameters, Slice<float> gradients, Slice<float> velocity, float momentum, float weightDecay, Slice<float> hyper)
     {
         int n = parameters.Length;
-        Check(gradients.Length == n && velocity.Length == n && hyper.Length >= 1, $"sgd: {n} parameters, {gradients.Length} gradients, a velocity of {velocity.Length}, {hyper.Length} hyperparameters");
+        Check(gradients.Length == n && velocity.Length == n && hyper.Length >= 1, "sgd", $"{n} parameters, {gradients.Length} gradients, a velocity of {velocity.Length}, {hyper.Length} hyperparameters");
         ForEach(Parts(n), new SgdJob(parameters.Pointer, gradients.Pointer, velocity.Pointer, n, momentum, weightDecay, hyper.Pointer[0]));
     }
 

@@ -16,7 +16,7 @@ public sealed unsafe partial class CpuBackend
     }
 
     private static void CheckDraw(string operation, RandomDraw draw) =>
-        Check(draw.State.Length == 4, $"{operation}: the state of a draw is four words (seed low, seed high, step, stream), got {draw.State.Length}");
+        Check(draw.State.Length == 4, operation, $"the state of a draw is four words (seed low, seed high, step, stream), got {draw.State.Length}");
 
     private readonly struct RandomJob(Distribution distribution, PhiloxLanes philox, float* y, int length) : ILaneJob
     {

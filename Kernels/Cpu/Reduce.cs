@@ -41,8 +41,8 @@ public sealed unsafe partial class CpuBackend
     }
 
     private static void CheckReduction(string operation, Slice<float> x, int outer, int n, int inner, Slice<float> y) =>
-        Check(x.Length == outer * n * inner && y.Length == outer * inner,
-            $"{operation}: [{outer}, {n}, {inner}] needs {(long)outer * n * inner} elements and {(long)outer * inner} reduced ones, got {x.Length} and {y.Length}");
+        Check(x.Length == outer * n * inner && y.Length == outer * inner, operation,
+            $"[{outer}, {n}, {inner}] needs {(long)outer * n * inner} elements and {(long)outer * inner} reduced ones, got {x.Length} and {y.Length}");
 
     /// <summary>Rows a part, so that each has about <see cref="ReduceChunk"/> floats.</summary>
     private static int RowsPerPart(int width) => Math.Max(1, ReduceChunk / Math.Max(1, width));

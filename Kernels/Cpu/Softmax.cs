@@ -46,16 +46,13 @@ public sealed unsafe partial class CpuBackend
         ForEach(RowParts(rows, n), new SoftmaxGradientJob(rows, n, g.Pointer, y.Pointer, 1 / temperature.Pointer[0], dlogits.Pointer, accumulate));
     }
 
-    private static void CheckRows(string operation, int rows, int n, int first, int second, int third = -1)
-    {
-        long expected = (long)rows * n;
-        Check(first == expected && second == expected && (third < 0 || third == expected), $"{operation}: [{rows}, {n}] needs {expected} elements in each operand, got {first}, {second}{(third < 0 ? "" : $", {third}")}");
-    }
+    private static void CheckRows(string operation, int rows, int n, int first, int second, int third = -1) =>
+        Check(first == (long)rows * n && second == first && (third < 0 || third == first), operation, $"[{rows}, {n}] needs {(long)rows * n} elements, got {first} and {second}{(third < 0 ? "" : $" and {third}")}");
 
     private static void CheckTemperature(Slice<float> temperature)
     {
-        Check(temperature.Length == 1, $"gumbel_softmax: the temperature is one number, got {temperature.Length}");
-        Check(temperature.Pointer[0] > 0, $"gumbel_softmax: the temperature must be positive, got {temperature.Pointer[0]}");
+        Check(temperature.Length == 1, "gumbel_softmax", $"the temperature is one number, got {temperature.Length}");
+        Check(temperature.Pointer[0] > 0, "gumbel_softmax", $"the temperature must be positive, got {temperature.Pointer[0]}");
     }
 
     private readonly struct SoftmaxJob(int rows, int n, float* x, float* y) : ILaneJob

@@ -55,3 +55,12 @@ public readonly struct Minimum : IBinaryKernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V GradientA<V>(V g, V a, V b, V y) where V : struct, IVector<V> => V.SelectLess(a, b, g, V.Broadcast(0f));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V GradientB<V>(V g, V a, V b, V y) where V : struct, IVector<V> => V.SelectLess(a, b, V.Broadcast(0f), g);
 }
+
+/// <summary>1 where a &lt; b, else 0: a draw u &lt; p is a Bernoulli sample. No gradient.</summary>
+public readonly struct LessThan : IBinaryKernel
+{
+    public static string Name => "less_than";
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V a, V b) where V : struct, IVector<V> => V.SelectLess(a, b, V.Broadcast(1f), V.Broadcast(0f));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V GradientA<V>(V g, V a, V b, V y) where V : struct, IVector<V> => V.Broadcast(0f);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V GradientB<V>(V g, V a, V b, V y) where V : struct, IVector<V> => V.Broadcast(0f);
+}

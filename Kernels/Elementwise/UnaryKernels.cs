@@ -144,3 +144,11 @@ public readonly struct ClampMax : IUnaryKernel
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IVector<V> => V.AtMost(x, p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IVector<V> => V.SelectLess(p, x, V.Broadcast(0f), g);
 }
+
+/// <summary>From a uniform draw to a dropout mask: 0 where x &lt; p, else 1 / (1 - p). No gradient.</summary>
+public readonly struct DropoutMask : IUnaryKernel
+{
+    public static string Name => "dropout_mask";
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IVector<V> => V.SelectLess(x, p, V.Broadcast(0f), V.Broadcast(1f) / (V.Broadcast(1f) - p));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IVector<V> => V.Broadcast(0f);
+}

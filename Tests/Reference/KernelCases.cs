@@ -5,6 +5,8 @@ public static class KernelCases
 {
     public static IEnumerable<KernelCase> All() =>
     [
+        .. MatMulCases.All(),
+        .. ConvCases.All(),
         .. ElementwiseCases.All(),
         .. MemoryCases.All(),
         .. ReduceCases.All(),
