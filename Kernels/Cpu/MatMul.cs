@@ -28,6 +28,16 @@ public sealed unsafe partial class CpuBackend
             RequireLength("matmul", "relu mask", reluMask.Length, (long)m * n, shape);
         if (m == 0 || n == 0)
             return;
+        if (DotJob.Suits(shape))
+        {
+            var dots = new DotJob(shape, a.Pointer, b.Pointer, c.Pointer, bias.Pointer, activation == Activation.Relu, reluMask.Pointer);
+            if (shape.Flops < SerialFlops)
+                for (int i = 0; i < DotJob.Tasks(shape); i++)
+                    dots.Run(i);
+            else
+                team.ForEach(DotJob.Tasks(shape), ref dots);
+            return;
+        }
         int slab = (int)Math.Min(n, Math.Max(1, PackedLimit / Math.Max(1, k) / Microkernels.Panel) * Microkernels.Panel);
         for (int n0 = 0; n0 < n; n0 += slab)
         {
@@ -40,7 +50,7 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private static void RequireLength(string operation, string operand, int length, long expected, object shape)
+    private static void RequireLength<S>(string operation, string operand, int length, long expected, S shape)
     {
         if (length != expected)
             throw new ArgumentException($"{operation}: {operand} has {length} elements, {shape} needs {expected}; check the shape that was passed");

@@ -64,6 +64,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial);
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -110,6 +114,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -162,6 +171,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -220,6 +235,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -284,6 +306,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -354,6 +384,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
             Sse.Prefetch0(c + to[5]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -430,6 +469,16 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[4]);
             Sse.Prefetch0(c + to[5]);
             Sse.Prefetch0(c + to[6]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -512,6 +561,17 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[5]);
             Sse.Prefetch0(c + to[6]);
             Sse.Prefetch0(c + to[7]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -600,6 +660,18 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[6]);
             Sse.Prefetch0(c + to[7]);
             Sse.Prefetch0(c + to[8]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -694,6 +766,19 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[7]);
             Sse.Prefetch0(c + to[8]);
             Sse.Prefetch0(c + to[9]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+                Sse.Prefetch0(tile->Mask + to[9]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -794,6 +879,20 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[8]);
             Sse.Prefetch0(c + to[9]);
             Sse.Prefetch0(c + to[10]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+                Sse.Prefetch0(tile->Mask + to[9]);
+                Sse.Prefetch0(tile->Mask + to[10]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -900,6 +999,21 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[9]);
             Sse.Prefetch0(c + to[10]);
             Sse.Prefetch0(c + to[11]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+                Sse.Prefetch0(tile->Mask + to[9]);
+                Sse.Prefetch0(tile->Mask + to[10]);
+                Sse.Prefetch0(tile->Mask + to[11]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -1012,6 +1126,22 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[10]);
             Sse.Prefetch0(c + to[11]);
             Sse.Prefetch0(c + to[12]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+                Sse.Prefetch0(tile->Mask + to[9]);
+                Sse.Prefetch0(tile->Mask + to[10]);
+                Sse.Prefetch0(tile->Mask + to[11]);
+                Sse.Prefetch0(tile->Mask + to[12]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a, c12a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -1130,6 +1260,23 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[11]);
             Sse.Prefetch0(c + to[12]);
             Sse.Prefetch0(c + to[13]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+                Sse.Prefetch0(tile->Mask + to[9]);
+                Sse.Prefetch0(tile->Mask + to[10]);
+                Sse.Prefetch0(tile->Mask + to[11]);
+                Sse.Prefetch0(tile->Mask + to[12]);
+                Sse.Prefetch0(tile->Mask + to[13]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a, c12a = c0a, c13a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -1240,6 +1387,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial);
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16);
@@ -1288,6 +1439,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 16);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b;
@@ -1342,6 +1498,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 16);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 16);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b;
@@ -1402,6 +1564,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 16);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 16);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b;
@@ -1468,6 +1637,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 16);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 16);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b;
@@ -1540,6 +1717,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 16);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 16);
             Sse.Prefetch0(c + to[5]); Sse.Prefetch0(c + to[5] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b;
@@ -1618,6 +1804,16 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 16);
             Sse.Prefetch0(c + to[5]); Sse.Prefetch0(c + to[5] + 16);
             Sse.Prefetch0(c + to[6]); Sse.Prefetch0(c + to[6] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b;
@@ -1702,6 +1898,17 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[5]); Sse.Prefetch0(c + to[5] + 16);
             Sse.Prefetch0(c + to[6]); Sse.Prefetch0(c + to[6] + 16);
             Sse.Prefetch0(c + to[7]); Sse.Prefetch0(c + to[7] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b;
@@ -1792,6 +1999,18 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[6]); Sse.Prefetch0(c + to[6] + 16);
             Sse.Prefetch0(c + to[7]); Sse.Prefetch0(c + to[7] + 16);
             Sse.Prefetch0(c + to[8]); Sse.Prefetch0(c + to[8] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b;
@@ -1888,6 +2107,19 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[7]); Sse.Prefetch0(c + to[7] + 16);
             Sse.Prefetch0(c + to[8]); Sse.Prefetch0(c + to[8] + 16);
             Sse.Prefetch0(c + to[9]); Sse.Prefetch0(c + to[9] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+                Sse.Prefetch0(tile->Mask + to[9]); Sse.Prefetch0(tile->Mask + to[9] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b, c9b = c0b;
@@ -1990,6 +2222,20 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[8]); Sse.Prefetch0(c + to[8] + 16);
             Sse.Prefetch0(c + to[9]); Sse.Prefetch0(c + to[9] + 16);
             Sse.Prefetch0(c + to[10]); Sse.Prefetch0(c + to[10] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+                Sse.Prefetch0(tile->Mask + to[9]); Sse.Prefetch0(tile->Mask + to[9] + 16);
+                Sse.Prefetch0(tile->Mask + to[10]); Sse.Prefetch0(tile->Mask + to[10] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b, c9b = c0b, c10b = c0b;
@@ -2098,6 +2344,21 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[9]); Sse.Prefetch0(c + to[9] + 16);
             Sse.Prefetch0(c + to[10]); Sse.Prefetch0(c + to[10] + 16);
             Sse.Prefetch0(c + to[11]); Sse.Prefetch0(c + to[11] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+                Sse.Prefetch0(tile->Mask + to[9]); Sse.Prefetch0(tile->Mask + to[9] + 16);
+                Sse.Prefetch0(tile->Mask + to[10]); Sse.Prefetch0(tile->Mask + to[10] + 16);
+                Sse.Prefetch0(tile->Mask + to[11]); Sse.Prefetch0(tile->Mask + to[11] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b, c9b = c0b, c10b = c0b, c11b = c0b;
@@ -2212,6 +2473,22 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[10]); Sse.Prefetch0(c + to[10] + 16);
             Sse.Prefetch0(c + to[11]); Sse.Prefetch0(c + to[11] + 16);
             Sse.Prefetch0(c + to[12]); Sse.Prefetch0(c + to[12] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+                Sse.Prefetch0(tile->Mask + to[9]); Sse.Prefetch0(tile->Mask + to[9] + 16);
+                Sse.Prefetch0(tile->Mask + to[10]); Sse.Prefetch0(tile->Mask + to[10] + 16);
+                Sse.Prefetch0(tile->Mask + to[11]); Sse.Prefetch0(tile->Mask + to[11] + 16);
+                Sse.Prefetch0(tile->Mask + to[12]); Sse.Prefetch0(tile->Mask + to[12] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a, c12a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b, c9b = c0b, c10b = c0b, c11b = c0b, c12b = c0b;
@@ -2332,6 +2609,23 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[11]); Sse.Prefetch0(c + to[11] + 16);
             Sse.Prefetch0(c + to[12]); Sse.Prefetch0(c + to[12] + 16);
             Sse.Prefetch0(c + to[13]); Sse.Prefetch0(c + to[13] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+                Sse.Prefetch0(tile->Mask + to[9]); Sse.Prefetch0(tile->Mask + to[9] + 16);
+                Sse.Prefetch0(tile->Mask + to[10]); Sse.Prefetch0(tile->Mask + to[10] + 16);
+                Sse.Prefetch0(tile->Mask + to[11]); Sse.Prefetch0(tile->Mask + to[11] + 16);
+                Sse.Prefetch0(tile->Mask + to[12]); Sse.Prefetch0(tile->Mask + to[12] + 16);
+                Sse.Prefetch0(tile->Mask + to[13]); Sse.Prefetch0(tile->Mask + to[13] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a, c12a = c0a, c13a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b, c9b = c0b, c10b = c0b, c11b = c0b, c12b = c0b, c13b = c0b;
@@ -2446,6 +2740,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial);
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -2494,6 +2792,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -2548,6 +2851,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -2608,6 +2917,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -2674,6 +2990,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -2746,6 +3070,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
             Sse.Prefetch0(c + to[5]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -2824,6 +3157,16 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[4]);
             Sse.Prefetch0(c + to[5]);
             Sse.Prefetch0(c + to[6]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -2908,6 +3251,17 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[5]);
             Sse.Prefetch0(c + to[6]);
             Sse.Prefetch0(c + to[7]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -2998,6 +3352,18 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[6]);
             Sse.Prefetch0(c + to[7]);
             Sse.Prefetch0(c + to[8]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -3094,6 +3460,19 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[7]);
             Sse.Prefetch0(c + to[8]);
             Sse.Prefetch0(c + to[9]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+                Sse.Prefetch0(tile->Mask + to[9]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -3196,6 +3575,20 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[8]);
             Sse.Prefetch0(c + to[9]);
             Sse.Prefetch0(c + to[10]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+                Sse.Prefetch0(tile->Mask + to[9]);
+                Sse.Prefetch0(tile->Mask + to[10]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -3304,6 +3697,21 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[9]);
             Sse.Prefetch0(c + to[10]);
             Sse.Prefetch0(c + to[11]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+                Sse.Prefetch0(tile->Mask + to[9]);
+                Sse.Prefetch0(tile->Mask + to[10]);
+                Sse.Prefetch0(tile->Mask + to[11]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -3418,6 +3826,22 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[10]);
             Sse.Prefetch0(c + to[11]);
             Sse.Prefetch0(c + to[12]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+                Sse.Prefetch0(tile->Mask + to[9]);
+                Sse.Prefetch0(tile->Mask + to[10]);
+                Sse.Prefetch0(tile->Mask + to[11]);
+                Sse.Prefetch0(tile->Mask + to[12]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a, c12a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -3538,6 +3962,23 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[11]);
             Sse.Prefetch0(c + to[12]);
             Sse.Prefetch0(c + to[13]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+                Sse.Prefetch0(tile->Mask + to[6]);
+                Sse.Prefetch0(tile->Mask + to[7]);
+                Sse.Prefetch0(tile->Mask + to[8]);
+                Sse.Prefetch0(tile->Mask + to[9]);
+                Sse.Prefetch0(tile->Mask + to[10]);
+                Sse.Prefetch0(tile->Mask + to[11]);
+                Sse.Prefetch0(tile->Mask + to[12]);
+                Sse.Prefetch0(tile->Mask + to[13]);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a, c12a = c0a, c13a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -3650,6 +4091,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial);
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16);
@@ -3700,6 +4145,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 16);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b;
@@ -3756,6 +4206,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 16);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 16);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b;
@@ -3818,6 +4274,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 16);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 16);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b;
@@ -3886,6 +4349,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 16);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 16);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b;
@@ -3960,6 +4431,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 16);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 16);
             Sse.Prefetch0(c + to[5]); Sse.Prefetch0(c + to[5] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b;
@@ -4040,6 +4520,16 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 16);
             Sse.Prefetch0(c + to[5]); Sse.Prefetch0(c + to[5] + 16);
             Sse.Prefetch0(c + to[6]); Sse.Prefetch0(c + to[6] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b;
@@ -4126,6 +4616,17 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[5]); Sse.Prefetch0(c + to[5] + 16);
             Sse.Prefetch0(c + to[6]); Sse.Prefetch0(c + to[6] + 16);
             Sse.Prefetch0(c + to[7]); Sse.Prefetch0(c + to[7] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b;
@@ -4218,6 +4719,18 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[6]); Sse.Prefetch0(c + to[6] + 16);
             Sse.Prefetch0(c + to[7]); Sse.Prefetch0(c + to[7] + 16);
             Sse.Prefetch0(c + to[8]); Sse.Prefetch0(c + to[8] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b;
@@ -4316,6 +4829,19 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[7]); Sse.Prefetch0(c + to[7] + 16);
             Sse.Prefetch0(c + to[8]); Sse.Prefetch0(c + to[8] + 16);
             Sse.Prefetch0(c + to[9]); Sse.Prefetch0(c + to[9] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+                Sse.Prefetch0(tile->Mask + to[9]); Sse.Prefetch0(tile->Mask + to[9] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b, c9b = c0b;
@@ -4420,6 +4946,20 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[8]); Sse.Prefetch0(c + to[8] + 16);
             Sse.Prefetch0(c + to[9]); Sse.Prefetch0(c + to[9] + 16);
             Sse.Prefetch0(c + to[10]); Sse.Prefetch0(c + to[10] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+                Sse.Prefetch0(tile->Mask + to[9]); Sse.Prefetch0(tile->Mask + to[9] + 16);
+                Sse.Prefetch0(tile->Mask + to[10]); Sse.Prefetch0(tile->Mask + to[10] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b, c9b = c0b, c10b = c0b;
@@ -4530,6 +5070,21 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[9]); Sse.Prefetch0(c + to[9] + 16);
             Sse.Prefetch0(c + to[10]); Sse.Prefetch0(c + to[10] + 16);
             Sse.Prefetch0(c + to[11]); Sse.Prefetch0(c + to[11] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+                Sse.Prefetch0(tile->Mask + to[9]); Sse.Prefetch0(tile->Mask + to[9] + 16);
+                Sse.Prefetch0(tile->Mask + to[10]); Sse.Prefetch0(tile->Mask + to[10] + 16);
+                Sse.Prefetch0(tile->Mask + to[11]); Sse.Prefetch0(tile->Mask + to[11] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b, c9b = c0b, c10b = c0b, c11b = c0b;
@@ -4646,6 +5201,22 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[10]); Sse.Prefetch0(c + to[10] + 16);
             Sse.Prefetch0(c + to[11]); Sse.Prefetch0(c + to[11] + 16);
             Sse.Prefetch0(c + to[12]); Sse.Prefetch0(c + to[12] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+                Sse.Prefetch0(tile->Mask + to[9]); Sse.Prefetch0(tile->Mask + to[9] + 16);
+                Sse.Prefetch0(tile->Mask + to[10]); Sse.Prefetch0(tile->Mask + to[10] + 16);
+                Sse.Prefetch0(tile->Mask + to[11]); Sse.Prefetch0(tile->Mask + to[11] + 16);
+                Sse.Prefetch0(tile->Mask + to[12]); Sse.Prefetch0(tile->Mask + to[12] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a, c12a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b, c9b = c0b, c10b = c0b, c11b = c0b, c12b = c0b;
@@ -4768,6 +5339,23 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[11]); Sse.Prefetch0(c + to[11] + 16);
             Sse.Prefetch0(c + to[12]); Sse.Prefetch0(c + to[12] + 16);
             Sse.Prefetch0(c + to[13]); Sse.Prefetch0(c + to[13] + 16);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 16);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 16);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 16);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 16);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 16);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 16);
+                Sse.Prefetch0(tile->Mask + to[6]); Sse.Prefetch0(tile->Mask + to[6] + 16);
+                Sse.Prefetch0(tile->Mask + to[7]); Sse.Prefetch0(tile->Mask + to[7] + 16);
+                Sse.Prefetch0(tile->Mask + to[8]); Sse.Prefetch0(tile->Mask + to[8] + 16);
+                Sse.Prefetch0(tile->Mask + to[9]); Sse.Prefetch0(tile->Mask + to[9] + 16);
+                Sse.Prefetch0(tile->Mask + to[10]); Sse.Prefetch0(tile->Mask + to[10] + 16);
+                Sse.Prefetch0(tile->Mask + to[11]); Sse.Prefetch0(tile->Mask + to[11] + 16);
+                Sse.Prefetch0(tile->Mask + to[12]); Sse.Prefetch0(tile->Mask + to[12] + 16);
+                Sse.Prefetch0(tile->Mask + to[13]); Sse.Prefetch0(tile->Mask + to[13] + 16);
+            }
         }
         Vector512<float> c0a = Vector512.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a, c6a = c0a, c7a = c0a, c8a = c0a, c9a = c0a, c10a = c0a, c11a = c0a, c12a = c0a, c13a = c0a;
         Vector512<float> c0b = Vector512.Load(tile->Initial + 16), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b, c6b = c0b, c7b = c0b, c8b = c0b, c9b = c0b, c10b = c0b, c11b = c0b, c12b = c0b, c13b = c0b;
@@ -4880,6 +5468,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial);
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -4926,6 +5518,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -4978,6 +5575,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -5036,6 +5639,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -5100,6 +5710,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -5170,6 +5788,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
             Sse.Prefetch0(c + to[5]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -5240,6 +5867,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial);
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8);
@@ -5288,6 +5919,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 8);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a;
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8), c1b = c0b;
@@ -5342,6 +5978,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 8);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 8);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 8);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a;
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8), c1b = c0b, c2b = c0b;
@@ -5402,6 +6044,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 8);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 8);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 8);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 8);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8), c1b = c0b, c2b = c0b, c3b = c0b;
@@ -5468,6 +6117,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 8);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 8);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 8);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 8);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 8);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b;
@@ -5540,6 +6197,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 8);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 8);
             Sse.Prefetch0(c + to[5]); Sse.Prefetch0(c + to[5] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 8);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 8);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 8);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 8);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b;
@@ -5614,6 +6280,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial);
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -5662,6 +6332,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -5716,6 +6391,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -5776,6 +6457,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -5842,6 +6530,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -5914,6 +6610,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
             Sse.Prefetch0(c + to[5]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -5986,6 +6691,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial);
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8);
@@ -6036,6 +6745,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 8);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a;
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8), c1b = c0b;
@@ -6092,6 +6806,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 8);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 8);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 8);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a;
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8), c1b = c0b, c2b = c0b;
@@ -6154,6 +6874,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 8);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 8);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 8);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 8);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8), c1b = c0b, c2b = c0b, c3b = c0b;
@@ -6222,6 +6949,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 8);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 8);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 8);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 8);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 8);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b;
@@ -6296,6 +7031,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 8);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 8);
             Sse.Prefetch0(c + to[5]); Sse.Prefetch0(c + to[5] + 8);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 8);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 8);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 8);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 8);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 8);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 8);
+            }
         }
         Vector256<float> c0a = Vector256.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         Vector256<float> c0b = Vector256.Load(tile->Initial + 8), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b;
@@ -6368,6 +7112,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial);
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -6414,6 +7162,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -6466,6 +7219,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -6524,6 +7283,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -6588,6 +7354,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -6658,6 +7432,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
             Sse.Prefetch0(c + to[5]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -6728,6 +7511,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial);
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4);
@@ -6776,6 +7563,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 4);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a;
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4), c1b = c0b;
@@ -6830,6 +7622,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 4);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 4);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 4);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a;
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4), c1b = c0b, c2b = c0b;
@@ -6890,6 +7688,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 4);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 4);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 4);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 4);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4), c1b = c0b, c2b = c0b, c3b = c0b;
@@ -6956,6 +7761,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 4);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 4);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 4);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 4);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 4);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b;
@@ -7028,6 +7841,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 4);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 4);
             Sse.Prefetch0(c + to[5]); Sse.Prefetch0(c + to[5] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 4);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 4);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 4);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 4);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b;
@@ -7102,6 +7924,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial);
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -7150,6 +7976,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -7204,6 +8035,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]);
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -7264,6 +8101,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]);
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -7330,6 +8174,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]);
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -7402,6 +8254,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]);
             Sse.Prefetch0(c + to[4]);
             Sse.Prefetch0(c + to[5]);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]);
+                Sse.Prefetch0(tile->Mask + to[1]);
+                Sse.Prefetch0(tile->Mask + to[2]);
+                Sse.Prefetch0(tile->Mask + to[3]);
+                Sse.Prefetch0(tile->Mask + to[4]);
+                Sse.Prefetch0(tile->Mask + to[5]);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         nint aStep = tile->AStep, bStep = tile->BStep;
@@ -7474,6 +8335,10 @@ internal static unsafe partial class Microkernels
         if (Sse.IsSupported && tile->Prefetch)
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial);
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4);
@@ -7524,6 +8389,11 @@ internal static unsafe partial class Microkernels
         {
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 4);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a;
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4), c1b = c0b;
@@ -7580,6 +8450,12 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[0]); Sse.Prefetch0(c + to[0] + 4);
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 4);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 4);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a;
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4), c1b = c0b, c2b = c0b;
@@ -7642,6 +8518,13 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[1]); Sse.Prefetch0(c + to[1] + 4);
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 4);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 4);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 4);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a;
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4), c1b = c0b, c2b = c0b, c3b = c0b;
@@ -7710,6 +8593,14 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[2]); Sse.Prefetch0(c + to[2] + 4);
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 4);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 4);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 4);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 4);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a;
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b;
@@ -7784,6 +8675,15 @@ internal static unsafe partial class Microkernels
             Sse.Prefetch0(c + to[3]); Sse.Prefetch0(c + to[3] + 4);
             Sse.Prefetch0(c + to[4]); Sse.Prefetch0(c + to[4] + 4);
             Sse.Prefetch0(c + to[5]); Sse.Prefetch0(c + to[5] + 4);
+            if (tile->Mask != null)
+            {
+                Sse.Prefetch0(tile->Mask + to[0]); Sse.Prefetch0(tile->Mask + to[0] + 4);
+                Sse.Prefetch0(tile->Mask + to[1]); Sse.Prefetch0(tile->Mask + to[1] + 4);
+                Sse.Prefetch0(tile->Mask + to[2]); Sse.Prefetch0(tile->Mask + to[2] + 4);
+                Sse.Prefetch0(tile->Mask + to[3]); Sse.Prefetch0(tile->Mask + to[3] + 4);
+                Sse.Prefetch0(tile->Mask + to[4]); Sse.Prefetch0(tile->Mask + to[4] + 4);
+                Sse.Prefetch0(tile->Mask + to[5]); Sse.Prefetch0(tile->Mask + to[5] + 4);
+            }
         }
         Vector128<float> c0a = Vector128.Load(tile->Initial), c1a = c0a, c2a = c0a, c3a = c0a, c4a = c0a, c5a = c0a;
         Vector128<float> c0b = Vector128.Load(tile->Initial + 4), c1b = c0b, c2b = c0b, c3b = c0b, c4b = c0b, c5b = c0b;

@@ -92,6 +92,10 @@ internal static class MicrokernelWriter
         Line(2, "if (Sse.IsSupported && tile->Prefetch)");
         Line(2, "{");
         EachRow(3, i => columns.Select((_, j) => $"Sse.Prefetch0(c + to[{i}]{Offset(j)});"));
+        Line(3, "if (tile->Mask != null)");
+        Line(3, "{");
+        EachRow(4, i => columns.Select((_, j) => $"Sse.Prefetch0(tile->Mask + to[{i}]{Offset(j)});"));
+        Line(3, "}");
         Line(2, "}");
         for (int j = 0; j < vectors; j++)
             Line(2, $"{vector}<float> " + string.Join(", ", Enumerable.Range(0, rows).Select(i => $"c{i}{columns[j]} = {(i == 0 ? $"{vector}.Load(tile->Initial{Offset(j)})" : $"c0{columns[j]}")}")) + ";");
