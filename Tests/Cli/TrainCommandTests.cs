@@ -48,7 +48,7 @@ public sealed class TrainCommandTests
     {
         string html = File.ReadAllText(Path.Combine(Tool.TrainedRun, "report.html"));
         Assert.That(html, Does.StartWith("<!DOCTYPE html>").And.Contain("data:image/png;base64,").And.Contain("Information spectrum").And.Contain("Traversals").And.Contain("Samples"));
-        Assert.That(html.Replace("http://www.w3.org/2000/svg", ""), Does.Not.Contain("http").And.Not.Contain("<script"));
+        Assert.That(html.Replace("http://www.w3.org/2000/svg", ""), Does.Not.Contain("://").And.Not.Contain("<script"));
     }
 
     [Test]
@@ -121,7 +121,7 @@ public sealed class TrainCommandTests
         Assert.That(File.ReadAllBytes(Path.Combine(killed, "model.safetensors")), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "model.safetensors"))));
         Assert.That(File.ReadAllText(metricsFile), Does.StartWith(rowsBefore));
         Assert.That(File.ReadAllLines(metricsFile), Has.Length.EqualTo(41));
-        Assert.That(Directory.GetFiles(killed, "*.safetensors").Length, Is.EqualTo(2), "weights and checkpoint");
+        Assert.That(Directory.GetFiles(killed, "*safetensors*").Select(Path.GetFileName), Is.EquivalentTo(new[] { "model.safetensors", "checkpoint.safetensors" }), "no temporary file is left");
     }
 
     [Test]
