@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using VaeFromScratch.Kernels.Cpu.Products;
 using VaeFromScratch.Kernels.Cpu.Simd;
 
 namespace VaeFromScratch.Kernels.Cpu;

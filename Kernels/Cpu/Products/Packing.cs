@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace VaeFromScratch.Kernels.Cpu;
+namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>Copies of matrix blocks in the order in which a microkernel reads them: k-major, a fixed width of neighbours per k.</summary>
 internal static unsafe class Packing
@@ -90,6 +90,24 @@ internal static unsafe class Packing
             Vector256.Store(Vector256<float>.Zero, to + i);
         for (; i < count; i++)
             to[i] = 0;
+    }
+
+    /// <summary>Rows and columns of an image [height, width, channels] from a corner that may lie outside it; what is outside is 0.</summary>
+    public static void CopyPadded(float* image, int height, int width, int channels, int firstRow, int rows, int firstColumn, int columns, float* to)
+    {
+        int left = Math.Clamp(-firstColumn, 0, columns), skip = Math.Max(0, firstColumn);
+        int copied = Math.Clamp(width - skip, 0, columns - left), right = columns - left - copied;
+        for (int row = firstRow; row < firstRow + rows; row++, to += (nint)columns * channels)
+        {
+            if (row < 0 || row >= height)
+            {
+                Clear(to, columns * channels);
+                continue;
+            }
+            Clear(to, left * channels);
+            CopyRow(image + ((nint)row * width + skip) * channels, to + left * channels, copied * channels);
+            Clear(to + (left + copied) * channels, right * channels);
+        }
     }
 
     /// <summary>a0 b0 a1 b1; with the next three, the steps of a 4 x 4 transposition.</summary>

@@ -1,41 +1,24 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace VaeFromScratch.Kernels.Cpu;
-
-public sealed unsafe partial class CpuBackend
-{
-    private void Scatter(ConvShape shape, float* dy, float* w, float* dx, float* bias, Activation activation, bool accumulate, float* mask)
-    {
-        if (shape.InSize == 0)
-            return;
-        var job = new NarrowJob(shape, dy, w, dx, bias, activation, accumulate, mask, team);
-        job.Place(sharedScratch.Reserve(job.SharedFloats), threadScratch.Reserve(job.ThreadFloats * team.Threads));
-        if (shape.Flops < SerialFlops)
-            job.RunAlone();
-        else
-            team.OnEveryThread(ref job);
-    }
-}
+namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
 /// Backward-data towards few channels (a decoder's last layer): with 1 channel a vector of output channels would hold 15 zeros, so the columns are the taps instead.
 /// Each pixel of dy times w gives its whole [KH, KW, C] patch of dx in registers; the patches are then added where they overlap.
 /// </summary>
-internal unsafe struct NarrowJob : IJob
+internal unsafe struct NarrowJob : IProductJob
 {
-    private readonly ThreadTeam team;
+    private ThreadTeam? team;
     private readonly ConvShape shape;
     private readonly float* dy, w, dx, bias, mask;
     private readonly bool relu, accumulate;
     private readonly int taps, panels, sumRows, sumWidth;
     private float* packed, border, zeros, threadScratch;
-    private bool alone;
     private int nextPack, nextImage;
 
-    public NarrowJob(ConvShape shape, float* dy, float* w, float* dx, float* bias, Activation activation, bool accumulate, float* mask, ThreadTeam team)
+    public NarrowJob(ConvShape shape, float* dy, float* w, float* dx, float* bias, Activation activation, bool accumulate, float* mask)
     {
-        this.team = team;
         this.shape = shape;
         this.dy = dy;
         this.w = w;
@@ -61,8 +44,9 @@ internal unsafe struct NarrowJob : IJob
 
     private readonly long SumFloats => ((long)sumRows * sumWidth + 1023) / 1024 * 1024;
 
-    public void Place(float* sharedBlock, float* threadBlock)
+    public void Place(float* sharedBlock, float* threadBlock, ThreadTeam? team)
     {
+        this.team = team;
         zeros = sharedBlock;
         Packing.Clear(zeros, Microkernels.PanelLimit);
         border = sharedBlock + 64;
@@ -72,19 +56,12 @@ internal unsafe struct NarrowJob : IJob
         threadScratch = threadBlock;
     }
 
-    public void RunAlone()
-    {
-        alone = true;
-        Run(0);
-    }
-
     public void Run(int thread)
     {
         for (int i; (i = Interlocked.Increment(ref nextPack) - 1) < panels;)
             Packing.Transpose(w + (nint)i * Microkernels.Panel * shape.OutChannels, shape.OutChannels, Math.Min(Microkernels.Panel, taps - i * Microkernels.Panel), shape.OutChannels,
                 packed + (nint)i * Microkernels.Panel * shape.OutChannels, Microkernels.Panel);
-        if (!alone)
-            team.Barrier();
+        team?.Barrier();
         float* sums = threadScratch + thread * ThreadFloats;
         float* patches = sums + SumFloats + PatchStride;
         Packing.Clear(patches - PatchStride, PatchStride);

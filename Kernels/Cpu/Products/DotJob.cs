@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace VaeFromScratch.Kernels.Cpu;
+namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
 /// A product of a few rows with a transposed matrix, c = a b^T: both are read along k, so every element is a dot product and packing b would cost more than the product.
