@@ -91,17 +91,17 @@ public static class CommandLineTool
         if (error.SymbolResult is OptionResult { Option: var option } given)
         {
             string values = string.Join(' ', given.Tokens.Select(t => t.Value));
-            return given.Implicit ? $"{option.Name}: it is missing; expected {option.Description}"
+            return given.Implicit ? $"{option.Name}: it must be given ({option.Description})"
                 : given.IdentifierTokenCount > 1 ? $"{option.Name}: it is given more than once; expected once"
-                : given.Tokens.Count == 0 ? $"{option.Name}: it has no value; expected {option.Description}"
+                : given.Tokens.Count == 0 ? $"{option.Name}: it needs a value ({option.Description})"
                 : $"{option.Name} {values}: expected {Expected(option.ValueType)}";
         }
         if (error.SymbolResult is ArgumentResult { Argument: var argument })
-            return $"{argument.Name}: it is missing; expected {argument.Description}";
+            return $"{argument.Name}: it must be given ({argument.Description})";
         if (parsed.UnmatchedTokens.Count > 0)
             return parsed.CommandResult.Command is RootCommand ? $"{parsed.UnmatchedTokens[0]}: there is no such command" : $"{parsed.UnmatchedTokens[0]}: not expected here";
         if (parsed.CommandResult.Command.Options.FirstOrDefault(o => o.Required && parsed.GetResult(o) is null) is { } required)
-            return $"{required.Name}: it is missing; expected {required.Description}";
+            return $"{required.Name}: it must be given ({required.Description})";
         return error.Message.TrimEnd('.');
     }
 

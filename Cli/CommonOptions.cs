@@ -35,14 +35,17 @@ public sealed class CommonOptions
 
     private bool Computes { get; }
 
+    /// <exception cref="OptionException">A value cannot be used.</exception>
     public CommandContext Read(ParseResult parsed)
     {
         var output = new Output(parsed.GetValue(json), parsed.GetValue(plain));
         var (data, cache) = (parsed.GetValue(dataDir), parsed.GetValue(cacheDir));
         if (!Computes)
             return new("auto", 0, 1, false, "fp32", false, data, cache, output);
-        return new(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(seed), parsed.GetResult(seed) is { Implicit: false },
+        var context = new CommandContext(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(seed), parsed.GetResult(seed) is { Implicit: false },
             parsed.GetValue(precision)!, parsed.GetResult(precision) is { Implicit: false }, data, cache, output);
+        context.Validate();
+        return context;
     }
 }
 
@@ -50,18 +53,23 @@ public sealed class CommonOptions
 /// <param name="SeedGiven">Whether the seed was written on the command line; a run's own seed holds otherwise.</param>
 public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, bool SeedGiven, string Precision, bool PrecisionGiven, string? DataDir, string? CacheDir, Output Output)
 {
+    /// <exception cref="OptionException">A value cannot be used.</exception>
+    internal void Validate()
+    {
+        if (!IsDeviceName(DeviceName))
+            throw new OptionException($"--device {DeviceName}: expected auto, cpu, cuda or cuda:N");
+        if (Threads < 0)
+            throw new OptionException($"--threads {Threads}: expected 0 (one per logical processor) or a positive number");
+        if (Precision is not ("fp32" or "tf32"))
+            throw new OptionException($"--precision {Precision}: expected fp32 or tf32");
+    }
+
     /// <summary>Opens the device, with a profiler around it when VAE_PROFILE=1.</summary>
     public Compute OpenCompute() => new(OpenBackend());
 
     /// <inheritdoc cref="OpenCompute"/>
     public IBackend OpenBackend()
     {
-        if (Threads < 0)
-            throw new OptionException($"--threads {Threads}: expected 0 (one per logical processor) or a positive number");
-        if (Precision is not ("fp32" or "tf32"))
-            throw new OptionException($"--precision {Precision}: expected fp32 or tf32");
-        if (!IsDeviceName(DeviceName))
-            throw new OptionException($"--device {DeviceName}: expected auto, cpu, cuda or cuda:N");
         var backend = Device.Open(DeviceName, Threads);
         if (Environment.GetEnvironmentVariable("VAE_PROFILE") != "1")
             return backend;

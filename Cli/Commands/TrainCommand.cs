@@ -18,7 +18,7 @@ internal static class TrainCommand
         var model = new Argument<string>("MODEL") { Description = "a model of `vae list models`", DefaultValueFactory = _ => "beta-vae" };
         var outDir = new Option<string?>("--out") { Description = "the run directory (default: runs/TIME-MODEL-DATA)" };
         var resume = new Option<bool>("--resume") { Description = "continue the run in --out from its last checkpoint" };
-        var report = new Option<bool>("--report") { Description = "write report.html: true or false", DefaultValueFactory = _ => true, Arity = ArgumentArity.ExactlyOne };
+        var report = new Option<string>("--report") { Description = "write report.html: true or false", DefaultValueFactory = _ => "true" };
         command.Arguments.Add(model);
         var settings = new SettingOptions(command);
         foreach (var option in (Option[])[outDir, resume, report])
@@ -27,8 +27,10 @@ internal static class TrainCommand
         command.SetAction(parsed =>
         {
             var context = common.Read(parsed);
+            if (!bool.TryParse(parsed.GetValue(report), out bool writeReport))
+                throw new OptionException($"--report {parsed.GetValue(report)}: expected true or false");
             bool modelGiven = parsed.GetResult(model) is { Implicit: false };
-            var job = new TrainJob(context, modelGiven ? parsed.GetValue(model) : null, settings.Read(parsed, context), parsed.GetValue(outDir), parsed.GetValue(resume), parsed.GetValue(report));
+            var job = new TrainJob(context, modelGiven ? parsed.GetValue(model) : null, settings.Read(parsed, context), parsed.GetValue(outDir), parsed.GetValue(resume), writeReport);
             return job.Run();
         });
         return command;
@@ -91,6 +93,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             throw new OptionException($"--resume: {directory.Path} holds imported weights without a checkpoint, so there is nothing to continue; train into another --out");
         if (configuration != stored)
             directory.SaveConfiguration(configuration);
+        directory.RemoveLeftovers();
         var (epoch, step) = run.Position;
         context.Output.Line($"resumed at epoch {epoch}, step {step}");
         return Train(run, directory, data);

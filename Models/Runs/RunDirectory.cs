@@ -62,6 +62,14 @@ public sealed class RunDirectory
             : throw new DataException($"{path}: it has no config.json, so it is not a run directory; name a folder that `vae train` made");
     }
 
+    /// <summary>Deletes the temporary files of a run that was killed while it wrote.</summary>
+    public void RemoveLeftovers()
+    {
+        foreach (string name in (string[])["config.json", "metrics.csv", "model.safetensors", "checkpoint.safetensors"])
+            foreach (string leftover in Directory.GetFiles(Path, $".{name}.*"))
+                System.IO.File.Delete(leftover);
+    }
+
     public void SaveConfiguration(RunConfiguration configuration) => AtomicFile.WriteText(ConfigurationFile, configuration.ToJson());
 
     /// <exception cref="DataException">config.json cannot be read as a configuration.</exception>
