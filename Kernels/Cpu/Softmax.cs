@@ -52,7 +52,7 @@ public sealed unsafe partial class CpuBackend
     private static void CheckTemperature(Slice<float> temperature)
     {
         Check(temperature.Length == 1, "gumbel_softmax", $"the temperature is one number, got {temperature.Length}");
-        Check(temperature.Pointer[0] > 0, "gumbel_softmax", $"temperature {temperature.Pointer[0]} must be positive");
+        Check(temperature.Pointer[0] > 0, "gumbel_softmax", $"the temperature must be positive, got {temperature.Pointer[0]}");
     }
 
     private readonly struct SoftmaxJob(int rows, int n, float* x, float* y) : ILaneJob
