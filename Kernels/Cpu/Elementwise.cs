@@ -17,7 +17,7 @@ public sealed unsafe partial class CpuBackend
 
     public void UnaryGradient<K>(Slice<float> g, Slice<float> x, Slice<float> y, Slice<float> dx, bool accumulate, float parameter) where K : struct, IUnaryKernel
     {
-        Check(dx.Length == g.Length && (x.IsAbsent || x.Length == g.Length) && (y.IsAbsent || y.Length == g.Length), K.Name + " gradient",
+        Check(dx.Length == g.Length && (x.IsAbsent || x.Length == g.Length) && (y.IsAbsent || y.Length == g.Length), K.Name,
             $"g has {g.Length} elements, x {x.Length}, y {y.Length}, dx {dx.Length}");
         // An operand that this gradient does not read may be absent; the loop then loads g in its place.
         float* xs = x.IsAbsent ? g.Pointer : x.Pointer, ys = y.IsAbsent ? g.Pointer : y.Pointer;
@@ -37,8 +37,8 @@ public sealed unsafe partial class CpuBackend
         var x = a.IsAbsent ? g : a;
         var w = b.IsAbsent ? g : b;
         var ys = y.IsAbsent ? g : y;
-        CheckBroadcast(K.Name + " gradient", x.Length, w.Length, n);
-        Check(ys.Length == n && n % own == 0, K.Name + " gradient", $"g has {n} elements, y {ys.Length}, the gradient {own}");
+        CheckBroadcast(K.Name, x.Length, w.Length, n);
+        Check(ys.Length == n && n % own == 0, K.Name, $"g has {n} elements, y {ys.Length}, the gradient {own}");
         if (own == n)
         {
             if (ofA)
@@ -61,10 +61,11 @@ public sealed unsafe partial class CpuBackend
             $"operands of {a} and {b} elements do not give {y}; the shorter one's length must divide the longer's, which is the output's");
     }
 
-    private static void Check(bool holds, string operation, string what)
+    /// <summary>Throws what is wrong with a call. The message is put together only then: a check in a training step costs a comparison and allocates nothing.</summary>
+    private static void Check(bool holds, string operation, [InterpolatedStringHandlerArgument(nameof(holds))] ref Complaint what)
     {
         if (!holds)
-            throw new ArgumentException($"{operation}: {what}");
+            throw new ArgumentException($"{operation}: {what.ToString()}");
     }
 
     private readonly struct UnaryJob<K>(float* x, float* y, int length, float parameter) : ILaneJob where K : struct, IUnaryKernel
