@@ -57,6 +57,16 @@ public static class CommandLineTool
     [
         TrainCommand.Create(),
         EvaluateCommand.Create(),
+        InfluenceCommand.Create(),
+        TraverseCommand.Create(),
+        SampleCommand.Create(),
+        ReconstructCommand.Create(),
+        EncodeCommand.Create(),
+        EstimateCommand.Create(),
+        ExportCommand.Create(),
+        ImportCommand.Create(),
+        ListCommand.Create(),
+        DataCommand.Create(),
     ];
 
     private static int CodeOf(Exception e) => e switch

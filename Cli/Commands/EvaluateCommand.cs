@@ -1,4 +1,5 @@
 using System.CommandLine;
+using VaeFromScratch.Cli.Report;
 using VaeFromScratch.Models.Evaluation;
 
 namespace VaeFromScratch.Cli.Commands;
@@ -8,7 +9,7 @@ internal static class EvaluateCommand
 {
     public static Command Create()
     {
-        var command = new Command("evaluate", "measure a trained run on held-out images: NLL, KL, EVLB, sigma^2, squared error, information; writes evaluation.json and influence.csv");
+        var command = new Command("evaluate", "measure a trained run on held-out images: NLL, KL, EVLB, sigma^2, squared error, information; writes evaluation.json, influence.csv and report.html");
         var path = new Argument<string>("RUN") { Description = "a run directory" };
         command.Arguments.Add(path);
         var common = new CommonOptions(command);
@@ -18,7 +19,10 @@ internal static class EvaluateCommand
             using var run = context.OpenRun(parsed.GetValue(path)!);
             var result = EvaluationResult.Compute(run.Model, run.Data.Test, run.Configuration);
             result.Save(run.Directory);
+            RunReport.Write(run.Directory, run.Model, run.Data.Test, result);
             ResultTables.Print(context.Output, result);
+            context.Output.Line();
+            context.Output.Line($"report             {run.Directory.ReportFile}");
             context.Output.Json(result.ToJson());
             return ExitCode.Done;
         });

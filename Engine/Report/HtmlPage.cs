@@ -67,6 +67,14 @@ public sealed class HtmlPage(string title, string subtitle = "")
     public HtmlPage Figure(byte[] png, string caption = "") =>
         AddFigure($"<img alt=\"{Text(caption)}\" src=\"data:image/png;base64,{Convert.ToBase64String(png)}\">", caption);
 
+    /// <summary>Charts beside each other where the page is wide enough.</summary>
+    public HtmlPage Charts(IEnumerable<Chart> charts) =>
+        Add($"<div class=\"charts\">{string.Concat(charts.Select(chart => $"<figure>{chart.ToSvg()}</figure>"))}</div>");
+
+    /// <summary>Pictures below each other, each with a label before it.</summary>
+    public HtmlPage Strips(IEnumerable<(string Label, byte[] Png)> rows, string caption = "") =>
+        AddFigure($"<div class=\"wide\"><table class=\"strips\">{string.Concat(rows.Select(row => $"<tr><th>{Text(row.Label)}</th><td><img alt=\"{Text(row.Label)}\" src=\"data:image/png;base64,{Convert.ToBase64String(row.Png)}\"></td></tr>"))}</table></div>", caption);
+
     public void Save(string path) => AtomicFile.WriteText(path, ToString());
 
     public override string ToString()
@@ -125,6 +133,11 @@ public sealed class HtmlPage(string title, string subtitle = "")
         figure > svg, figure > img { display: block; max-width: 100%; height: auto; }
         figure > svg { border: 1px solid var(--rule); border-radius: 8px; }
         figure img { image-rendering: pixelated; border: 1px solid var(--rule); }
+        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: .5rem 1.25rem; }
+        .charts figure { margin: .5rem 0; }
+        .strips { margin: 0; }
+        .strips th, .strips td { border: 0; padding: 1px .75rem 1px 0; white-space: pre; font-weight: 400; font-size: .88rem; line-height: 1.35; }
+        .strips img { border: 0; max-width: none; }
         figcaption { color: var(--muted); font-size: .9rem; margin-top: .4rem; }
         @media (max-width: 40rem) { main { padding: 1.25rem 1rem 3rem; } h1 { font-size: 1.5rem; } }
         @media print { body { background: #fff; } main { max-width: none; padding: 0; box-shadow: none; } figure, tr { break-inside: avoid; } nav { display: none; } }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Engine.Data;
@@ -15,6 +14,8 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
 {
     /// <summary>Below this total information (nats) a run has collapsed: the decoder ignores the code.</summary>
     public const double CollapsedBelow = 0.5;
+
+    public FactorTable Factors => new(Indicators, Mixture);
 
     public bool Collapsed => Indicators.Information < CollapsedBelow;
 
@@ -93,15 +94,6 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
     public void Save(RunDirectory run)
     {
         AtomicFile.WriteText(run.EvaluationFile, ToJson().ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
-        AtomicFile.WriteText(run.File("influence.csv"), WriteInfluence);
-    }
-
-    /// <summary>The table of factors, most informative first.</summary>
-    private void WriteInfluence(TextWriter to)
-    {
-        to.Write("factor,mi_nats,mi_centred_nats,mi_mixture_nats,aggregate_variance,kl_nats,mean_variance,influential\n");
-        foreach (var f in Indicators.Ranked)
-            to.Write(string.Create(CultureInfo.InvariantCulture,
-                $"{f.Factor},{f.Information:G9},{f.CentredInformation:G9},{Mixture.Factors[f.Factor].Information.Value:G9},{f.AggregateVariance:G9},{f.Kl:G9},{f.MeanVariance:G9},{(f.Influential ? "true" : "false")}\n"));
+        Factors.SaveCsv(run.InfluenceFile);
     }
 }

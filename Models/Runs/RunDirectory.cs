@@ -25,6 +25,10 @@ public sealed class RunDirectory
 
     public string EvaluationFile => File("evaluation.json");
 
+    public string InfluenceFile => File("influence.csv");
+
+    public string ReducedFile => File("reduced.csv");
+
     public string ReportFile => File("report.html");
 
     public bool HasCheckpoint => System.IO.File.Exists(CheckpointFile);
