@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.IO;
@@ -59,6 +60,8 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
             throw new OptionException($"--threads {Threads}: expected 0 (one per logical processor) or a positive number");
         if (Precision is not ("fp32" or "tf32"))
             throw new OptionException($"--precision {Precision}: expected fp32 or tf32");
+        if (!IsDeviceName(DeviceName))
+            throw new OptionException($"--device {DeviceName}: expected auto, cpu, cuda or cuda:N");
         var backend = Device.Open(DeviceName, Threads);
         if (Environment.GetEnvironmentVariable("VAE_PROFILE") != "1")
             return backend;
@@ -66,6 +69,9 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
         AppDomain.CurrentDomain.ProcessExit += (_, _) => profiler.Report(Console.Error);
         return profiler;
     }
+
+    private static bool IsDeviceName(string name) =>
+        name is "auto" or "cpu" or "cuda" || (name.StartsWith("cuda:", StringComparison.Ordinal) && ushort.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _));
 
     /// <summary>The folder of the data sets.</summary>
     /// <exception cref="DataException">A folder was named and is not there.</exception>

@@ -35,15 +35,17 @@ public sealed class Output(bool json, bool plain)
     }
 
     /// <summary>A table of numbers, set to the right, behind columns of text.</summary>
+    /// <param name="header">Titles; none are shown when all are empty.</param>
     /// <param name="textColumns">How many columns from the left are text.</param>
     public void Table(IReadOnlyList<string> header, IEnumerable<IReadOnlyList<string>> rows, int textColumns = 0)
     {
         if (IsJson)
             return;
         var all = rows.ToList();
+        bool titled = header.Any(title => title != "");
         if (IsRich)
         {
-            var table = new Table().Border(TableBorder.Rounded);
+            var table = new Table { ShowHeaders = titled }.Border(TableBorder.Rounded);
             for (int i = 0; i < header.Count; i++)
                 table.AddColumn(new TableColumn(new Markup($"[bold]{Markup.Escape(header[i])}[/]")) { Alignment = i < textColumns ? Justify.Left : Justify.Right });
             foreach (var row in all)
@@ -52,7 +54,7 @@ public sealed class Output(bool json, bool plain)
             return;
         }
         int[] widths = [.. header.Select((title, i) => all.Select(r => r[i].Length).Append(title.Length).Max())];
-        foreach (var row in all.Prepend(header))
+        foreach (var row in titled ? all.Prepend(header) : all)
             Line(string.Join("  ", row.Select((cell, i) => i < textColumns ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i]))).TrimEnd());
     }
 }

@@ -18,7 +18,7 @@ internal static class TrainCommand
         var model = new Argument<string>("MODEL") { Description = "a model of `vae list models`", DefaultValueFactory = _ => "beta-vae" };
         var outDir = new Option<string?>("--out") { Description = "the run directory (default: runs/TIME-MODEL-DATA)" };
         var resume = new Option<bool>("--resume") { Description = "continue the run in --out from its last checkpoint" };
-        var report = new Option<bool>("--report") { Description = "write report.html (default: true)", DefaultValueFactory = _ => true };
+        var report = new Option<bool>("--report") { Description = "write report.html: true or false", DefaultValueFactory = _ => true, Arity = ArgumentArity.ExactlyOne };
         command.Arguments.Add(model);
         var settings = new SettingOptions(command);
         foreach (var option in (Option[])[outDir, resume, report])

@@ -19,10 +19,10 @@ internal static class Charts
             List<Series> lines = [new("train", epochs, metrics.Columns["train_" + term])];
             if (metrics.Columns.TryGetValue("test_" + term, out double[]? test))
                 lines.Add(new("test", epochs, test));
-            yield return new LineChart(lines) { Title = term, XLabel = "epoch", YLabel = "nats per image", Width = 440, Height = 280 };
+            yield return new LineChart(lines) { Title = term, XLabel = "epoch", WholeX = true, YLabel = "nats per image", Width = 440, Height = 280 };
         }
         if (metrics.Columns.TryGetValue("sigma2", out double[]? sigma2) && sigma2.Any(double.IsFinite))
-            yield return new LineChart([new("sigma^2", epochs, sigma2)]) { Title = "noise variance", XLabel = "epoch", YLabel = "sigma^2 per pixel", LogY = true, Width = 440, Height = 280 };
+            yield return new LineChart([new("sigma^2", epochs, sigma2)]) { Title = "noise variance", XLabel = "epoch", WholeX = true, YLabel = "sigma^2 per pixel", LogY = true, Width = 440, Height = 280 };
     }
 
     /// <summary>Information of each factor, sorted, and its mean variance as a line: paper 1, figure 1.</summary>

@@ -57,18 +57,19 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
     private void Headline(HtmlPage page, MetricsTable metrics)
     {
         var l = result.Likelihoods;
-        page.Definitions(
+        page.Headline(
         [
-            ("EVLB, nats per test image", Number(l.Evlb, "F2")),
-            ("negative log-likelihood", Number(l.Nll, "F2")),
+            ("EVLB, nats per image", Number(l.Evlb, "F1")),
+            ("negative log-likelihood", Number(l.Nll, "F1")),
             ("KL to the prior", Number(l.Kl, "F2")),
             ("squared error per image", Number(l.SquaredError, "F2")),
-            .. l.Variance is { } v ? [("noise variance sigma^2", Number(v, "G4"))] : ((string, string)[])[],
-            ("information, upper bound (I2)", $"{Number(indicators.Information, "F2")} nats"),
-            ("information, mixture (X1)", $"{Number(result.Mixture.Information.Value, "F2")} nats"),
+            .. l.Variance is { } v ? [("noise variance \u03c3\u00b2", Number(v, "G3"))] : ((string, string)[])[],
+            ("information (I2), nats", Number(indicators.Information, "F2")),
+            ("by the mixture (X1), nats", Number(result.Mixture.Information.Value, "F2")),
             ("influential factors", $"{indicators.InfluentialFactors} of {indicators.Factors.Count}"),
-            .. metrics.Epochs > 0 ? [("training time", $"{Number(metrics.Columns["seconds"][^1], "F1")} s"), ("training images per second", Number(metrics.Columns["images_per_second"][^1], "F0"))] : ((string, string)[])[],
+            .. metrics.Epochs > 0 ? [("training time, s", Number(metrics.Columns["seconds"][^1], "F1")), ("training images/s", Number(metrics.Columns["images_per_second"][^1], "F0"))] : ((string, string)[])[],
         ]);
+        page.Paragraph($"Measured on the {l.Images} {result.Split} images.");
         if (result.Collapsed)
             page.Note(ResultTables.CollapseAdvice(indicators));
     }
@@ -127,7 +128,7 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
             ["influential factor", $"a factor with more than {Number(FactorIndicators.InfluentialInformation, "0.#")} nats by (I2)", images, "(D8)"],
             ["reduced reconstruction", "the most informative factors by (I2) are kept, the others set to 0", images, "paper 1, table 2"],
             ["training curves", "means over the epoch while the weights move; test: after the epoch, one z per image", "metrics.csv", "(V3)"],
-        ], "Tags refer to docs/equations.md.");
+        ], "The tags are those of docs/equations.md.");
     }
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);

@@ -30,13 +30,10 @@ public sealed class HtmlPage(string title, string subtitle = "")
     public HtmlPage Code(string text) => Add($"<pre>{Text(text)}</pre>");
 
     /// <summary>Terms with their values: a configuration, a summary.</summary>
-    public HtmlPage Definitions(IEnumerable<(string Term, string Value)> definitions)
-    {
-        Add("<dl>");
-        foreach (var (term, value) in definitions)
-            Add($"<div><dt>{Text(term)}</dt><dd>{Text(value)}</dd></div>");
-        return Add("</dl>");
-    }
+    public HtmlPage Definitions(IEnumerable<(string Term, string Value)> definitions) => AddDefinitions(definitions, "<dl>");
+
+    /// <summary>The numbers that a reader came for.</summary>
+    public HtmlPage Headline(IEnumerable<(string Term, string Value)> numbers) => AddDefinitions(numbers, "<dl class=\"headline\">");
 
     /// <summary>A table; columns whose every cell is a number or empty are set to the right.</summary>
     /// <exception cref="ArgumentException">A row does not have as many cells as the header.</exception>
@@ -91,6 +88,14 @@ public sealed class HtmlPage(string title, string subtitle = "")
         return page.Append(_body).Append("</main>\n</body>\n</html>\n").ToString();
     }
 
+    private HtmlPage AddDefinitions(IEnumerable<(string Term, string Value)> definitions, string start)
+    {
+        Add(start);
+        foreach (var (term, value) in definitions)
+            Add($"<div><dt>{Text(term)}</dt><dd>{Text(value)}</dd></div>");
+        return Add("</dl>");
+    }
+
     private HtmlPage AddFigure(string content, string caption) =>
         Add($"<figure>{content}{(caption == "" ? "" : $"<figcaption>{Text(caption)}</figcaption>")}</figure>");
 
@@ -122,6 +127,9 @@ public sealed class HtmlPage(string title, string subtitle = "")
         dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .75rem 1.5rem; margin: 1rem 0; }
         dt { color: var(--muted); font-size: .85rem; }
         dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+        .headline { grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; }
+        .headline div { background: #f4f6f9; border-radius: 8px; padding: .6rem .8rem .7rem; }
+        .headline dd { font-size: 1.35rem; line-height: 1.3; }
         .wide { overflow-x: auto; }
         table { border-collapse: collapse; margin: 1rem 0; min-width: 50%; font-size: .93rem; font-variant-numeric: tabular-nums; }
         caption { caption-side: top; text-align: left; color: var(--muted); padding-bottom: .4rem; }

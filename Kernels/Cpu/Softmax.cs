@@ -49,8 +49,11 @@ public sealed unsafe partial class CpuBackend
     private static void CheckRows(string operation, int rows, int n, int first, int second, int third = -1) =>
         Check(first == (long)rows * n && second == first && (third < 0 || third == first), operation, $"[{rows}, {n}] needs {(long)rows * n} elements, got {first} and {second}{(third < 0 ? "" : $" and {third}")}");
 
-    private static void CheckTemperature(Slice<float> temperature) =>
-        Check(temperature.Length == 1 && temperature.Pointer[0] > 0, "gumbel_softmax", $"the temperature is one positive number, got {(temperature.Length == 1 ? temperature.Pointer[0] : temperature.Length)}{(temperature.Length == 1 ? "" : " numbers")}");
+    private static void CheckTemperature(Slice<float> temperature)
+    {
+        Check(temperature.Length == 1, "gumbel_softmax", $"the temperature is one number, got {temperature.Length}");
+        Check(temperature.Pointer[0] > 0, "gumbel_softmax", $"the temperature must be positive, got {temperature.Pointer[0]}");
+    }
 
     private readonly struct SoftmaxJob(int rows, int n, float* x, float* y) : ILaneJob
     {

@@ -160,6 +160,23 @@ public sealed class MixtureTests
         Assert.That(subset.Rows.Select(r => (int)r), Is.EqualTo(PointSubset.Choose(5000, 100, seed: 2)));
     }
 
+    [TestCase(900, null)]
+    [TestCase(900, 250)]
+    [TestCase(20_003, null)]
+    public void A_stream_keeps_the_points_that_memory_would(int points, int? requested)
+    {
+        var e = Synthetic.NumPyEncodings(points);
+        var sample = new EncodingSample(e.Factors, seed: 6, requested, e.Categories);
+        foreach (var (from, to) in new[] { (0, 1), (1, 311), (311, points) })
+            sample.Add(e.Mu.Span[(from * 5)..(to * 5)], e.LogVar.Span[(from * 5)..(to * 5)], e.Probabilities.Span[(from * 3)..(to * 3)]);
+        var expected = e.Rows(PointSubset.Choose(points, PointSubset.SizeFor(points, requested), seed: 6));
+        var kept = sample.Result();
+        Assert.That(kept.Points, Is.EqualTo(points > 20_000 ? 10_000 : requested ?? points));
+        Assert.That(kept.Mu.ToArray(), Is.EqualTo(expected.Mu.ToArray()));
+        Assert.That(kept.LogVar.ToArray(), Is.EqualTo(expected.LogVar.ToArray()));
+        Assert.That(kept.Probabilities.ToArray(), Is.EqualTo(expected.Probabilities.ToArray()));
+    }
+
     [Test]
     public void Narrow_posteriors_far_from_the_origin_keep_their_density()
     {

@@ -1,7 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
-namespace VaeFromScratch.Kernels.Cpu;
+namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>Copies of matrix blocks in the order in which a microkernel reads them: k-major, a fixed width of neighbours per k.</summary>
 internal static unsafe class Packing
@@ -11,8 +12,10 @@ internal static unsafe class Packing
     public static void Transpose(float* from, nint stride, int rows, int depth, float* to, int width)
     {
         int i = 0;
-        for (; i + 4 <= rows; i += 4)
+        for (; i < rows && rows >= 4; i += 4)
         {
+            // The last group overlaps the one before it rather than go row by row.
+            i = Math.Min(i, rows - 4);
             float* r0 = from + i * stride, r1 = r0 + stride, r2 = r1 + stride, r3 = r2 + stride;
             float* t = to + i;
             int k = 0;
@@ -22,14 +25,14 @@ internal static unsafe class Packing
                 var v1 = Vector128.Load(r1 + k);
                 var v2 = Vector128.Load(r2 + k);
                 var v3 = Vector128.Load(r3 + k);
-                var low01 = Interleave.Low(v0, v1);
-                var high01 = Interleave.High(v0, v1);
-                var low23 = Interleave.Low(v2, v3);
-                var high23 = Interleave.High(v2, v3);
-                Vector128.Store(Interleave.LowPairs(low01, low23), t);
-                Vector128.Store(Interleave.HighPairs(low01, low23), t + width);
-                Vector128.Store(Interleave.LowPairs(high01, high23), t + 2 * width);
-                Vector128.Store(Interleave.HighPairs(high01, high23), t + 3 * width);
+                var low01 = LowHalves(v0, v1);
+                var high01 = HighHalves(v0, v1);
+                var low23 = LowHalves(v2, v3);
+                var high23 = HighHalves(v2, v3);
+                Vector128.Store(LowPairs(low01, low23), t);
+                Vector128.Store(HighPairs(low01, low23), t + width);
+                Vector128.Store(LowPairs(high01, high23), t + 2 * width);
+                Vector128.Store(HighPairs(high01, high23), t + 3 * width);
             }
             for (; k < depth; k++, t += width)
             {
@@ -39,7 +42,7 @@ internal static unsafe class Packing
                 t[3] = r3[k];
             }
         }
-        for (; i < rows; i++)
+        for (i = rows >= 4 ? rows : 0; i < rows; i++)
         {
             float* r = from + i * stride;
             float* t = to + i;
@@ -89,17 +92,34 @@ internal static unsafe class Packing
             to[i] = 0;
     }
 
-    /// <summary>The four steps of a 4 x 4 transposition.</summary>
-    private static class Interleave
+    /// <summary>Rows and columns of an image [height, width, channels] from a corner that may lie outside it; what is outside is 0.</summary>
+    public static void CopyPadded(float* image, int height, int width, int channels, int firstRow, int rows, int firstColumn, int columns, float* to)
     {
-        public static Vector128<float> Low(Vector128<float> a, Vector128<float> b) =>
-            System.Runtime.Intrinsics.X86.Sse.IsSupported ? System.Runtime.Intrinsics.X86.Sse.UnpackLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
-
-        public static Vector128<float> High(Vector128<float> a, Vector128<float> b) =>
-            System.Runtime.Intrinsics.X86.Sse.IsSupported ? System.Runtime.Intrinsics.X86.Sse.UnpackHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
-
-        public static Vector128<float> LowPairs(Vector128<float> a, Vector128<float> b) => Vector128.Create(a.GetLower(), b.GetLower());
-
-        public static Vector128<float> HighPairs(Vector128<float> a, Vector128<float> b) => Vector128.Create(a.GetUpper(), b.GetUpper());
+        int left = Math.Clamp(-firstColumn, 0, columns), skip = Math.Max(0, firstColumn);
+        int copied = Math.Clamp(width - skip, 0, columns - left), right = columns - left - copied;
+        for (int row = firstRow; row < firstRow + rows; row++, to += (nint)columns * channels)
+        {
+            if (row < 0 || row >= height)
+            {
+                Clear(to, columns * channels);
+                continue;
+            }
+            Clear(to, left * channels);
+            CopyRow(image + ((nint)row * width + skip) * channels, to + left * channels, copied * channels);
+            Clear(to + (left + copied) * channels, right * channels);
+        }
     }
+
+    /// <summary>a0 b0 a1 b1; with the next three, the steps of a 4 x 4 transposition.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> LowHalves(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.UnpackLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> HighHalves(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.UnpackHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LowPairs(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.MoveLowToHigh(a, b) : Vector128.Create(a[0], a[1], b[0], b[1]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> HighPairs(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.MoveHighToLow(b, a) : Vector128.Create(a[2], a[3], b[2], b[3]);
 }

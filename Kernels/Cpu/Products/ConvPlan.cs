@@ -1,4 +1,4 @@
-namespace VaeFromScratch.Kernels.Cpu;
+namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
 /// The geometry of one convolution read as matrix products without im2col: which floats of a padded image each row of a tile starts from, and where its results go.

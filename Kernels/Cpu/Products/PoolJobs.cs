@@ -1,33 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace VaeFromScratch.Kernels.Cpu;
-
-public sealed unsafe partial class CpuBackend
-{
-    public void MaxPool(PoolShape shape, Slice<float> x, Slice<float> y, Slice<int> argmax)
-    {
-        RequirePool("max pool", shape, x.Length, y.Length, argmax.Length);
-        var job = new MaxPoolJob(shape, x.Pointer, y.Pointer, argmax.Pointer);
-        team.ForEach(shape.Batch, ref job);
-    }
-
-    public void MaxPoolGradient(PoolShape shape, Slice<float> g, Slice<int> argmax, Slice<float> dx, bool accumulate)
-    {
-        RequirePool("max pool gradient", shape, dx.Length, g.Length, argmax.Length);
-        var job = new MaxPoolGradientJob(shape, g.Pointer, argmax.Pointer, dx.Pointer, accumulate);
-        team.ForEach(shape.Batch, ref job);
-    }
-
-    private static void RequirePool(string operation, PoolShape shape, int x, int y, int argmax)
-    {
-        if (shape.Kernel < 1 || shape.Stride < 1 || shape.Height < shape.Kernel || shape.Width < shape.Kernel)
-            throw new ArgumentException($"{operation}: {shape} has no window; kernel and stride must be at least 1, the image at least as large as the kernel");
-        RequireLength(operation, "x", x, shape.InSize, shape);
-        RequireLength(operation, "y", y, shape.OutSize, shape);
-        RequireLength(operation, "argmax", argmax, shape.OutSize, shape);
-    }
-}
+namespace VaeFromScratch.Kernels.Cpu.Products;
 
 internal readonly unsafe struct MaxPoolJob(PoolShape shape, float* x, float* y, int* argmax) : IJob
 {
@@ -91,5 +65,23 @@ internal readonly unsafe struct MaxPoolGradientJob(PoolShape shape, float* g, in
             Packing.Clear(dx + (nint)image * inSize, inSize);
         for (nint i = (nint)image * outSize, end = i + outSize; i < end; i++)
             dx[argmax[i]] += g[i];
+    }
+}
+
+/// <summary>g = 0 where y is not positive.</summary>
+internal readonly unsafe struct ReluMaskJob(float* y, float* g, int length) : IJob
+{
+    private const int Chunk = 32 * 1024;
+
+    public int Parts => (length + Chunk - 1) / Chunk;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Run(int index)
+    {
+        int i = index * Chunk, end = Math.Min(length, i + Chunk);
+        for (; i <= end - 8; i += 8)
+            Vector256.Store(Vector256.ConditionalSelect(Vector256.GreaterThan(Vector256.Load(y + i), Vector256<float>.Zero), Vector256.Load(g + i), Vector256<float>.Zero), g + i);
+        for (; i < end; i++)
+            g[i] = y[i] > 0 ? g[i] : 0;
     }
 }

@@ -1,41 +1,24 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace VaeFromScratch.Kernels.Cpu;
-
-public sealed unsafe partial class CpuBackend
-{
-    private void Scatter(ConvShape shape, float* dy, float* w, float* dx, float* bias, Activation activation, bool accumulate, float* mask)
-    {
-        if (shape.InSize == 0)
-            return;
-        var job = new NarrowJob(shape, dy, w, dx, bias, activation, accumulate, mask, team);
-        job.Place(sharedScratch.Reserve(job.SharedFloats), threadScratch.Reserve(job.ThreadFloats * team.Threads));
-        if (shape.Flops < SerialFlops)
-            job.RunAlone();
-        else
-            team.OnEveryThread(ref job);
-    }
-}
+namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
 /// Backward-data towards few channels (a decoder's last layer): with 1 channel a vector of output channels would hold 15 zeros, so the columns are the taps instead.
 /// Each pixel of dy times w gives its whole [KH, KW, C] patch of dx in registers; the patches are then added where they overlap.
 /// </summary>
-internal unsafe struct NarrowJob : IJob
+internal unsafe struct NarrowJob : IProductJob
 {
-    private readonly ThreadTeam team;
+    private ThreadTeam? team;
     private readonly ConvShape shape;
     private readonly float* dy, w, dx, bias, mask;
     private readonly bool relu, accumulate;
     private readonly int taps, panels, sumRows, sumWidth;
     private float* packed, border, zeros, threadScratch;
-    private bool alone;
     private int nextPack, nextImage;
 
-    public NarrowJob(ConvShape shape, float* dy, float* w, float* dx, float* bias, Activation activation, bool accumulate, float* mask, ThreadTeam team)
+    public NarrowJob(ConvShape shape, float* dy, float* w, float* dx, float* bias, Activation activation, bool accumulate, float* mask)
     {
-        this.team = team;
         this.shape = shape;
         this.dy = dy;
         this.w = w;
@@ -56,10 +39,14 @@ internal unsafe struct NarrowJob : IJob
 
     public readonly long SharedFloats => 64 + sumWidth + 64 + (long)PatchStride * shape.OutChannels;
 
-    public readonly long ThreadFloats => ((long)sumRows * sumWidth + (long)shape.OutWidth * PatchStride + 2047) / 1024 * 1024;
+    /// <summary>The sums of one image, then a row of patches with an empty one at either end.</summary>
+    public readonly long ThreadFloats => SumFloats + ((shape.OutWidth + 2L) * PatchStride + 1023) / 1024 * 1024;
 
-    public void Place(float* sharedBlock, float* threadBlock)
+    private readonly long SumFloats => ((long)sumRows * sumWidth + 1023) / 1024 * 1024;
+
+    public void Place(float* sharedBlock, float* threadBlock, ThreadTeam? team)
     {
+        this.team = team;
         zeros = sharedBlock;
         Packing.Clear(zeros, Microkernels.PanelLimit);
         border = sharedBlock + 64;
@@ -69,21 +56,16 @@ internal unsafe struct NarrowJob : IJob
         threadScratch = threadBlock;
     }
 
-    public void RunAlone()
-    {
-        alone = true;
-        Run(0);
-    }
-
     public void Run(int thread)
     {
         for (int i; (i = Interlocked.Increment(ref nextPack) - 1) < panels;)
             Packing.Transpose(w + (nint)i * Microkernels.Panel * shape.OutChannels, shape.OutChannels, Math.Min(Microkernels.Panel, taps - i * Microkernels.Panel), shape.OutChannels,
                 packed + (nint)i * Microkernels.Panel * shape.OutChannels, Microkernels.Panel);
-        if (!alone)
-            team.Barrier();
+        team?.Barrier();
         float* sums = threadScratch + thread * ThreadFloats;
-        float* patches = sums + (nint)sumRows * sumWidth;
+        float* patches = sums + SumFloats + PatchStride;
+        Packing.Clear(patches - PatchStride, PatchStride);
+        Packing.Clear(patches + (nint)shape.OutWidth * PatchStride, PatchStride);
         for (int i; (i = Interlocked.Increment(ref nextImage) - 1) < shape.Batch;)
             Compute(i, sums, patches);
     }
@@ -123,8 +105,8 @@ internal unsafe struct NarrowJob : IJob
                     Microkernels.Rows(rows, width)(&tile);
                 }
             }
-            AddPatches(patches, PatchStride, shape.OutWidth, shape.KernelHeight, shape.KernelWidth * shape.InChannels,
-                sums + (nint)oh * shape.Stride * sumWidth, sumWidth, shape.Stride * shape.InChannels);
+            for (int kh = 0; kh < shape.KernelHeight; kh++)
+                AddPatchRow(patches + (nint)kh * shape.KernelWidth * shape.InChannels, sums + (nint)(oh * shape.Stride + kh) * sumWidth);
         }
         int row0 = shape.Width * shape.InChannels;
         for (int h = 0; h < shape.Height; h++)
@@ -134,21 +116,67 @@ internal unsafe struct NarrowJob : IJob
         }
     }
 
-    /// <summary>Adds each patch's rows to the image's, one pixel after the other.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddPatches(float* patches, nint patchStride, int count, int rows, int run, float* to, nint toStride, nint step)
+    /// <summary>Adds one row of every patch to a row of the image, so that no load meets a store that is still on its way.</summary>
+    private readonly void AddPatchRow(float* patch, float* row)
     {
-        for (int j = 0; j < count; j++, patches += patchStride, to += step)
+        int run = shape.KernelWidth * shape.InChannels, step = shape.Stride * shape.InChannels;
+        if (run == 4 && step == 2)
+            AddPairs(patch, PatchStride, shape.OutWidth, row);
+        else if (run == 2 * step)
+            AddHalves(patch, PatchStride, shape.OutWidth, step, row);
+        else
+            AddRuns(patch, PatchStride, shape.OutWidth, run, step, row);
+    }
+
+    /// <summary>4 taps, stride 2, 1 channel: two pixels of dy complete 4 neighbours of dx.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddPairs(float* patch, nint patchStride, int count, float* row)
+    {
+        var before = Vector128<float>.Zero;
+        int j = 0;
+        for (; j < count; j += 2, patch += 2 * patchStride, row += 4)
         {
-            float* patch = patches, row = to;
-            for (int r = 0; r < rows; r++, row += toStride, patch += run)
+            // Past an odd end the empty patch is read.
+            Vector128<float> even = Vector128.Load(patch), odd = Vector128.Load(patch + patchStride);
+            Vector128.Store(Vector128.Load(row) + Packing.LowPairs(even, odd) + Packing.HighPairs(before, even), row);
+            before = odd;
+        }
+        if (j == count)
+        {
+            row[0] += before[2];
+            row[1] += before[3];
+        }
+    }
+
+    /// <summary>The kernel is twice the stride: each step of dx is the first half of one patch and the second half of the patch before.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddHalves(float* patch, nint patchStride, int count, int step, float* row)
+    {
+        for (int j = 0; j <= count; j++, patch += patchStride, row += step)
+        {
+            float* before = patch - patchStride + step;
+            int i = 0;
+            for (; i <= step - 4; i += 4)
+                Vector128.Store(Vector128.Load(row + i) + (Vector128.Load(patch + i) + Vector128.Load(before + i)), row + i);
+            for (; i < step; i++)
+                row[i] += patch[i] + before[i];
+        }
+    }
+
+    /// <summary>Any kernel and stride: patches that do not overlap first, then their neighbours.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddRuns(float* patch, nint patchStride, int count, int run, int step, float* row)
+    {
+        int overlap = (run + step - 1) / step;
+        for (int first = 0; first < overlap; first++)
+            for (int j = first; j < count; j += overlap)
             {
+                float* from = patch + j * patchStride, to = row + (nint)j * step;
                 int i = 0;
                 for (; i <= run - 4; i += 4)
-                    Vector128.Store(Vector128.Load(row + i) + Vector128.Load(patch + i), row + i);
+                    Vector128.Store(Vector128.Load(to + i) + Vector128.Load(from + i), to + i);
                 for (; i < run; i++)
-                    row[i] += patch[i];
+                    to[i] += from[i];
             }
-        }
     }
 }

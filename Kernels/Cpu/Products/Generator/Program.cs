@@ -1,13 +1,13 @@
 using VaeFromScratch.Kernels.Generator;
 
-// Writes Kernels/Cpu/Microkernels.g.cs, or with --check says whether the committed file is what this program writes.
-string output = Path.Combine(FindRoot(), "Kernels", "Cpu", "Microkernels.g.cs");
+// Writes Kernels/Cpu/Products/Microkernels.g.cs, or with --check says whether the committed file is what this program writes.
+string output = Path.Combine(FindRoot(), "Kernels", "Cpu", "Products", "Microkernels.g.cs");
 string text = MicrokernelWriter.WriteFile();
 
 if (args is ["--check"])
 {
     bool same = File.Exists(output) && File.ReadAllText(output) == text;
-    Console.WriteLine(same ? "Microkernels.g.cs is up to date" : "Microkernels.g.cs is out of date: run 'dotnet run --project Kernels/Cpu/Generator' and commit the result");
+    Console.WriteLine(same ? "Microkernels.g.cs is up to date" : "Microkernels.g.cs is out of date: run 'dotnet run --project Kernels/Cpu/Products/Generator' and commit the result");
     return same ? 0 : 1;
 }
 if (args.Length > 0)
@@ -18,7 +18,7 @@ if (args.Length > 0)
 string temporary = output + ".new";
 File.WriteAllText(temporary, text);
 File.Move(temporary, output, overwrite: true);
-Console.WriteLine($"wrote {text.AsSpan().Count('\n')} lines to Kernels/Cpu/Microkernels.g.cs");
+Console.WriteLine($"wrote {text.AsSpan().Count('\n')} lines to Kernels/Cpu/Products/Microkernels.g.cs");
 return 0;
 
 static string FindRoot()

@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace VaeFromScratch.Kernels.Cpu;
+namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
 /// What one microkernel call computes: c[row i] = [mask &gt; 0] (initial + sum over k of a[i, k] b[k]), added to c and rectified when asked. Counts and offsets are in floats.

@@ -1,23 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace VaeFromScratch.Kernels.Cpu;
-
-public sealed unsafe partial class CpuBackend
-{
-    public void Conv2dBackwardWeight(ConvShape shape, Slice<float> x, Slice<float> dy, Slice<float> dw, bool accumulate)
-    {
-        RequireConv("conv2d backward weight", shape, x.Length, dw.Length, dy.Length);
-        if (shape.WeightSize == 0)
-            return;
-        var job = new WeightGradientJob(shape, x.Pointer, dy.Pointer, dw.Pointer, accumulate, team);
-        job.Place(sharedScratch.Reserve(job.SharedFloats), threadScratch.Reserve(job.ThreadFloats * team.Threads));
-        if (shape.Flops < SerialFlops)
-            job.RunAlone();
-        else
-            team.OnEveryThread(ref job);
-    }
-}
+namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
 /// dw[kh, kw, c, o] = sum over images and pixels of x[stride oh + kh - padding, stride ow + kw - padding, c] dy[oh, ow, o]: for each tap a matrix product whose k are
@@ -27,7 +11,7 @@ public sealed unsafe partial class CpuBackend
 /// With few channels a tap has too few rows for a tile; then images are padded and the rows of a tile are (kh, kw, c) together.
 /// Images are cut into chunks by the shape alone. Each chunk sums blocks of about 400 pixels into its own copy of dw; the copies are added in order.
 /// </remarks>
-internal unsafe struct WeightGradientJob : IJob
+internal unsafe struct WeightGradientJob : IProductJob
 {
     private const int MergedChannels = 8;
     private const int BlockPixels = 400;
@@ -35,20 +19,18 @@ internal unsafe struct WeightGradientJob : IJob
     private const int TaskGoal = 16;
     private const int BufferLimit = 64 * 1024;
 
-    private readonly ThreadTeam team;
+    private ThreadTeam? team;
     private readonly ConvShape shape;
     private readonly float* x, dy, dw;
     private readonly bool accumulate, merged;
-    private readonly int panels, chunks, blockImages, tasks, paddedWidth, reduceItems;
+    private readonly int panels, chunks, blockImages, tasks, paddedRows, paddedWidth, reduceItems;
     private readonly nint paddedImage, imageX, imageY;
     private float* zeros, partial, threadScratch;
     private nint* mergedRows;
-    private bool alone;
     private int nextTask, nextReduce;
 
-    public WeightGradientJob(ConvShape shape, float* x, float* dy, float* dw, bool accumulate, ThreadTeam team)
+    public WeightGradientJob(ConvShape shape, float* x, float* dy, float* dw, bool accumulate)
     {
-        this.team = team;
         this.shape = shape;
         this.x = x;
         this.dy = dy;
@@ -59,7 +41,8 @@ internal unsafe struct WeightGradientJob : IJob
         imageY = (nint)pixels * shape.OutChannels;
         merged = shape.InChannels < MergedChannels;
         paddedWidth = (shape.OutWidth - 1) * shape.Stride + shape.KernelWidth;
-        paddedImage = ((nint)(shape.OutHeight - 1) * shape.Stride + shape.KernelHeight) * paddedWidth * shape.InChannels;
+        paddedRows = (shape.OutHeight - 1) * shape.Stride + shape.KernelHeight;
+        paddedImage = (nint)paddedRows * paddedWidth * shape.InChannels;
         panels = (shape.OutChannels + Microkernels.Panel - 1) / Microkernels.Panel;
         blockImages = Math.Clamp(BlockPixels / pixels, 1, Math.Max(1, shape.Batch));
         if (merged)
@@ -78,8 +61,9 @@ internal unsafe struct WeightGradientJob : IJob
 
     private readonly long MergedFloats => merged ? (blockImages * paddedImage + 2047) / 1024 * 1024 : 0;
 
-    public void Place(float* sharedBlock, float* threadBlock)
+    public void Place(float* sharedBlock, float* threadBlock, ThreadTeam? team)
     {
+        this.team = team;
         zeros = sharedBlock;
         Packing.Clear(zeros, Microkernels.PanelLimit);
         mergedRows = (nint*)(sharedBlock + Microkernels.PanelLimit);
@@ -88,12 +72,6 @@ internal unsafe struct WeightGradientJob : IJob
             mergedRows[i] = (nint)(i / run) * paddedWidth * shape.InChannels + i % run;
         partial = sharedBlock + Microkernels.PanelLimit + (2 * rows + 63) / 64 * 64;
         threadScratch = threadBlock;
-    }
-
-    public void RunAlone()
-    {
-        alone = true;
-        Run(0);
     }
 
     public void Run(int thread)
@@ -109,8 +87,7 @@ internal unsafe struct WeightGradientJob : IJob
             Compute(i, &tile, own);
         if (reduceItems == 0)
             return;
-        if (!alone)
-            team.Barrier();
+        team?.Barrier();
         for (int i; (i = Interlocked.Increment(ref nextReduce) - 1) < reduceItems;)
             Reduce(i * 4096, Math.Min(shape.WeightSize, (i + 1) * 4096));
     }
@@ -177,7 +154,7 @@ internal unsafe struct WeightGradientJob : IJob
     {
         int stride = shape.Stride, channels = shape.InChannels;
         for (int i = 0; i < images; i++)
-            CopyPadded(x + (image + i) * imageX, own + i * paddedImage);
+            Packing.CopyPadded(x + (image + i) * imageX, shape.Height, shape.Width, channels, -shape.Padding, paddedRows, -shape.Padding, paddedWidth, own + i * paddedImage);
         tile->Depth = shape.OutWidth;
         tile->Runs = shape.OutHeight;
         tile->AStep = (nint)stride * channels;
@@ -203,23 +180,6 @@ internal unsafe struct WeightGradientJob : IJob
         int from = shift >= 0 ? 0 : (-shift + stride - 1) / stride;
         int end = size - 1 - shift < 0 ? 0 : Math.Min(outSize, (size - 1 - shift) / stride + 1);
         return end > from ? (from, end) : (0, 0);
-    }
-
-    private readonly void CopyPadded(float* image, float* to)
-    {
-        int channels = shape.InChannels, left = Math.Min(shape.Padding, paddedWidth), copied = Math.Clamp(paddedWidth - left, 0, shape.Width);
-        int rows = (shape.OutHeight - 1) * shape.Stride + shape.KernelHeight, right = paddedWidth - left - copied;
-        for (int row = -shape.Padding; row < rows - shape.Padding; row++, to += (nint)paddedWidth * channels)
-        {
-            if (row < 0 || row >= shape.Height)
-            {
-                Packing.Clear(to, paddedWidth * channels);
-                continue;
-            }
-            Packing.Clear(to, left * channels);
-            Packing.CopyRow(image + (nint)row * shape.Width * channels, to + left * channels, copied * channels);
-            Packing.Clear(to + (left + copied) * channels, right * channels);
-        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
