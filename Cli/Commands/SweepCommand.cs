@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Models;
@@ -59,7 +60,7 @@ internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
             thread.Join();
         sweep.WriteSummary();
         if (failure is not null)
-            throw failure;
+            ExceptionDispatchInfo.Throw(failure);
         if (stopRequested)
         {
             Output.Warn("stopped; continue with the same command");

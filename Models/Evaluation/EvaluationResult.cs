@@ -25,6 +25,9 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
     /// <summary>Whether the noise model defines a likelihood: without one there is no EVLB.</summary>
     public bool HasLikelihood { get; init; } = true;
 
+    /// <summary>-(NLL + KL), nats per image (V5); null without a likelihood.</summary>
+    public double? Evlb => HasLikelihood ? Likelihoods.Evlb : null;
+
     /// <summary>NLL by importance sampling, nats per image (M7), and the samples S it was made with; null when it was not asked for.</summary>
     public (double Nll, int Samples)? Importance { get; init; }
 
@@ -56,7 +59,7 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
             ["images"] = Likelihoods.Images,
             ["nll_nats"] = Likelihoods.Nll,
             ["kl_nats"] = Likelihoods.Kl,
-            ["evlb_nats"] = HasLikelihood ? Likelihoods.Evlb : null,
+            ["evlb_nats"] = Evlb,
             ["nll_importance_nats"] = Importance?.Nll,
             ["importance_samples"] = Importance?.Samples,
             ["bce_nats"] = bernoulli ? Likelihoods.Nll : null,

@@ -79,9 +79,9 @@ public sealed class Sweep
     /// <exception cref="OptionException">The folder holds a run of another configuration.</exception>
     public bool IsFinished(SweepPoint point)
     {
-        var directory = DirectoryOf(point);
-        if (!File.Exists(directory.ConfigurationFile))
+        if (!File.Exists(System.IO.Path.Combine(Path, point.Name, "config.json")))
             return false;
+        var directory = DirectoryOf(point);
         var stored = directory.LoadConfiguration();
         if (Settings(stored) != Settings(point.Configuration))
             throw new OptionException($"--out {Path}: {point.Name} in it is a run with other settings; name another folder, or repeat the settings of the sweep that is there");

@@ -92,6 +92,7 @@ public sealed class TrainingRun : IDisposable
     {
         var result = EvaluationResult.Compute(Model, data.Test, Configuration);
         result.Save(directory);
+        MembershipMaps.Save(Model, data.Test, directory.File(MembershipMaps.FileName));
         return result;
     }
 
