@@ -151,6 +151,27 @@ public sealed partial class PickleReader
         return result[..count];
     }
 
+    /// <summary>Undoes Python's raw-unicode-escape: one byte a character, or \u and four hexadecimal digits.</summary>
+    private Utf8 UnescapeUnicode(byte[] escaped)
+    {
+        Charge(2L * escaped.Length);
+        var text = new List<byte>(escaped.Length);
+        Span<byte> utf8 = stackalloc byte[3];
+        for (int i = 0; i < escaped.Length; i++)
+        {
+            int character = escaped[i];
+            if (character == '\\' && i + 5 < escaped.Length && escaped[i + 1] == 'u')
+            {
+                character = (Hexadecimal(escaped[i + 2], escaped[i + 3]) << 8) | Hexadecimal(escaped[i + 4], escaped[i + 5]);
+                i += 5;
+            }
+            if (!Rune.TryCreate(character, out var rune))
+                throw Wrong("half a character in a text", "a complete pickle");
+            text.AddRange(utf8[..rune.EncodeToUtf8(utf8)]);
+        }
+        return new([.. text]);
+    }
+
     private byte Hexadecimal(byte high, byte low) =>
         char.IsAsciiHexDigit((char)high) && char.IsAsciiHexDigit((char)low)
             ? (byte)(Convert.ToInt32($"{(char)high}{(char)low}", 16))

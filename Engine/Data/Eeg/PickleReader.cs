@@ -1,6 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
-using System.Text;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Engine.Data.Eeg;
@@ -186,7 +184,7 @@ public sealed partial class PickleReader
             case (byte)'S':
                 return Unquote(ReadLineBytes(length));
             case (byte)'V':
-                return new Utf8(Encoding.UTF8.GetBytes(ReadLine()));
+                return UnescapeUnicode(ReadLineBytes(length));
             default:
                 throw Wrong($"the instruction {(char.IsAsciiLetterOrDigit((char)opcode) ? $"'{(char)opcode}'" : $"0x{opcode:x2}")} at byte {position - 1}", "those of a dictionary of arrays");
         }
