@@ -109,6 +109,26 @@ internal sealed class MixtureDensities : IDisposable
         return host;
     }
 
+    /// <summary>Adds, for each factor, the sum over the given points of log mean_j q(z_ih|x_j), i and j among these points only.</summary>
+    /// <param name="draws">z of all points, [M, H].</param>
+    /// <param name="sums">[H].</param>
+    public void AddMarginalsWithin(ReadOnlySpan<int> rows, ReadOnlySpan<float> draws, Span<double> sums)
+    {
+        int factors = encodings.Factors, values = rows.Length * factors;
+        var part = encodings.Rows(rows);
+        var hostZ = new float[values];
+        for (int i = 0; i < rows.Length; i++)
+            draws.Slice(rows[i] * factors, factors).CopyTo(hostZ.AsSpan(i * factors));
+        var (partMu, partLogVar, partZ, density) = (Upload(part.Mu.Span), Upload(part.LogVar.Span), Upload<float>(hostZ), pool.Rent<float>(values));
+        backend.MixtureLogDensity(rows.Length, rows.Length, factors, partZ, partMu, partLogVar, PairLogWeights.Uniform(rows.Length), 0, default, default, density);
+        var marginal = new float[values];
+        backend.Download<float>(density, marginal);
+        for (int i = 0; i < values; i++)
+            sums[i % factors] += marginal[i];
+        foreach (var slice in (ReadOnlySpan<Slice<float>>)[partMu, partLogVar, partZ, density])
+            pool.Return(slice);
+    }
+
     public void Dispose() => pool.Dispose();
 
     /// <summary>Turns normal numbers into z on the host, where exp is the same for every device, and takes each draw's own log density in double precision.</summary>

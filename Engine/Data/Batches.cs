@@ -42,13 +42,7 @@ public sealed class BatchOrder(int count, int batchSize, ulong seed)
         int[] order = new int[Count];
         for (int i = 0; i < order.Length; i++)
             order[i] = i;
-        for (int i = order.Length - 1; i > 0; i--)
-        {
-            var (low, high, _, _) = Philox.Block((uint)i, (uint)epoch, 0, Stream, (uint)Seed, (uint)(Seed >> 32));
-            // The high half of a 64 x 64 bit product is uniform on 0 .. i to within i / 2^64.
-            int j = (int)Math.BigMul(((ulong)high << 32) | low, (ulong)i + 1, out _);
-            (order[i], order[j]) = (order[j], order[i]);
-        }
+        new Philox(Seed, (uint)epoch, Stream).Shuffle(order.AsSpan());
         return order;
     }
 }

@@ -14,7 +14,7 @@ public sealed class Initialise(ulong seed, uint stream = 0x494e4954)
         var values = new float[count];
         for (int i = 0; i < count; i += 4)
         {
-            var (a, b, c, d) = Philox.Block((uint)(i / 4), 0, draw, stream, (uint)seed, (uint)(seed >> 32));
+            var (a, b, c, d) = Philox.Words((uint)(i / 4), 0, draw, stream, (uint)seed, (uint)(seed >> 32));
             ReadOnlySpan<uint> words = [a, b, c, d];
             for (int j = 0; j < Math.Min(4, count - i); j++)
                 values[i + j] = bound * ((words[j] >> 8) * (2f / (1 << 24)) - 1);

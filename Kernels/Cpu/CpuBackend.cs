@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using VaeFromScratch.Kernels.Cpu.Simd;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -6,13 +8,23 @@ namespace VaeFromScratch.Kernels.Cpu;
 public sealed unsafe partial class CpuBackend : IBackend
 {
     private readonly ThreadTeam team;
+    private readonly ScratchMemory partialSums;
+    private readonly ScratchMemory working;
 
     /// <param name="threads">Threads to compute with, the caller's included; 0 for one per logical processor.</param>
-    public CpuBackend(int threads = 0) => team = new(threads);
+    public CpuBackend(int threads = 0)
+    {
+        team = new(threads);
+        partialSums = new(this);
+        working = new(this);
+    }
 
     public string Name => "cpu";
 
     public int Threads => team.Threads;
+
+    /// <summary>Bits of the vector registers that elementwise kernels and reductions use here: 512, 256 or 128.</summary>
+    public static int VectorBits => Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
 
     public nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
 
@@ -33,5 +45,14 @@ public sealed unsafe partial class CpuBackend : IBackend
         team.Dispose();
         sharedScratch.Dispose();
         threadScratch.Dispose();
+        partialSums.Dispose();
+        working.Dispose();
+    }
+
+    /// <summary>Runs the parts of a job on all threads, with the widest vectors there are.</summary>
+    private void ForEach<J>(int parts, J job) where J : struct, ILaneJob
+    {
+        var widest = new WidestJob<J>(job);
+        team.ForEach(parts, ref widest);
     }
 }

@@ -56,7 +56,7 @@ public sealed class TrainingData : IDisposable
         uint split = dataset.Split == "train" ? 0u : 1u;
         for (int i = 0; i < bytes.Length; i += 4)
         {
-            var (a, b, c, d) = Philox.Block((uint)(i / 4), 0, split, BinariseStream, (uint)seed, (uint)(seed >> 32));
+            var (a, b, c, d) = Philox.Words((uint)(i / 4), 0, split, BinariseStream, (uint)seed, (uint)(seed >> 32));
             ReadOnlySpan<uint> words = [a, b, c, d];
             for (int j = 0; j < Math.Min(4, bytes.Length - i); j++)
             {
