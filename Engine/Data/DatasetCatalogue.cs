@@ -19,8 +19,17 @@ public sealed record DatasetFile(string Path, long Bytes, string? Md5, string? G
 /// <param name="Load">Reads it from a data folder.</param>
 public sealed record DatasetInfo(string Name, string Description, string Licence, string Source, IReadOnlyList<DatasetFile> Files, Func<string, DatasetSplits> Load)
 {
-    /// <summary>Size of the decompressed files.</summary>
+    /// <summary>Size of the decompressed files; 0 where they are not listed one by one.</summary>
     public long Bytes => Files.Sum(file => file.Bytes);
+
+    /// <summary>Whether what is needed to read the set is there, whatever its contents.</summary>
+    public bool IsPresent(string dataDir)
+    {
+        bool There(DatasetFile file) => Gzip.Find(Path.Combine(dataDir, file.Path)) is not null;
+        return Files.Where(file => !file.Optional).All(There)
+            && (Files.All(file => !file.Optional) || Files.Where(file => file.Optional).Any(There))
+            && (Files.Count > 0 || Directory.Exists(Path.Combine(dataDir, Name)));
+    }
 }
 
 /// <summary>The data sets by name.</summary>
@@ -48,6 +57,31 @@ public static class DatasetCatalogue
                 new("fashion-mnist/t10k-labels-idx1-ubyte", 10_008, "15d484375f8d13e6eb1aabb0c3f46965", "bb300cfdad3c16e7a12a480ee83cd310"),
             ],
             dataDir => Mnist.Load(dataDir, "fashion-mnist")),
+        new("cifar10", "60 000 photographs, 32 x 32 colour, 10 classes; any of the training batches",
+            "no explicit licence; research use with citation of Krizhevsky, 2009",
+            "the CIFAR page of Alex Krizhevsky at the University of Toronto: the binary version, unpacked into this folder",
+            [
+                new("cifar10/data_batch_1.bin", 30_730_000, "5dd7e06a14cb22eb9f671a540d1b7c25", Optional: true),
+                new("cifar10/data_batch_2.bin", 30_730_000, Md5: null, Optional: true),
+                new("cifar10/data_batch_3.bin", 30_730_000, Md5: null, Optional: true),
+                new("cifar10/data_batch_4.bin", 30_730_000, Md5: null, Optional: true),
+                new("cifar10/data_batch_5.bin", 30_730_000, Md5: null, Optional: true),
+                new("cifar10/test_batch.bin", 30_730_000, "803d5f7f4d78ea53de84dbe85f74fb6d"),
+            ],
+            Cifar10.Load),
+        new("dsprites", "binary shapes of known kind, size, angle and place, 64 x 64; one of the files",
+            "Apache-2.0; DeepMind",
+            "the dsprites-dataset repository of DeepMind: the npz; or one of the two smaller files made from it",
+            [
+                new($"dsprites/{DSprites.Files[0]}", 26_764_248, "7da33b31b13a06f4b04a70402ce90c2e", Optional: true),
+                new($"dsprites/{DSprites.Files[1]}", 1_341_726, "6201c648b5cbdc67573cca0f25894413", Optional: true),
+                new($"dsprites/{DSprites.Files[2]}", 710_021, "bbc77fb34afc89a384056b53f474ccdd", Optional: true),
+            ],
+            dataDir => DSprites.Load(dataDir)),
+        new("yale-b", "2 414 faces of 38 people under 64 lights, 192 x 168 grey",
+            "free for research with citation of Georghiades et al., 2001, and Lee et al., 2005",
+            "the Extended Yale Face Database B page of the University of California, San Diego: the cropped images, one folder a person",
+            [], YaleB.Load),
     ];
 
     /// <exception cref="ArgumentException">There is no data set of that name; the message lists those there are.</exception>

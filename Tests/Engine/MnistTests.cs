@@ -67,7 +67,7 @@ public sealed class MnistTests
         File.WriteAllBytes(Path.Combine(folder, "t10k-labels-idx1-ubyte"), IdxTests.File([3], [1, 2, 3]));
         Assert.That(() => Mnist.Load(dataDir), Throws.TypeOf<DataException>().With.Message.Contains("3 labels for 2 images"));
         Assert.That(() => Mnist.Load(Path.Combine(dataDir, "absent")), Throws.TypeOf<DataException>().With.Message.Contains("no such file"));
-        Assert.That(() => DatasetCatalogue.Load("mnits", dataDir), Throws.ArgumentException.With.Message.Contains("mnist, fashion-mnist"));
+        Assert.That(() => DatasetCatalogue.Load("mnits", dataDir), Throws.ArgumentException.With.Message.Contains("use mnist, fashion-mnist"));
     }
 
     [Test]
