@@ -65,6 +65,10 @@ public static class SyntheticEeg
         return new($"s{participant:00}", trials, channels, samples, signals, ratings);
     }
 
+    /// <summary>Several participants as a data set.</summary>
+    public static EegDataset Create(int participants = 8, ulong seed = 1, EegOptions? options = null) =>
+        EegDataset.From(Enumerable.Range(1, participants).Select(participant => Record(participant, seed)), "synthetic-eeg", options);
+
     /// <summary>Writes s01.dat, s02.dat, ... in exactly the layout of DEAP's preprocessed files, peripheral channels included.</summary>
     public static void WriteDat(string folder, int participants, ulong seed = 1)
     {

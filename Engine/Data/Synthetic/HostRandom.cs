@@ -9,7 +9,7 @@ internal struct HostRandom
 
     public HostRandom(ulong seed, uint stream, uint item = 0, uint part = 0)
     {
-        var (a, b, _, _) = Philox.Block(item, part, 0, stream, (uint)seed, (uint)(seed >> 32));
+        var (a, b, _, _) = Philox.Words(item, part, 0, stream, (uint)seed, (uint)(seed >> 32));
         state = ((ulong)a << 32) | b;
     }
 
