@@ -19,7 +19,7 @@ public sealed unsafe class TurboJpeg : IDisposable
     private static readonly Lazy<Functions?> Library = new(Functions.Load);
 
     private readonly Functions functions;
-    private readonly nint handle;
+    private nint handle;
     private byte[] pixels = [];
 
     /// <exception cref="DataException">The library is not installed.</exception>
@@ -27,9 +27,7 @@ public sealed unsafe class TurboJpeg : IDisposable
     {
         functions = Library.Value ?? throw new DataException("JPEG pictures are decoded by libturbojpeg, which is not on this system; expected one of "
             + $"{string.Join(", ", LibraryNames)}; install it (Debian, Ubuntu: libturbojpeg0; Fedora: turbojpeg; macOS: jpeg-turbo) or convert the pictures to PNG");
-        handle = functions.InitDecompress();
-        if (handle == 0)
-            throw new DataException("libturbojpeg: no decoder could be made; expected one; close other programs to free memory");
+        handle = MakeDecoder();
     }
 
     /// <summary>Whether the library is there.</summary>
@@ -63,12 +61,27 @@ public sealed unsafe class TurboJpeg : IDisposable
         }
     }
 
-    public void Dispose() => functions.Destroy(handle);
+    public void Dispose()
+    {
+        if (handle != 0)
+            functions.Destroy(handle);
+        handle = 0;
+    }
 
     private static CULong Length(ReadOnlySpan<byte> bytes) => new((nuint)bytes.Length);
 
-    private DataException Damaged(string file) =>
-        DataException.In(file, $"a picture that libturbojpeg refuses ({Marshal.PtrToStringUTF8((nint)functions.ErrorText(handle))})", "an undamaged JPEG");
+    private nint MakeDecoder() =>
+        functions.InitDecompress() is var made and not 0 ? made : throw new DataException("libturbojpeg: no decoder could be made; expected one; close other programs to free memory");
+
+    private DataException Damaged(string file)
+    {
+        string? reason = Marshal.PtrToStringUTF8((nint)functions.ErrorText(handle));
+        // A decoder that failed keeps parts of the damaged file and may refuse the next, good one.
+        functions.Destroy(handle);
+        handle = 0;
+        handle = MakeDecoder();
+        return DataException.In(file, $"a picture that libturbojpeg refuses ({reason})", "an undamaged JPEG");
+    }
 
     private sealed class Functions
     {

@@ -50,6 +50,7 @@ public sealed class PictureTests
         using var reader = new PictureReader();
         HostileBytes.Check(valid, bytes => reader.Decode(bytes, "a.jpg", Most), rounds: 1000);
         Assert.That(() => reader.Decode(valid[..(valid.Length / 2)], "half.jpg", Most), Throws.TypeOf<DataException>().With.Message.Contains("libturbojpeg refuses"));
+        Assert.That(() => reader.Decode(valid, "a.jpg", Most), Throws.Nothing, "the decoder is as good as new");
     }
 
     [Test]
