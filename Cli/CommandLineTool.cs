@@ -56,6 +56,7 @@ public static class CommandLineTool
     [
         TrainCommand.Create(),
         EvaluateCommand.Create(),
+        SweepCommand.Create(),
         InfluenceCommand.Create(),
         TraverseCommand.Create(),
         SampleCommand.Create(),

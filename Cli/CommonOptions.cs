@@ -123,7 +123,7 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
         var compute = OpenCompute();
         try
         {
-            var model = ModelCatalogue.Create(compute, configuration, ShapeOf(data.Train), pixelVariance: 1);
+            var model = ModelCatalogue.Create(compute, configuration, ShapeOf(data.Train), pixelVariance: 1, configuration.Limit > 0 ? Math.Min(configuration.Limit, data.Train.Count) : data.Train.Count);
             run.LoadModel(model);
             return new(run, configuration, data, compute, model);
         }

@@ -38,8 +38,17 @@ internal sealed class GridOptions
 
     public void Save(ParseResult parsed, CommandContext context, OpenRun run, byte[] png, int count)
     {
-        string target = parsed.GetValue(file) ?? run.Directory.File(defaultName);
-        AtomicFile.WriteBytes(target, png);
+        AtomicFile.WriteBytes(Target(parsed, run), png);
+        Announce(parsed, context, run, count);
+    }
+
+    /// <summary>The file that was asked for, or the default one in the run directory.</summary>
+    public string Target(ParseResult parsed, OpenRun run) => parsed.GetValue(file) ?? run.Directory.File(defaultName);
+
+    /// <summary>Says what was written.</summary>
+    public void Announce(ParseResult parsed, CommandContext context, OpenRun run, int count)
+    {
+        string target = Target(parsed, run);
         context.Output.Line($"{target}: {count} images");
         context.Output.Json(new JsonObject { ["file"] = target, ["images"] = count });
     }

@@ -67,8 +67,14 @@ internal static class ResultTables
     private static void Likelihood(Output output, EvaluationResult result)
     {
         var l = result.Likelihoods;
-        output.Line(string.Create(CultureInfo.InvariantCulture, $"EVLB               {l.Evlb:F2} nats per image = -(NLL {l.Nll:F2} + KL {l.Kl:F2}), {l.Images} {result.Split} images"));
+        output.Line(result.Evlb is { } evlb
+            ? string.Create(CultureInfo.InvariantCulture, $"EVLB               {evlb:F2} nats per image = -(NLL {l.Nll:F2} + KL {l.Kl:F2}), {l.Images} {result.Split} images")
+            : string.Create(CultureInfo.InvariantCulture, $"EVLB               none: noise {result.Configuration.Noise} is no likelihood; its term {l.Nll:F2}, KL {l.Kl:F2}, {l.Images} {result.Split} images"));
+        if (result.Importance is { } importance)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"NLL                {importance.Nll:F2} nats per image by {importance.Samples} importance samples (M7)"));
         output.Line(string.Create(CultureInfo.InvariantCulture, $"squared error      {l.SquaredError:F3} per image{(l.Variance is { } v ? $"; sigma^2 {v:G4}" : "")}"));
+        foreach (var component in result.NoiseComponents)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"noise component    weight {component.Weight:F4}, sigma^2 {component.Variance:G4}"));
     }
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);

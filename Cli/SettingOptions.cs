@@ -19,13 +19,17 @@ internal sealed class SettingOptions
         ("--lr", "learning_rate", "learning rate"),
         ("--beta", "beta", "weight of the KL term"),
         ("--latent", "latents", "number of factors"),
-        ("--noise", "noise", "the decoder's noise: learned or fixed:VARIANCE"),
+        ("--noise", "noise", "the decoder's noise: learned, fixed:VARIANCE, network, mog:K, bernoulli or weighted"),
         ("--noise-update", "noise_update", "how a learned variance moves: closed-form or gradient"),
         ("--network", "network", "conv, or mlp:WIDTH,WIDTH,..."),
         ("--limit", "limit", "train on the first N images only"),
         ("--binarise", "binarise", "none, threshold, static or dynamic"),
-        ("--gamma", "gamma", "weight of the distance to the capacity (capacity-vae)"),
+        ("--gamma", "gamma", "weight of the distance to the capacity (capacity-vae), the total correlation (factor-vae) or the marginal KL (beta-tcvae)"),
         ("--capacity", "capacity", "largest capacity in nats (capacity-vae)"),
+        ("--reading", "reading", "which InfoVAE: mmd or marginal (info-vae)"),
+        ("--estimate", "estimate", "how a batch stands for the data: weighted, stratified or batch (beta-tcvae, info-vae)"),
+        ("--lambda", "lambda", "weight of the MMD or adversarial term (info-vae, wae-mmd, wae-gan, aae)"),
+        ("--samples", "samples", "codes for each image (iwae)"),
     ];
 
     private readonly (Option<string?> Option, string Key)[] options = [.. Names.Select(n => (new Option<string?>(n.Option) { Description = n.Description }, n.Key))];

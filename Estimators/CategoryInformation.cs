@@ -105,7 +105,7 @@ internal sealed class JointCodeSums
     private readonly int[] drawn;
     private readonly float[] logProbabilities;
     private readonly double[] mean;
-    private RunningMean information, totalCorrelation;
+    private RunningMean information, totalCorrelation, magnitude;
 
     public JointCodeSums(MixtureDensities densities, Encodings encodings)
     {
@@ -132,12 +132,14 @@ internal sealed class JointCodeSums
         densities.WithCategories(block, logProbabilities, y, joint);
         for (int r = 0; r < block.Rows; r++)
         {
-            double own = logProbabilities[y[r] * points + block.First + r], marginals = Math.Log(mean[y[r]]);
+            double own = logProbabilities[y[r] * points + block.First + r], marginals = Math.Log(mean[y[r]]), size = 0;
             for (int h = 0; h < factors; h++)
             {
                 own += block.Own[r * factors + h];
+                size += Math.Abs(block.Own[r * factors + h]);
                 marginals += block.Marginal[r * factors + h];
             }
+            magnitude.Add(size);
             information.Add(own - joint[r]);
             totalCorrelation.Add(joint[r] - marginals);
         }
@@ -146,8 +148,9 @@ internal sealed class JointCodeSums
     public JointCodeInformation Result(int points)
     {
         var result = new JointCodeInformation(information.ToEstimate(BoundKind.Lower, Math.Log(points)), totalCorrelation.ToEstimate(BoundKind.Neither, double.PositiveInfinity));
-        MixtureInformation.CheckInformation("I(x; y, z)", result.Information, factors);
-        MixtureInformation.CheckNotNegative("the total correlation of y and z", result.TotalCorrelation, factors);
+        double rounding = MixtureInformation.Rounding(factors, magnitude.Mean);
+        MixtureInformation.CheckInformation("I(x; y, z)", result.Information, rounding);
+        MixtureInformation.CheckNotNegative("the total correlation of y and z", result.TotalCorrelation, rounding);
         return result;
     }
 

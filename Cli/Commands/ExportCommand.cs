@@ -25,11 +25,11 @@ internal static class ExportCommand
                 throw new OptionException($"--format {other}: expected safetensors");
             string target = parsed.GetValue(file)!;
             using var run = context.OpenRun(parsed.GetValue(path)!);
-            var parameters = run.Model.Arena.Parameters;
+            var parameters = run.Model.Parameters.ToArray();
             WeightFile.Save(parameters, target);
             long values = parameters.Sum(p => (long)p.Shape.Length);
-            context.Output.Line($"{target}: {parameters.Count} tensors, {values} values");
-            context.Output.Json(new JsonObject { ["file"] = target, ["tensors"] = parameters.Count, ["values"] = values });
+            context.Output.Line($"{target}: {parameters.Length} tensors, {values} values");
+            context.Output.Json(new JsonObject { ["file"] = target, ["tensors"] = parameters.Length, ["values"] = values });
             return ExitCode.Done;
         });
         return command;

@@ -43,11 +43,12 @@ internal static class ImportCommand
         var data = context.LoadData(configuration.Data);
         using var compute = context.OpenCompute();
         using var model = ModelCatalogue.Create(compute, configuration, CommandContext.ShapeOf(data.Train), pixelVariance: 1);
-        WeightFile.Load(model.Arena.Parameters, file);
+        WeightFile.Load(model.Parameters, file);
+        int tensors = model.Parameters.Count();
         var run = RunDirectory.Create(outDir);
         run.SaveModel(model);
         run.SaveConfiguration(configuration with { Device = compute.Name });
-        context.Output.Line($"{outDir}: {configuration.Model} with {configuration.Latents} factors for {configuration.Data}, {model.Arena.Parameters.Count} tensors from {file}");
-        context.Output.Json(new JsonObject { ["run"] = outDir, ["model"] = configuration.Model, ["data"] = configuration.Data, ["latents"] = configuration.Latents, ["tensors"] = model.Arena.Parameters.Count });
+        context.Output.Line($"{outDir}: {configuration.Model} with {configuration.Latents} factors for {configuration.Data}, {tensors} tensors from {file}");
+        context.Output.Json(new JsonObject { ["run"] = outDir, ["model"] = configuration.Model, ["data"] = configuration.Data, ["latents"] = configuration.Latents, ["tensors"] = tensors });
     }
 }

@@ -49,6 +49,7 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
         Reduced(page);
         page.Section("Reconstructions").Figure(pictures.Reconstructions(test, 2 * StripImages, StripImages), "The first test images in file order; each row of originals stands above the row of their reconstructions, decoded from the mean of q(z|x).");
         page.Section("Samples").Figure(pictures.Samples(4 * StripImages, StripImages), "Decoded from codes drawn from the prior N(0, I) by the run's seed.");
+        NoiseComponents(page);
         Sources(page);
         page.Section("Configuration").Definitions(JsonNode.Parse(configuration.ToJson())!.AsObject().Select(p => (p.Key, p.Value!.ToString() is "" ? "-" : p.Value.ToString())));
         page.Save(directory.ReportFile);
@@ -59,7 +60,7 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
         var l = result.Likelihoods;
         page.Headline(
         [
-            ("EVLB, nats per image", Number(l.Evlb, "F1")),
+            ("EVLB, nats per image", result.Evlb is { } evlb ? Number(evlb, "F1") : "no likelihood"),
             ("negative log-likelihood", Number(l.Nll, "F1")),
             ("KL to the prior", Number(l.Kl, "F2")),
             ("squared error per image", Number(l.SquaredError, "F2")),
@@ -110,6 +111,15 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
                 [Whole(r.Kept.Factors.Count), Number(r.Kept.Percent, "0.###"), Number(r.Kept.Information, "F2"), Number(r.SquaredError, "F2")])],
                 "The other factors are set to 0 before the mean is decoded; all test images (paper 1, table 2).")
             .Strips([("original", pictures.Grid(StripImages, originals)), .. reduced.Rows.Select(r => ($"{r.Kept.Factors.Count} factors\n{Number(r.Kept.Information, "F1")} nats", Masked(r.Kept)))]);
+    }
+
+    private void NoiseComponents(HtmlPage page)
+    {
+        if (MembershipMaps.Draw(model, test) is not { } maps)
+            return;
+        page.Section("Components of the noise")
+            .Table(["component", "weight", "sigma^2"], [.. result.NoiseComponents.Select((c, k) => (IReadOnlyList<string>)[Whole(k), Number(c.Weight, "F4"), Number(c.Variance, "G4")])], "The mixture around the decoded mean (paper 2, appendix A).")
+            .Figure(maps, "Test images, their decoded means, and for each component a map of the probability that a pixel's residual belongs to it: white is 1.");
     }
 
     private void Sources(HtmlPage page)

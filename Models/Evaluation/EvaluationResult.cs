@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Estimators;
+using VaeFromScratch.Models.Noise;
 using VaeFromScratch.Models.Runs;
 
 namespace VaeFromScratch.Models.Evaluation;
@@ -18,13 +19,31 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
 
     public bool Collapsed => Indicators.Information < CollapsedBelow;
 
-    public static EvaluationResult Compute(VaeModel model, ImageDataset dataset, RunConfiguration configuration)
+    /// <summary>The components of a mixture of noise; none elsewhere.</summary>
+    public IReadOnlyList<NoiseComponent> NoiseComponents { get; init; } = [];
+
+    /// <summary>Whether the noise model defines a likelihood: without one there is no EVLB.</summary>
+    public bool HasLikelihood { get; init; } = true;
+
+    /// <summary>-(NLL + KL), nats per image (V5); null without a likelihood.</summary>
+    public double? Evlb => HasLikelihood ? Likelihoods.Evlb : null;
+
+    /// <summary>NLL by importance sampling, nats per image (M7), and the samples S it was made with; null when it was not asked for.</summary>
+    public (double Nll, int Samples)? Importance { get; init; }
+
+    /// <param name="importanceSamples">S of (M7); 0 to leave it out.</param>
+    public static EvaluationResult Compute(VaeModel model, ImageDataset dataset, RunConfiguration configuration, int importanceSamples = 0)
     {
         using var evaluator = new Evaluator(model, dataset, configuration);
         var likelihoods = evaluator.Likelihoods();
         var encodings = evaluator.Encode();
         var backend = model.Compute.Backend;
-        return new(configuration, dataset.Split, likelihoods, encodings, Indicators.Compute(backend, encodings), MixtureInformation.Compute(backend, encodings, configuration.Seed));
+        return new(configuration, dataset.Split, likelihoods, encodings, Indicators.Compute(backend, encodings), MixtureInformation.Compute(backend, encodings, configuration.Seed))
+        {
+            NoiseComponents = model.Noise.Components,
+            HasLikelihood = model.Noise.IsLikelihood,
+            Importance = importanceSamples > 0 ? (evaluator.ImportanceNll(importanceSamples), importanceSamples) : null,
+        };
     }
 
     /// <summary>The contents of evaluation.json. Information in nats, squared error per image; null where the model does not define a value.</summary>
@@ -40,9 +59,14 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
             ["images"] = Likelihoods.Images,
             ["nll_nats"] = Likelihoods.Nll,
             ["kl_nats"] = Likelihoods.Kl,
-            ["evlb_nats"] = Likelihoods.Evlb,
+            ["evlb_nats"] = Evlb,
+            ["nll_importance_nats"] = Importance?.Nll,
+            ["importance_samples"] = Importance?.Samples,
             ["bce_nats"] = bernoulli ? Likelihoods.Nll : null,
+            ["noise"] = Configuration.Noise,
+            ["beta"] = Configuration.Beta,
             ["sigma2"] = Likelihoods.Variance,
+            ["noise_components"] = NoiseComponents.Count == 0 ? null : new JsonArray([.. NoiseComponents.Select(c => new JsonObject { ["weight"] = c.Weight, ["sigma2"] = c.Variance })]),
             ["squared_error"] = Likelihoods.SquaredError,
             ["mi_nats"] = Indicators.Information,
             ["mi_points"] = Indicators.Points,

@@ -88,9 +88,9 @@ public sealed class RunDirectory
     }
 
     /// <summary>Writes model.safetensors: every parameter in PyTorch's name and layout.</summary>
-    public void SaveModel(VaeModel model) => WeightFile.Save(model.Arena.Parameters, ModelFile);
+    public void SaveModel(VaeModel model) => WeightFile.Save(model.Parameters, ModelFile);
 
-    public void LoadModel(VaeModel model) => WeightFile.Load(model.Arena.Parameters, ModelFile);
+    public void LoadModel(VaeModel model) => WeightFile.Load(model.Parameters, ModelFile);
 
     /// <summary>Writes checkpoint.safetensors; the rows of metrics.csv go with it, so that both always agree.</summary>
     public void SaveCheckpoint(TrainingState state, IReadOnlyList<string> metrics)
