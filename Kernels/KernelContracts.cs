@@ -55,6 +55,8 @@ public interface IVector<V> where V : struct, IVector<V>
     static abstract V InterleaveHigh(V a, V b);
     /// <summary>The sum of all lanes in double precision: lanes 8 apart are added first, then 4, 2 and 1 apart.</summary>
     static abstract double SumLanes(V a);
+    /// <summary>The sum of all lanes of both, in double precision: lane i of a and of b are added first, then as for one.</summary>
+    static abstract double SumLanes(V a, V b);
     /// <summary>The largest lane; NaN where any is.</summary>
     static abstract float MaxLanes(V a);
 }

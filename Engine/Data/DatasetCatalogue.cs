@@ -1,3 +1,7 @@
+using VaeFromScratch.Engine.Data.Eeg;
+using VaeFromScratch.Engine.Data.Images;
+using VaeFromScratch.Engine.Data.Streaming;
+using VaeFromScratch.Engine.Data.Synthetic;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Engine.Data;
@@ -19,12 +23,23 @@ public sealed record DatasetFile(string Path, long Bytes, string? Md5, string? G
 /// <param name="Load">Reads it from a data folder.</param>
 public sealed record DatasetInfo(string Name, string Description, string Licence, string Source, IReadOnlyList<DatasetFile> Files, Func<string, DatasetSplits> Load)
 {
-    /// <summary>Size of the decompressed files; 0 where they are not listed one by one.</summary>
-    public long Bytes => Files.Sum(file => file.Bytes);
+    /// <summary>Size of the decompressed files; 0 for what is made rather than read.</summary>
+    public long Bytes => UnlistedBytes + Files.Sum(file => file.Bytes);
+
+    /// <summary>Size of the files that are not listed one by one, as distributed.</summary>
+    public long UnlistedBytes { get; init; }
+
+    /// <summary>Tells whether a set is there whose files are not listed one by one, or that is made rather than read.</summary>
+    public Func<string, bool>? Presence { get; init; }
+
+    /// <summary>For a set that may not fit into memory: opens its cache file, given the data folder and the cache folder, and makes that file first if need be.</summary>
+    public Func<string, string, ImageCache>? OpenCache { get; init; }
 
     /// <summary>Whether what is needed to read the set is there, whatever its contents.</summary>
     public bool IsPresent(string dataDir)
     {
+        if (Presence is not null)
+            return Presence(dataDir);
         bool There(DatasetFile file) => Gzip.Find(Path.Combine(dataDir, file.Path)) is not null;
         return Files.Where(file => !file.Optional).All(There)
             && (Files.All(file => !file.Optional) || Files.Where(file => file.Optional).Any(There))
@@ -81,7 +96,34 @@ public static class DatasetCatalogue
         new("yale-b", "2 414 faces of 38 people under 64 lights, 192 x 168 grey",
             "free for research with citation of Georghiades et al., 2001, and Lee et al., 2005",
             "the Extended Yale Face Database B page of the University of California, San Diego: the cropped images, one folder a person",
-            [], YaleB.Load),
+            [], YaleB.Load) { UnlistedBytes = 77_900_000 },
+        new("celeba", "202 599 faces of celebrities with 40 attributes, cropped and scaled to 64 x 64 colour",
+            "non-commercial research; Liu, Luo, Wang and Tang, 2015",
+            "the CelebA page of the Multimedia Laboratory of the Chinese University of Hong Kong: img_align_celeba.zip, unpacked into celeba/, and list_attr_celeba.txt beside it",
+            [new("celeba/list_attr_celeba.txt", 26_721_026, Md5: null, Optional: true)], CelebA.Load)
+        {
+            UnlistedBytes = 1_400_000_000,
+            Presence = CelebA.IsPresent,
+            OpenCache = (dataDir, cacheDir) => CelebA.Open(dataDir, cacheDir),
+        },
+        new("folder", "your own pictures: PNG, binary PGM and JPEG files, cropped and scaled to 64 x 64; folders are classes",
+            "yours", "any pictures, in folder/ under the data folder or in the data folder itself", [], dataDir => ImageFolder.Load(dataDir)) { Presence = ImageFolder.IsPresent },
+        new("synthetic-shapes", "25 000 grey shapes of known kind, place, size and angle, 32 x 32",
+            "made here", "made when it is asked for", [], _ => SyntheticShapes.CreateSplits()) { Presence = _ => true },
+        new("synthetic-gaussian", "25 000 smooth pictures of 8 independent Gaussian factors, 28 x 28 grey, without noise",
+            "made here", "made when it is asked for", [], _ => new GaussianFactors().CreateSplits()) { Presence = _ => true },
+        new("synthetic-noise", "the same pictures with Gaussian noise of standard deviation 0.05 in every pixel",
+            "made here", "made when it is asked for", [], _ => new GaussianFactors(new() { Noise = PlantedNoise.Gaussian }).CreateSplits()) { Presence = _ => true },
+        new("deap", "EEG of 32 people watching 40 videos each, as 63 head maps a video of alpha, beta and gamma power, 32 x 32; 4 classes of emotion",
+            "only under a signed agreement with its makers; Koelstra et al., 2012",
+            "the DEAP page of Queen Mary University of London, on application: data_preprocessed_python (.dat) or data_preprocessed_matlab (.mat), unpacked into deap/",
+            [], dataDir => EegDataset.Load(Path.Combine(dataDir, "deap"), "deap").ToSplits())
+        {
+            UnlistedBytes = Deap.Participants * 103_220_480L,
+            Presence = dataDir => Deap.Find(Path.Combine(dataDir, "deap")).Count > 0,
+        },
+        new("synthetic-eeg", "made-up EEG of 8 people in the layout of deap, with planted sources that follow valence and arousal; 4 classes",
+            "made here", "made when it is asked for", [], _ => SyntheticEeg.Create().ToSplits()) { Presence = _ => true },
     ];
 
     /// <exception cref="ArgumentException">There is no data set of that name; the message lists those there are.</exception>

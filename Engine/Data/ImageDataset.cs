@@ -44,16 +44,20 @@ public sealed record ImageDataset(string Name, string Split, int Count, int Heig
     /// <summary>The factors that the images were made from, where they are known.</summary>
     public GroundTruth? Factors { get; init; }
 
+    /// <summary>How many images in a row belong together, such as the 63 seconds of an EEG trial; 1 for single images.</summary>
+    public int SequenceLength { get; init; } = 1;
+
     /// <summary>Values per image.</summary>
     public int PixelsPerImage => Height * Width * Channels;
 
     /// <summary>The stored bytes of one image, [Height, Width, Channels].</summary>
     public ReadOnlySpan<byte> Image(int index) => Pixels.AsSpan(index * PixelsPerImage, PixelsPerImage);
 
-    /// <summary>The first <paramref name="n"/> images in file order; the whole set when it has no more.</summary>
+    /// <summary>The first <paramref name="n"/> images in file order, rounded up to whole sequences; the whole set when it has no more.</summary>
     public ImageDataset Take(int n)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(n);
+        n = (int)Math.Min(Count, ((long)n + SequenceLength - 1) / SequenceLength * SequenceLength);
         if (n >= Count)
             return this;
         return this with { Count = n, Pixels = Pixels[..(n * PixelsPerImage)], Labels = Labels?[..n], Factors = Factors?.Take(n) };
@@ -117,6 +121,8 @@ public sealed record ImageDataset(string Name, string Split, int Count, int Heig
             throw DataException.In(file, $"pixel value {Pixels[loud]} in image {loud / PixelsPerImage}", "0 or 1");
         if (Factors is not null && (Factors.Classes.Length != Count * Factors.Factors || Factors.Values.Length != Count * Factors.Factors))
             throw DataException.In(file, $"{Factors.Classes.Length} factor classes and {Factors.Values.Length} values", $"{Count} x {Factors.Factors} of each");
+        if (SequenceLength < 1 || Count % SequenceLength != 0)
+            throw DataException.In(file, $"{Count} images in sequences of {SequenceLength}", "whole sequences");
         return this;
     }
 }

@@ -29,22 +29,29 @@ public sealed record NpyArray(string Type, int[] Shape, byte[] Bytes)
     public float[] ToFloats()
     {
         float[] values = new float[Count];
+        CopyFloats(0, values);
+        return values;
+    }
+
+    /// <summary>As many values as there is room for, from <paramref name="start"/> on, as floats.</summary>
+    public void CopyFloats(int start, Span<float> values)
+    {
+        var bytes = Bytes.AsSpan(start * Width, values.Length * Width);
         switch (Type)
         {
             case "<f4":
-                Bytes.CopyTo(MemoryMarshal.AsBytes(values.AsSpan()));
+                bytes.CopyTo(MemoryMarshal.AsBytes(values));
                 break;
             case "<f8":
-                var doubles = MemoryMarshal.Cast<byte, double>(Bytes);
+                var doubles = MemoryMarshal.Cast<byte, double>(bytes);
                 for (int i = 0; i < values.Length; i++)
                     values[i] = (float)doubles[i];
                 break;
             default:
                 for (int i = 0; i < values.Length; i++)
-                    values[i] = Integer(i);
+                    values[i] = Integer(start + i);
                 break;
         }
-        return values;
     }
 
     /// <summary>The values as integers.</summary>
@@ -200,7 +207,7 @@ public static partial class Npy
     [GeneratedRegex(@"^\{\s*'descr':\s*'(?<descr>[^']{1,16})',\s*'fortran_order':\s*(?<fortran>True|False),\s*'shape':\s*\((?<shape>[0-9, ]*)\),?\s*\}\s*$", RegexOptions.CultureInvariant)]
     private static partial Regex HeaderPattern();
 
-    private static byte[] ToRowMajor(byte[] columnMajor, int[] shape, int width)
+    internal static byte[] ToRowMajor(byte[] columnMajor, int[] shape, int width)
     {
         if (shape.Length < 2 || columnMajor.Length == 0)
             return columnMajor;

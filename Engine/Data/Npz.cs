@@ -92,7 +92,7 @@ public static class Npz
     }
 
     /// <summary>Passes reads through and keeps the checksum of what went by; the zip reader itself does not look at it.</summary>
-    private sealed class ChecksumStream(Stream inner) : Stream
+    private sealed class ChecksumStream(Stream inner) : ReadOnlyStream
     {
         public uint Checksum { get; private set; }
 
@@ -102,17 +102,6 @@ public static class Npz
             Checksum = Crc32.Append(Checksum, buffer[..read]);
             return read;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-        public override void Flush() { }
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
         {

@@ -111,6 +111,16 @@ public sealed unsafe partial class CpuBackend
             int first = part * RowsPerPart(n), last = Math.Min(rows, first + RowsPerPart(n));
             float* from = x + (nint)first * n, to = y + (nint)first * n;
             V none = V.Broadcast(float.NegativeInfinity);
+            if (n <= IVector<V>.Lanes)
+            {
+                for (int r = first; r < last; r++, from += n, to += n)
+                {
+                    V v = Lanes.LoadPartOr(from, n, none);
+                    v -= V.Broadcast(V.MaxLanes(v));
+                    V.StorePart(v - VectorMath.Log(V.Broadcast((float)V.SumLanes(VectorMath.Exp(v)))), to, n);
+                }
+                return;
+            }
             for (int r = first; r < last; r++, from += n, to += n)
             {
                 V max = V.Broadcast(V.MaxLanes(Rows.Max<V>(from, n)));
@@ -131,8 +141,8 @@ public sealed unsafe partial class CpuBackend
 
     private readonly struct GumbelSoftmaxJob(int rows, int n, float* logits, float inverseTemperature, PhiloxLanes philox, float* y) : ILaneJob
     {
-        // 32 rows are a whole number of blocks of draws, whatever n is.
-        private readonly int rowsPerPart = Math.Max(1, RandomChunk / Math.Max(1, n) / 32) * 32;
+        // Four rows are a whole number of counters, whatever n is.
+        private readonly int rowsPerPart = Math.Max(1, RandomChunk / Math.Max(1, n) / 4) * 4;
 
         public int Parts => (rows + rowsPerPart - 1) / rowsPerPart;
 
@@ -141,7 +151,7 @@ public sealed unsafe partial class CpuBackend
         {
             int first = part * rowsPerPart, last = Math.Min(rows, first + rowsPerPart), count = (last - first) * n;
             float* to = y + (nint)first * n, from = logits + (nint)first * n;
-            Draws.Gumbel<V>(philox, first * n, to, count);
+            Draws.Fill<GumbelDraw, V>(philox, first * n, to, count);
             V scale = V.Broadcast(inverseTemperature);
             int i = 0;
             for (; i <= count - IVector<V>.Lanes; i += IVector<V>.Lanes)
