@@ -1,5 +1,6 @@
 using System.Globalization;
 using VaeFromScratch.Estimators;
+using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 
 namespace VaeFromScratch.Cli;
@@ -72,10 +73,13 @@ internal static class ResultTables
             : string.Create(CultureInfo.InvariantCulture, $"EVLB               none: noise {result.Configuration.Noise} is no likelihood; its term {l.Nll:F2}, KL {l.Kl:F2}, {l.Images} {result.Split} images"));
         if (result.Importance is { } importance)
             output.Line(string.Create(CultureInfo.InvariantCulture, $"NLL                {importance.Nll:F2} nats per image by {importance.Samples} importance samples (M7)"));
-        output.Line(string.Create(CultureInfo.InvariantCulture, $"squared error      {l.SquaredError:F3} per image{(l.Variance is { } v ? $"; sigma^2 {v:G4}" : "")}"));
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"squared error      {l.SquaredError:F3} per image{(l.Variance is { } v ? $"; sigma^2 {v:G4}" : "")}{Beta(result.Configuration)}"));
         foreach (var component in result.NoiseComponents)
             output.Line(string.Create(CultureInfo.InvariantCulture, $"noise component    weight {component.Weight:F4}, sigma^2 {component.Variance:G4}"));
     }
+
+    /// <summary>The weight that the KL had in training, for models that have one: the EVLB is with weight 1 whatever it was.</summary>
+    private static string Beta(RunConfiguration c) => ModelCatalogue.Find(c.Model).Options.Contains("beta") ? string.Create(CultureInfo.InvariantCulture, $"; trained with beta {c.Beta:G4}") : "";
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

@@ -54,6 +54,16 @@ public static class ModelCatalogue
     public static ModelDescription Find(string name) => All.FirstOrDefault(m => m.Name == name)
         ?? throw new OptionException($"model '{name}' does not exist; models are {string.Join(", ", All.Select(m => m.Name))}");
 
+    /// <summary>Checks what a configuration says in words of its own: model, network, noise, discriminator.</summary>
+    /// <exception cref="OptionException">One of them cannot be understood.</exception>
+    internal static void Check(RunConfiguration c)
+    {
+        Find(c.Model);
+        MlpWidths(c);
+        CreateNoise(c, pixelVariance: 1);
+        DiscriminatorOf(c);
+    }
+
     /// <param name="pixelVariance">Variance of the training pixels, where a learned sigma^2 starts.</param>
     /// <param name="trainingImages">N, for estimates that take a batch for a part of the data; at least the size of a batch counts.</param>
     /// <exception cref="OptionException">The configuration cannot be built for these images.</exception>
@@ -78,12 +88,15 @@ public static class ModelCatalogue
     {
         var hidden = new HiddenLayers(c.BatchNorm != "none", c.LeakySlope);
         var hiddenOfDecoder = hidden with { BatchNorm = c.BatchNorm == "all" };
-        if (c.Network == "conv")
+        if (MlpWidths(c) is not { } widths)
             return (ConvolutionalNets.Encoder(image, c.Latents, hidden, init), ConvolutionalNets.Decoder(image, c.Latents, outputChannels, hiddenOfDecoder, init));
-        if (c.Network.StartsWith("mlp:", StringComparison.Ordinal) && Widths(c.Network[4..]) is { } widths)
-            return (MlpNets.Encoder(image, c.Latents, widths, hidden, init), MlpNets.Decoder(image, c.Latents, outputChannels, widths, hiddenOfDecoder, init));
-        throw new OptionException($"network '{c.Network}': expected conv, or mlp: and widths such as mlp:500,500");
+        return (MlpNets.Encoder(image, c.Latents, widths, hidden, init), MlpNets.Decoder(image, c.Latents, outputChannels, widths, hiddenOfDecoder, init));
     }
+
+    /// <summary>Widths of fully connected networks; null for convolutional ones.</summary>
+    private static int[]? MlpWidths(RunConfiguration c) => c.Network == "conv" ? null
+        : (c.Network.StartsWith("mlp:", StringComparison.Ordinal) ? Widths(c.Network[4..]) : null)
+            ?? throw new OptionException($"network '{c.Network}': expected conv, or mlp: and widths such as mlp:500,500");
 
     private static NoiseModel CreateNoise(RunConfiguration c, double pixelVariance)
     {

@@ -181,6 +181,7 @@ public sealed record RunConfiguration
         Require(Binarise is "none" or "threshold" or "static" or "dynamic", "binarise", Binarise, "none, threshold, static or dynamic");
         Require(Optimiser is "adam" or "rmsprop" or "sgd", "optimiser", Optimiser, "adam, rmsprop or sgd");
         Require(Precision is "fp32" or "tf32", "precision", Precision, "fp32 or tf32");
+        ModelCatalogue.Check(this);
     }
 
     private static void Require<T>(bool holds, string option, T value, string expected)

@@ -64,7 +64,6 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
             ["importance_samples"] = Importance?.Samples,
             ["bce_nats"] = bernoulli ? Likelihoods.Nll : null,
             ["noise"] = Configuration.Noise,
-            ["beta"] = Configuration.Beta,
             ["sigma2"] = Likelihoods.Variance,
             ["noise_components"] = NoiseComponents.Count == 0 ? null : new JsonArray([.. NoiseComponents.Select(c => new JsonObject { ["weight"] = c.Weight, ["sigma2"] = c.Variance })]),
             ["squared_error"] = Likelihoods.SquaredError,

@@ -1,6 +1,8 @@
 using NUnit.Framework;
 using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Models;
+using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Runs;
 using VaeFromScratch.Models.Training;
 using VaeFromScratch.Tests.Engine;
@@ -164,6 +166,24 @@ public sealed class WholeModelTests : OnCpu
         Assert.That(Weights(continued), Is.EqualTo(Weights(model)));
 
         static float[] Weights(VaeModel model) => [.. model.Parameters.SelectMany(p => p.Value.ToArray())];
+    }
+
+    [TestCaseSource(nameof(Models))]
+    public void Every_model_trains_two_epochs_on_digits_and_is_measured(string name)
+    {
+        var (train, test) = DatasetCatalogue.Load("mnist", TestFiles.Datasets);
+        var configuration = Configuration(name) with { Network = "conv", LeakySlope = 0, Latents = 6, Noise = "learned", Batch = 64, Epochs = 2, Discriminator = "32,32" };
+        var digits = train.Take(160);
+        using var training = new TrainingData(Compute, digits, "none", 1);
+        using var model = Small.Create(Compute, configuration, digits);
+        using var trainer = new Trainer(model, training, configuration);
+        double first = Nll(trainer.TrainEpoch()!), second = Nll(trainer.TrainEpoch()!);
+        Assert.That(second, Is.LessThan(first));
+        var result = EvaluationResult.Compute(model, test.Take(40), configuration);
+        Assert.That(result.ToJson()["evlb_nats"]!.GetValue<double>(), Is.EqualTo(-(result.Likelihoods.Nll + result.Likelihoods.Kl)));
+        Assert.That(result.Likelihoods.Terms.Select(t => t.Value), Has.All.Matches<double>(double.IsFinite));
+
+        static double Nll(EpochSummary epoch) => epoch.Terms.Single(t => t.Name == "nll").Value;
     }
 
     [Test]
