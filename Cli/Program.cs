@@ -1,1 +1,3 @@
-Console.WriteLine("vae");
+using VaeFromScratch.Cli;
+
+return CommandLineTool.Run(args);

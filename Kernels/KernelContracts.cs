@@ -1,15 +1,23 @@
 namespace VaeFromScratch.Kernels;
 
 /// <summary>
-/// A lane-wise float vector of 16, 8 or 1 lanes: a kernel is written once over it and compiled for each width.
-/// Every operation is correctly rounded, so all widths give the same bits.
+/// Sixteen float lanes, held in one register of 512 bits, two of 256 or four of 128: a kernel is written once over it and compiled for each width.
+/// Every operation is correctly rounded and the lane count is fixed, so all widths give the same bits, sums over lanes included.
 /// </summary>
 public interface IVector<V> where V : struct, IVector<V>
 {
-    static abstract int Lanes { get; }
+    /// <summary>Lanes of every implementation.</summary>
+    const int Lanes = 16;
+
     static abstract V Broadcast(float value);
     static abstract unsafe V Load(float* source);
     static abstract unsafe void Store(V value, float* destination);
+    /// <summary>The first <paramref name="count"/> lanes (at most 16) from memory, 0 in the others; nothing behind them is touched.</summary>
+    static abstract unsafe V LoadPart(float* source, int count);
+    /// <summary>Stores the first <paramref name="count"/> lanes only.</summary>
+    static abstract unsafe void StorePart(V value, float* destination, int count);
+    /// <summary>Sixteen bytes as 0 .. 255.</summary>
+    static abstract unsafe V FromBytes(byte* source);
     static abstract V operator +(V a, V b);
     static abstract V operator -(V a, V b);
     static abstract V operator *(V a, V b);
@@ -17,18 +25,38 @@ public interface IVector<V> where V : struct, IVector<V>
     static abstract V operator -(V a);
     /// <summary>a * b + c, rounded once.</summary>
     static abstract V Fma(V a, V b, V c);
+    /// <summary>The smaller of two; NaN where either is.</summary>
     static abstract V Min(V a, V b);
+    /// <summary>The larger of two; NaN where either is.</summary>
     static abstract V Max(V a, V b);
+    /// <summary>x, but not below <paramref name="bound"/>; NaN stays. The bound may not be NaN: cheaper than <see cref="Max"/>.</summary>
+    static abstract V AtLeast(V x, V bound);
+    /// <summary>x, but not above <paramref name="bound"/>; NaN stays. The bound may not be NaN: cheaper than <see cref="Min"/>.</summary>
+    static abstract V AtMost(V x, V bound);
     static abstract V Abs(V a);
     static abstract V Sqrt(V a);
     /// <summary>To the nearest integer, ties to even.</summary>
     static abstract V Round(V a);
     /// <summary>Lanes of <paramref name="yes"/> where a &lt; b, of <paramref name="no"/> elsewhere (and where either is NaN).</summary>
     static abstract V SelectLess(V a, V b, V yes, V no);
-    /// <summary>p * 2^n for an integral n in [-252, 254], subnormal and infinite results included.</summary>
+    /// <summary>p * 2^n for an integral n in [-252, 254], rounded once, subnormal and infinite results included.</summary>
     static abstract V ScaleByPowerOfTwo(V p, V n);
-    /// <summary>Splits x > 0 (subnormals included) into m in [sqrt(1/2), sqrt(2)) and e with x = m * 2^e.</summary>
+    /// <summary>Splits x > 0 (subnormals included) into m in [sqrt(1/2), sqrt(2)) and e with x = m * 2^e; other inputs give anything.</summary>
     static abstract V SplitExponent(V x, out V exponent);
+    /// <summary>Reads each lane as an unsigned word w and returns w / 2^9, rounded down: an integer below 2^23.</summary>
+    static abstract V TopBits(V words);
+    /// <summary>Per group of four lanes: a0 a2 b0 b2.</summary>
+    static abstract V Evens(V a, V b);
+    /// <summary>Per group of four lanes: a1 a3 b1 b3.</summary>
+    static abstract V Odds(V a, V b);
+    /// <summary>Per group of four lanes: a0 b0 a1 b1.</summary>
+    static abstract V InterleaveLow(V a, V b);
+    /// <summary>Per group of four lanes: a2 b2 a3 b3.</summary>
+    static abstract V InterleaveHigh(V a, V b);
+    /// <summary>The sum of all lanes in double precision: lanes 8 apart are added first, then 4, 2 and 1 apart.</summary>
+    static abstract double SumLanes(V a);
+    /// <summary>The largest lane; NaN where any is.</summary>
+    static abstract float MaxLanes(V a);
 }
 
 /// <summary>An elementwise function of one tensor, y = f(x), with its gradient on the next line.</summary>
@@ -38,7 +66,7 @@ public interface IUnaryKernel
     /// <summary>The name of the CUDA kernel pair (NAME_forward, NAME_gradient) and of the row in a profile.</summary>
     static abstract string Name { get; }
     static abstract V Forward<V>(V x, V p) where V : struct, IVector<V>;
-    /// <summary>The gradient with respect to x, given the gradient g of y. Kinks take the left derivative's value, relu'(0) = 0.</summary>
+    /// <summary>The gradient with respect to x, given the gradient g of y. Kinks take the left derivative's value, relu'(0) = 0; |x| takes 0.</summary>
     static abstract V Gradient<V>(V g, V x, V y, V p) where V : struct, IVector<V>;
 }
 

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using VaeFromScratch.Kernels.Cpu.Simd;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -14,6 +16,9 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     public int Threads => team.Threads;
 
+    /// <summary>Bits of the vector registers that elementwise kernels and reductions use here: 512, 256 or 128.</summary>
+    public static int VectorBits => Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
+
     public nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
 
     public void Free(nint address, long bytes) => NativeMemory.AlignedFree((void*)address);
@@ -28,5 +33,20 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     public ICapturedStep Capture(Action<IBackend> step) => RecordingBackend.Record(this, step);
 
-    public void Dispose() => team.Dispose();
+    public void Dispose()
+    {
+        team.Dispose();
+        sharedScratch.Dispose();
+        threadScratch.Dispose();
+    }
+
+    /// <summary>Runs the parts of a job on all threads, with the widest vectors there are.</summary>
+    private void ForEach<J>(int parts, J job) where J : struct, ILaneJob
+    {
+        var widest = new WidestJob<J>(job);
+        team.ForEach(parts, ref widest);
+    }
+
+    /// <summary>Working memory of one kernel call, 64-byte aligned; it grows to the largest call and is then kept.</summary>
+    private byte* Scratch(long bytes) => (byte*)sharedScratch.Reserve((bytes + sizeof(float) - 1) / sizeof(float));
 }

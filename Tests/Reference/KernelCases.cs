@@ -5,5 +5,7 @@ public static class KernelCases
 {
     public static IEnumerable<KernelCase> All() =>
     [
+        .. MatMulCases.All(),
+        .. ConvCases.All(),
     ];
 }

@@ -1,0 +1,84 @@
+using VaeFromScratch.Engine.IO;
+
+namespace VaeFromScratch.Engine.Data;
+
+/// <summary>The known factors that an image set was drawn from (dSprites, synthetic shapes).</summary>
+/// <param name="Names">One name a factor.</param>
+/// <param name="Sizes">How many values each factor takes.</param>
+/// <param name="Classes">Index of each image's value, [Count, factors].</param>
+/// <param name="Values">The value itself, in the factor's own unit, [Count, factors].</param>
+public sealed record GroundTruth(string[] Names, int[] Sizes, int[] Classes, float[] Values)
+{
+    public int Factors => Names.Length;
+
+    internal GroundTruth Take(int n) => this with { Classes = Classes[..(n * Factors)], Values = Values[..(n * Factors)] };
+}
+
+/// <summary>One split of an image data set, whole in memory as stored bytes.</summary>
+/// <param name="Name">mnist, fashion-mnist, ...</param>
+/// <param name="Split">train or test.</param>
+/// <param name="Count">Number of images.</param>
+/// <param name="Height">Rows.</param>
+/// <param name="Width">Columns.</param>
+/// <param name="Channels">1 for grey, 3 for colour.</param>
+/// <param name="Pixels">[Count, Height, Width, Channels], in file order.</param>
+/// <param name="Labels">[Count], each below <paramref name="Classes"/>; null when there are none.</param>
+/// <param name="Classes">Number of classes, 0 without labels.</param>
+/// <param name="PixelScale">What a byte is multiplied by to give a pixel in [0, 1]: 1/255, or 1 when 0 and 1 are stored.</param>
+public sealed record ImageDataset(string Name, string Split, int Count, int Height, int Width, int Channels, byte[] Pixels, byte[]? Labels, int Classes, float PixelScale)
+{
+    /// <summary>The scale of pixels stored as 0 to 255.</summary>
+    public const float ByteScale = 1f / 255;
+
+    /// <summary>The factors that the images were made from, where they are known.</summary>
+    public GroundTruth? Factors { get; init; }
+
+    /// <summary>Values per image.</summary>
+    public int PixelsPerImage => Height * Width * Channels;
+
+    /// <summary>The stored bytes of one image, [Height, Width, Channels].</summary>
+    public ReadOnlySpan<byte> Image(int index) => Pixels.AsSpan(index * PixelsPerImage, PixelsPerImage);
+
+    /// <summary>The first <paramref name="n"/> images in file order; the whole set when it has no more.</summary>
+    public ImageDataset Take(int n)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(n);
+        if (n >= Count)
+            return this;
+        return this with { Count = n, Pixels = Pixels[..(n * PixelsPerImage)], Labels = Labels?[..n], Factors = Factors?.Take(n) };
+    }
+
+    /// <summary>Images <paramref name="start"/> to <paramref name="start"/> + <paramref name="count"/> as pixels in [0, 1], [count, Height, Width, Channels].</summary>
+    public float[] ToFloats(int start, int count)
+    {
+        float[] pixels = new float[count * PixelsPerImage];
+        var bytes = Pixels.AsSpan(start * PixelsPerImage, pixels.Length);
+        for (int i = 0; i < pixels.Length; i++)
+            pixels[i] = bytes[i] * PixelScale;
+        return pixels;
+    }
+
+    /// <summary>Checks that sizes, pixels, labels and factors agree.</summary>
+    /// <param name="file">The file that errors name.</param>
+    /// <returns>This data set.</returns>
+    /// <exception cref="DataException">They do not.</exception>
+    public ImageDataset CheckConsistency(string file)
+    {
+        if (Count < 1 || Height < 1 || Width < 1 || Channels is not (1 or 3))
+            throw DataException.In(file, $"{Count} images of {Height} x {Width} x {Channels}", "at least one image, with 1 or 3 channels");
+        if (Pixels.LongLength != (long)Count * Height * Width * Channels)
+            throw DataException.In(file, $"{Pixels.LongLength} pixels for {Count} images of {Height} x {Width} x {Channels}", $"{(long)Count * Height * Width * Channels}");
+        if (Labels is not null && Labels.Length != Count)
+            throw DataException.In(file, $"{Labels.Length} labels for {Count} images", "one label an image", "make sure that images and labels are of the same split");
+        if (Labels is not null && Labels.AsSpan().IndexOfAnyExceptInRange((byte)0, (byte)(Classes - 1)) is >= 0 and var bad)
+            throw DataException.In(file, $"label {Labels[bad]} of image {bad}", $"0 to {Classes - 1}");
+        if (PixelScale == 1 && Pixels.AsSpan().IndexOfAnyExceptInRange((byte)0, (byte)1) is >= 0 and var loud)
+            throw DataException.In(file, $"pixel value {Pixels[loud]} in image {loud / PixelsPerImage}", "0 or 1");
+        if (Factors is not null && (Factors.Classes.Length != Count * Factors.Factors || Factors.Values.Length != Count * Factors.Factors))
+            throw DataException.In(file, $"{Factors.Classes.Length} factor classes and {Factors.Values.Length} values", $"{Count} x {Factors.Factors} of each");
+        return this;
+    }
+}
+
+/// <summary>The splits of a data set.</summary>
+public sealed record DatasetSplits(ImageDataset Train, ImageDataset Test);

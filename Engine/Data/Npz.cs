@@ -1,0 +1,113 @@
+using System.IO.Compression;
+using VaeFromScratch.Engine.IO;
+
+namespace VaeFromScratch.Engine.Data;
+
+/// <summary>NumPy's .npz format: a zip of .npy files.</summary>
+public static class Npz
+{
+    private const string Extension = ".npy";
+    /// <summary>The earliest time that a zip can hold, so that the same arrays always give the same bytes.</summary>
+    private static readonly DateTimeOffset Epoch = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>Reads arrays by name; an array of Python objects is left out unless it is asked for, and then refused.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="names">The arrays to read where they are there; null for all.</param>
+    /// <exception cref="DataException">The file is missing or damaged, or an array that is to be read is of a type that is not.</exception>
+    public static IReadOnlyDictionary<string, NpyArray> Read(string path, IReadOnlyCollection<string>? names = null) =>
+        DataFile.Read(path, stream => Read(stream, path, names));
+
+    /// <param name="stream">A seekable stream.</param>
+    /// <param name="file">The name used in errors.</param>
+    /// <param name="names">The arrays to read; null for all.</param>
+    public static IReadOnlyDictionary<string, NpyArray> Read(Stream stream, string file, IReadOnlyCollection<string>? names = null) => DataFile.Guard(file, () =>
+    {
+        var arrays = new Dictionary<string, NpyArray>();
+        using var zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
+        foreach (var entry in zip.Entries)
+        {
+            string name = entry.FullName.EndsWith(Extension, StringComparison.Ordinal) ? entry.FullName[..^Extension.Length] : entry.FullName;
+            if (names is not null ? !names.Contains(name) : IsObjectArray(entry, file))
+                continue;
+            if (!arrays.TryAdd(name, ReadEntry(entry, file)))
+                throw DataException.In(file, $"the array '{name}' twice", "each name once");
+        }
+        return arrays;
+    });
+
+    /// <summary>Writes arrays uncompressed, as numpy.savez does; the same arguments always give the same bytes.</summary>
+    public static void Write(string path, IReadOnlyList<(string Name, NpyArray Array)> arrays) => AtomicFile.Write(path, stream => Write(stream, arrays));
+
+    public static void Write(Stream stream, IReadOnlyList<(string Name, NpyArray Array)> arrays)
+    {
+        using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
+        foreach (var (name, array) in arrays)
+        {
+            var entry = zip.CreateEntry(name + Extension, CompressionLevel.NoCompression);
+            entry.LastWriteTime = Epoch;
+            using var contents = entry.Open();
+            Npy.Write(contents, array);
+        }
+    }
+
+    private static bool IsObjectArray(ZipArchiveEntry entry, string file)
+    {
+        using var contents = Open(entry, file);
+        return Npy.ReadHeader(contents, $"{file}/{entry.FullName}").IsObject;
+    }
+
+    private static NpyArray ReadEntry(ZipArchiveEntry entry, string file)
+    {
+        string name = $"{file}/{entry.FullName}";
+        if (!DataFile.CanInflateTo(entry.CompressedLength, entry.Length))
+            throw DataException.In(name, $"{entry.CompressedLength} compressed bytes that promise {entry.Length}", "no more than deflate can hold");
+        using var contents = new ChecksumStream(Open(entry, file));
+        var array = Npy.Read(contents, name, entry.Length);
+        if (contents.Checksum != entry.Crc32)
+            throw DataException.In(name, $"checksum {contents.Checksum:x8}", $"{entry.Crc32:x8}");
+        return array;
+    }
+
+    private static Stream Open(ZipArchiveEntry entry, string file)
+    {
+        try
+        {
+            return entry.Open();
+        }
+        catch (Exception e) when (e is NotSupportedException or ArgumentException)
+        {
+            throw DataException.In($"{file}/{entry.FullName}", "an entry that cannot be opened", "stored or deflated data", inner: e);
+        }
+    }
+
+    /// <summary>Passes reads through and keeps the checksum of what went by; the zip reader itself does not look at it.</summary>
+    private sealed class ChecksumStream(Stream inner) : Stream
+    {
+        public uint Checksum { get; private set; }
+
+        public override int Read(Span<byte> buffer)
+        {
+            int read = inner.Read(buffer);
+            Checksum = Crc32.Append(Checksum, buffer[..read]);
+            return read;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+        public override bool CanRead => true;
+        public override bool CanSeek => false;
+        public override bool CanWrite => false;
+        public override long Length => throw new NotSupportedException();
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+        public override void Flush() { }
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override void SetLength(long value) => throw new NotSupportedException();
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+                inner.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+}

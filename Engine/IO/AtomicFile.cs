@@ -1,0 +1,43 @@
+using System.Text;
+
+namespace VaeFromScratch.Engine.IO;
+
+/// <summary>Writes a file whole or not at all: under a temporary name in the same folder, flushed to the disk, then renamed.</summary>
+public static class AtomicFile
+{
+    /// <summary>Replaces <paramref name="path"/> by what <paramref name="write"/> writes; the folder is made if need be.</summary>
+    /// <remarks>When <paramref name="write"/> fails, an earlier file at <paramref name="path"/> keeps its bytes and the temporary file is removed.</remarks>
+    public static void Write(string path, Action<Stream> write)
+    {
+        string full = Path.GetFullPath(path);
+        string folder = Path.GetDirectoryName(full) ?? throw new IOException($"cannot write {path}: it names a folder; give a file name");
+        Directory.CreateDirectory(folder);
+        string temporary = Path.Combine(folder, $".{Path.GetFileName(full)}.{Path.GetRandomFileName()}");
+        try
+        {
+            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, full, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    public static void WriteBytes(string path, ReadOnlyMemory<byte> bytes) => Write(path, stream => stream.Write(bytes.Span));
+
+    /// <summary>UTF-8 without a byte-order mark.</summary>
+    public static void WriteText(string path, string text) => WriteBytes(path, Encoding.UTF8.GetBytes(text));
+
+    /// <summary>UTF-8 without a byte-order mark, lines ended by a line feed whatever the system.</summary>
+    public static void WriteText(string path, Action<TextWriter> write) => Write(path, stream =>
+    {
+        using var writer = new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 1 << 16, leaveOpen: true) { NewLine = "\n" };
+        write(writer);
+    });
+}

@@ -1,0 +1,59 @@
+using VaeFromScratch.Kernels;
+
+namespace VaeFromScratch.Engine;
+
+public static partial class Ops
+{
+    /// <summary>Softmax over the last axis.</summary>
+    public static Tensor Softmax(this Tensor x)
+    {
+        var (rows, n) = Rows(x);
+        var tape = Tape.Required;
+        var y = Tape.New(x.Shape, x);
+        tape.Kernels.Softmax(rows, n, x.Data, y.Data);
+        tape.Record(y, () =>
+        {
+            var dx = x.GradientSink(out bool accumulate);
+            tape.Kernels.SoftmaxGradient(rows, n, y.Gradient, y.Data, dx, accumulate);
+        });
+        return y;
+    }
+
+    /// <summary>Logarithm of the softmax over the last axis.</summary>
+    public static Tensor LogSoftmax(this Tensor x)
+    {
+        var (rows, n) = Rows(x);
+        var tape = Tape.Required;
+        var y = Tape.New(x.Shape, x);
+        tape.Kernels.LogSoftmax(rows, n, x.Data, y.Data);
+        tape.Record(y, () =>
+        {
+            var dx = x.GradientSink(out bool accumulate);
+            tape.Kernels.LogSoftmaxGradient(rows, n, y.Gradient, y.Data, dx, accumulate);
+        });
+        return y;
+    }
+
+    /// <summary>A relaxed one-hot sample of each row's category (equations.md (C1)).</summary>
+    /// <param name="logits">Unnormalised log-probabilities, [B, K].</param>
+    /// <param name="temperature">tau, a scalar tensor.</param>
+    public static Tensor GumbelSoftmax(this Tensor logits, Tensor temperature, Rng rng)
+    {
+        var (rows, n) = Rows(logits);
+        var tape = Tape.Required;
+        var y = Tape.New(logits.Shape, logits);
+        tape.Kernels.GumbelSoftmax(rows, n, logits.Data, temperature.Data, rng.Next(), y.Data);
+        tape.Record(y, () =>
+        {
+            var dx = logits.GradientSink(out bool accumulate);
+            tape.Kernels.GumbelSoftmaxGradient(rows, n, y.Gradient, y.Data, temperature.Data, dx, accumulate);
+        });
+        return y;
+    }
+
+    private static (int Rows, int N) Rows(Tensor x)
+    {
+        int n = x.Shape[-1];
+        return (x.Length / Math.Max(1, n), n);
+    }
+}

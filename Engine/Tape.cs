@@ -1,0 +1,184 @@
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Elementwise;
+
+namespace VaeFromScratch.Engine;
+
+/// <summary>
+/// Owns the tensors that operations make while it is current, remembers how to take their gradients, and gives all memory back at once: a training step has
+/// one <c>using var tape = new Tape(compute)</c>.
+/// </summary>
+/// <remarks>Tapes nest; operations go to the innermost. A tape belongs to the thread that made it.</remarks>
+public sealed class Tape : IDisposable
+{
+    [ThreadStatic]
+    private static Tape? current;
+
+    private readonly Compute compute;
+    private readonly BufferPool pool;
+    private readonly Tape? outer;
+    private readonly List<Slice<float>> temporaries = [];
+    private readonly List<Slice<int>> integers = [];
+    private readonly List<Tensor> holdGradients = [];
+    private readonly List<(Tensor Output, Action Backward)> nodes = [];
+
+    /// <param name="gradients">Whether operations are recorded for <see cref="Backward(ReadOnlySpan{Seed})"/>.</param>
+    /// <param name="training">Whether layers behave as in training (batch statistics, dropout); by default when gradients are recorded.</param>
+    public Tape(Compute compute, bool gradients = true, bool? training = null)
+    {
+        this.compute = compute;
+        pool = compute.Pool;
+        RecordsGradients = gradients;
+        Training = training ?? gradients;
+        outer = current;
+        current = this;
+    }
+
+    /// <summary>The tape that operations of this thread go to.</summary>
+    public static Tape? Current => current;
+
+    public bool RecordsGradients { get; }
+
+    public bool Training { get; }
+
+    internal bool IsDisposed { get; private set; }
+
+    /// <summary>Set while an inner backward pass (towards an input, as in adversarial training) must not touch the parameters' gradients.</summary>
+    internal bool SkipsParameters { get; private set; }
+
+    internal IBackend Kernels => compute.Backend;
+
+    internal static Tape Required => current ?? throw new InvalidOperationException("no tape: operations on tensors need `using var tape = new Tape(compute)`");
+
+    /// <summary>A tensor with undefined values, owned by the current tape; it takes part in gradients when one of its inputs does.</summary>
+    internal static Tensor New(Shape shape, params ReadOnlySpan<Tensor?> inputs)
+    {
+        var tape = Required;
+        bool needsGradient = false;
+        foreach (var input in inputs)
+            needsGradient |= input is { NeedsGradient: true };
+        return tape.NewTensor(shape, tape.RecordsGradients && needsGradient);
+    }
+
+    /// <summary>A tensor on this tape with the given values; with <paramref name="needsGradient"/> a variable to differentiate by.</summary>
+    public Tensor Constant(Shape shape, ReadOnlySpan<float> values, bool needsGradient = false)
+    {
+        if (values.Length != shape.Length)
+            throw new ArgumentException($"tensor: {values.Length} values do not fill shape {shape}");
+        var tensor = NewTensor(shape, needsGradient);
+        Kernels.Upload(values, tensor.Data);
+        return tensor;
+    }
+
+    /// <summary>A tensor on this tape with undefined values, for a kernel that is called directly to fill.</summary>
+    public Tensor Empty(Shape shape) => NewTensor(shape, false);
+
+    /// <summary>A tensor on this tape with one value everywhere.</summary>
+    public Tensor Full(Shape shape, float value)
+    {
+        var tensor = NewTensor(shape, false);
+        Kernels.Fill(tensor.Data, value);
+        return tensor;
+    }
+
+    /// <summary>The gradient of a tensor as a constant of this tape, to compute with.</summary>
+    public Tensor GradientOf(Tensor tensor)
+    {
+        var copy = NewTensor(tensor.Shape, false);
+        if (tensor.Gradient.IsAbsent)
+            Kernels.Fill(copy.Data, 0);
+        else
+            Kernels.CopyBlock(1, copy.Length, tensor.Gradient, copy.Length, copy.Data, copy.Length);
+        return copy;
+    }
+
+    /// <summary>Gradients of a scalar with respect to everything it came from.</summary>
+    public void Backward(Tensor loss) => Backward(new Seed(loss, 1));
+
+    /// <summary>Gradients of the sum of all seeds' weighted elements. Parameters' gradients add up until their optimiser steps.</summary>
+    public void Backward(params ReadOnlySpan<Seed> seeds)
+    {
+        foreach (var seed in seeds)
+        {
+            if (!seed.Root.NeedsGradient)
+                continue;
+            var g = seed.Root.GradientSink(out bool accumulate);
+            if (seed.Factor is { } factor)
+                Kernels.Spread(factor.Data, 1, g.Length, 1, seed.Weight, g, accumulate);
+            else if (accumulate)
+                Kernels.Unary<AddScalar>(g, g, seed.Weight);
+            else
+                Kernels.Fill(g, seed.Weight);
+        }
+        for (int i = nodes.Count - 1; i >= 0; i--)
+        {
+            var (output, backward) = nodes[i];
+            if (!output.HasGradient)
+                continue;
+            if (output.GradientUnmasked)
+                Kernels.ReluMask(output.Data, output.Gradient);
+            backward();
+            // Every consumer came later on the tape, so nobody reads this gradient again.
+            output.ClearGradient(releaseMemory: true);
+        }
+    }
+
+    /// <summary>As <see cref="Backward(ReadOnlySpan{Seed})"/>, towards variables of the tape only: parameters keep the gradients they have.</summary>
+    public void BackwardToInputs(params ReadOnlySpan<Seed> seeds)
+    {
+        SkipsParameters = true;
+        try
+        {
+            Backward(seeds);
+        }
+        finally
+        {
+            SkipsParameters = false;
+        }
+    }
+
+    public void Dispose()
+    {
+        if (IsDisposed)
+            return;
+        IsDisposed = true;
+        foreach (var tensor in holdGradients)
+            tensor.ClearGradient(releaseMemory: true);
+        foreach (var slice in temporaries)
+            pool.Return(slice);
+        foreach (var slice in integers)
+            pool.Return(slice);
+        current = outer;
+    }
+
+    internal void Record(Tensor output, Action backward)
+    {
+        if (output.NeedsGradient)
+            nodes.Add((output, backward));
+    }
+
+    internal Slice<float> Temporary(int length)
+    {
+        var slice = pool.Rent<float>(length);
+        temporaries.Add(slice);
+        return slice;
+    }
+
+    internal Slice<int> TemporaryIntegers(int length)
+    {
+        var slice = pool.Rent<int>(length);
+        integers.Add(slice);
+        return slice;
+    }
+
+    internal Slice<float> RentGradient(Tensor tensor)
+    {
+        holdGradients.Add(tensor);
+        return pool.Rent<float>(tensor.Length);
+    }
+
+    private Tensor NewTensor(Shape shape, bool needsGradient) => new(compute, shape, Temporary(shape.Length), this, needsGradient);
+}
+
+/// <summary>A tensor whose elements, times a weight, are summed into what <see cref="Tape.Backward(ReadOnlySpan{Seed})"/> differentiates.</summary>
+/// <param name="Factor">A scalar in device memory that multiplies the weight, for weights that change from step to step of a captured step.</param>
+public readonly record struct Seed(Tensor Root, float Weight, Tensor? Factor = null);

@@ -1,0 +1,226 @@
+using System.Runtime.CompilerServices;
+using VaeFromScratch.Kernels.Cpu.Simd;
+
+namespace VaeFromScratch.Kernels.Cpu;
+
+/// <summary>The terms of a VAE's objective, each in one pass with its gradient.</summary>
+public sealed unsafe partial class CpuBackend
+{
+    public void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z, Slice<float> kl)
+    {
+        CheckDraw("reparameterise", draw);
+        int n = rows * h;
+        Check(mu.Length == n && logVar.Length == n && epsilon.Length == n && z.Length == n && kl.Length == rows, "reparameterise",
+            $"[{rows}, {h}] needs {n} elements, got mu {mu.Length}, logVar {logVar.Length}, epsilon {epsilon.Length}, z {z.Length}; kl {kl.Length}");
+        var job = new ReparameteriseJob(rows, h, mu.Pointer, logVar.Pointer, new(draw.State, draw.Draw), epsilon.Pointer, z.Pointer, kl.Pointer);
+        ForEach(job.Parts, job);
+    }
+
+    public void ReparameteriseGradient(int rows, int h, Slice<float> gz, Slice<float> gkl, Slice<float> mu, Slice<float> logVar, Slice<float> epsilon,
+        Slice<float> dmu, Slice<float> dlogVar, bool accumulate)
+    {
+        int n = rows * h;
+        Check((gz.IsAbsent || gz.Length == n) && (gkl.IsAbsent || gkl.Length == rows) && mu.Length == n && logVar.Length == n && epsilon.Length == n && dmu.Length == n && dlogVar.Length == n,
+            "reparameterise gradient", $"[{rows}, {h}] needs {n} elements, got gz {gz.Length}, mu {mu.Length}, logVar {logVar.Length}, epsilon {epsilon.Length}, dmu {dmu.Length}, dlogVar {dlogVar.Length}; gkl {gkl.Length}");
+        ForEach(RowParts(rows, h), new ReparameteriseGradientJob(rows, h, gz.Pointer, gkl.Pointer, mu.Pointer, logVar.Pointer, epsilon.Pointer, dmu.Pointer, dlogVar.Pointer, accumulate));
+    }
+
+    public void GaussianNll(int rows, int d, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> nll, Slice<float> squaredError)
+    {
+        int n = rows * d;
+        Check(x.Length == n && mean.Length == n && variance.Length == 1 && nll.Length == rows && squaredError.Length == rows, "gaussian_nll",
+            $"[{rows}, {d}] needs {n} elements, got x {x.Length}, mean {mean.Length}; variance {variance.Length}, nll {nll.Length}, squaredError {squaredError.Length}");
+        ForEach(RowParts(rows, d), new GaussianNllJob(rows, d, x.Pointer, mean.Pointer, variance.Pointer[0], nll.Pointer, squaredError.Pointer));
+    }
+
+    public void GaussianNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> dmean, bool accumulate)
+    {
+        int n = rows * d;
+        Check(g.Length == rows && x.Length == n && mean.Length == n && variance.Length == 1 && dmean.Length == n, "gaussian_nll gradient",
+            $"[{rows}, {d}] needs {n} elements, got x {x.Length}, mean {mean.Length}, dmean {dmean.Length}; variance {variance.Length}, g {g.Length}");
+        ForEach(RowParts(rows, d), new NllGradientJob<GaussianSlope>(rows, d, g.Pointer, x.Pointer, mean.Pointer, 1 / variance.Pointer[0], dmean.Pointer, accumulate));
+    }
+
+    public void BernoulliNll(int rows, int d, Slice<float> x, Slice<float> logits, Slice<float> nll)
+    {
+        int n = rows * d;
+        Check(x.Length == n && logits.Length == n && nll.Length == rows, "bernoulli_nll", $"[{rows}, {d}] needs {n} elements, got x {x.Length}, logits {logits.Length}; nll {nll.Length}");
+        ForEach(RowParts(rows, d), new BernoulliNllJob(rows, d, x.Pointer, logits.Pointer, nll.Pointer));
+    }
+
+    public void BernoulliNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> logits, Slice<float> dlogits, bool accumulate)
+    {
+        int n = rows * d;
+        Check(g.Length == rows && x.Length == n && logits.Length == n && dlogits.Length == n, "bernoulli_nll gradient",
+            $"[{rows}, {d}] needs {n} elements, got x {x.Length}, logits {logits.Length}, dlogits {dlogits.Length}; g {g.Length}");
+        ForEach(RowParts(rows, d), new NllGradientJob<BernoulliSlope>(rows, d, g.Pointer, x.Pointer, logits.Pointer, 1, dlogits.Pointer, accumulate));
+    }
+
+    public void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor, Slice<float> variance)
+    {
+        Check(variance.Length == 1 && count > 0, "update_variance", $"the variance is one number, got {variance.Length}; the count of residuals is {count}");
+        double sum = 0;
+        foreach (float e in squaredError.AsSpan())
+            sum += e;
+        double old = variance.Pointer[0], moved = decay * old + (1 - (double)decay) * (sum / count);
+        moved = Math.Clamp(moved, old * Math.Max(0, 1 - (double)maximumChange), old * (1 + (double)maximumChange));
+        variance.Pointer[0] = (float)Math.Max(moved, floor);
+    }
+
+    private readonly struct ReparameteriseJob(int rows, int h, float* mu, float* logVar, PhiloxLanes philox, float* epsilon, float* z, float* kl) : ILaneJob
+    {
+        // 32 rows are a whole number of blocks of draws, whatever h is.
+        private readonly int rowsPerPart = Math.Max(1, RandomChunk / Math.Max(1, h) / 32) * 32;
+
+        public int Parts => (rows + rowsPerPart - 1) / rowsPerPart;
+
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * rowsPerPart, last = Math.Min(rows, first + rowsPerPart);
+            Draws.Normal<V>(philox, first * h, epsilon + (nint)first * h, (last - first) * h);
+            for (int r = first; r < last; r++)
+                kl[r] = (float)Row<V>((nint)r * h);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private double Row<V>(nint at) where V : struct, IVector<V>
+        {
+            V half = V.Broadcast(0.5f), minusOne = V.Broadcast(-1f), high = V.Broadcast(0f), low = high;
+            float* m = mu + at, l = logVar + at, e = epsilon + at, to = z + at;
+            int i = 0;
+            for (; i <= h - IVector<V>.Lanes; i += IVector<V>.Lanes)
+            {
+                V mean = V.Load(m + i), log = V.Load(l + i), sigma = VectorMath.Exp(half * log);
+                V.Store(V.Fma(sigma, V.Load(e + i), mean), to + i);
+                PairSum.Add(ref high, ref low, V.Fma(sigma, sigma, V.Fma(mean, mean, minusOne - log)));
+            }
+            int rest = h - i;
+            if (rest > 0)
+            {
+                V mean = V.LoadPart(m + i, rest), log = V.LoadPart(l + i, rest), sigma = VectorMath.Exp(half * log);
+                V.StorePart(V.Fma(sigma, V.LoadPart(e + i, rest), mean), to + i, rest);
+                PairSum.Add(ref high, ref low, Lanes.Keep(V.Fma(sigma, sigma, V.Fma(mean, mean, minusOne - log)), rest));
+            }
+            return 0.5 * PairSum.Total(high, low);
+        }
+    }
+
+    private readonly struct ReparameteriseGradientJob(int rows, int h, float* gz, float* gkl, float* mu, float* logVar, float* epsilon, float* dmu, float* dlogVar, bool accumulate) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(h), last = Math.Min(rows, first + RowsPerPart(h));
+            V half = V.Broadcast(0.5f), one = V.Broadcast(1f), zero = V.Broadcast(0f);
+            for (int r = first; r < last; r++)
+            {
+                V k = gkl == null ? zero : V.Broadcast(gkl[r]);
+                V halfK = half * k;
+                for (int i = 0; i < h; i += IVector<V>.Lanes)
+                {
+                    int count = Math.Min(h - i, IVector<V>.Lanes);
+                    nint at = (nint)r * h + i;
+                    V g = gz == null ? zero : V.LoadPart(gz + at, count);
+                    V sigma = VectorMath.Exp(half * V.LoadPart(logVar + at, count));
+                    V toMu = V.Fma(k, V.LoadPart(mu + at, count), g);
+                    V toLogVar = V.Fma(half * g * V.LoadPart(epsilon + at, count), sigma, halfK * V.Fma(sigma, sigma, -one));
+                    V.StorePart(accumulate ? V.LoadPart(dmu + at, count) + toMu : toMu, dmu + at, count);
+                    V.StorePart(accumulate ? V.LoadPart(dlogVar + at, count) + toLogVar : toLogVar, dlogVar + at, count);
+                }
+            }
+        }
+    }
+
+    private readonly struct GaussianNllJob(int rows, int d, float* x, float* mean, float variance, float* nll, float* squaredError) : ILaneJob
+    {
+        private readonly double perPixel = 0.5 * Math.Log(2 * Math.PI * variance);
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(d), last = Math.Min(rows, first + RowsPerPart(d));
+            for (int r = first; r < last; r++)
+            {
+                float* a = x + (nint)r * d, b = mean + (nint)r * d;
+                V high = V.Broadcast(0f), low = high;
+                int i = 0;
+                for (; i <= d - 4 * IVector<V>.Lanes; i += 4 * IVector<V>.Lanes)
+                    PairSum.Add(ref high, ref low, (Squared(V.Load(a + i), V.Load(b + i)) + Squared(V.Load(a + i + 16), V.Load(b + i + 16)))
+                        + (Squared(V.Load(a + i + 32), V.Load(b + i + 32)) + Squared(V.Load(a + i + 48), V.Load(b + i + 48))));
+                for (; i < d; i += IVector<V>.Lanes)
+                {
+                    int count = Math.Min(d - i, IVector<V>.Lanes);
+                    PairSum.Add(ref high, ref low, Squared(V.LoadPart(a + i, count), V.LoadPart(b + i, count)));
+                }
+                double sum = PairSum.Total(high, low);
+                squaredError[r] = (float)sum;
+                nll[r] = (float)(0.5 * sum / variance + d * perPixel);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static V Squared<V>(V a, V b) where V : struct, IVector<V>
+        {
+            V difference = a - b;
+            return difference * difference;
+        }
+    }
+
+    private readonly struct BernoulliNllJob(int rows, int d, float* x, float* logits, float* nll) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(d), last = Math.Min(rows, first + RowsPerPart(d));
+            for (int r = first; r < last; r++)
+            {
+                V high = V.Broadcast(0f), low = high;
+                for (int i = 0; i < d; i += IVector<V>.Lanes)
+                {
+                    nint at = (nint)r * d + i;
+                    int count = Math.Min(d - i, IVector<V>.Lanes);
+                    V a = V.LoadPart(logits + at, count);
+                    V term = V.Fma(-V.LoadPart(x + at, count), a, VectorMath.Softplus(a));
+                    PairSum.Add(ref high, ref low, count == IVector<V>.Lanes ? term : Lanes.Keep(term, count));
+                }
+                nll[r] = (float)PairSum.Total(high, low);
+            }
+        }
+    }
+
+    /// <summary>d nll / d prediction of one pixel.</summary>
+    private interface ISlope
+    {
+        static abstract V Of<V>(V x, V prediction) where V : struct, IVector<V>;
+    }
+
+    private readonly struct GaussianSlope : ISlope
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Of<V>(V x, V prediction) where V : struct, IVector<V> => prediction - x;
+    }
+
+    private readonly struct BernoulliSlope : ISlope
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Of<V>(V x, V prediction) where V : struct, IVector<V> => VectorMath.Sigmoid(prediction) - x;
+    }
+
+    private readonly struct NllGradientJob<S>(int rows, int d, float* g, float* x, float* prediction, float scale, float* to, bool accumulate) : ILaneJob where S : struct, ISlope
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(d), last = Math.Min(rows, first + RowsPerPart(d));
+            for (int r = first; r < last; r++)
+            {
+                V factor = V.Broadcast(g[r] * scale);
+                for (int i = 0; i < d; i += IVector<V>.Lanes)
+                {
+                    nint at = (nint)r * d + i;
+                    int count = Math.Min(d - i, IVector<V>.Lanes);
+                    V slope = S.Of(V.LoadPart(x + at, count), V.LoadPart(prediction + at, count));
+                    V.StorePart(accumulate ? V.Fma(factor, slope, V.LoadPart(to + at, count)) : factor * slope, to + at, count);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Runtime.CompilerServices;
+using VaeFromScratch.Kernels.Cpu.Simd;
+
+namespace VaeFromScratch.Kernels.Cpu;
+
+/// <summary>Optimiser steps in one pass over parameters, gradients and moments.</summary>
+public sealed unsafe partial class CpuBackend
+{
+    public void Adam(Slice<float> parameters, Slice<float> gradients, Slice<float> m, Slice<float> v, AdamConstants constants, Slice<float> hyper)
+    {
+        int n = parameters.Length;
+        Check(gradients.Length == n && m.Length == n && v.Length == n && hyper.Length == 3, "adam",
+            $"{n} parameters, {gradients.Length} gradients, moments of {m.Length} and {v.Length}, {hyper.Length} hyperparameters (3 expected)");
+        float rate = hyper.Pointer[0], correction1 = hyper.Pointer[1], correction2 = hyper.Pointer[2];
+        ForEach(Parts(n), new AdamJob(parameters.Pointer, gradients.Pointer, m.Pointer, v.Pointer, n, constants,
+            rate / correction1, 1 / MathF.Sqrt(correction2), 1 - rate * constants.DecoupledWeightDecay));
+    }
+
+    public void RmsProp(Slice<float> parameters, Slice<float> gradients, Slice<float> v, float alpha, float epsilon, Slice<float> hyper)
+    {
+        int n = parameters.Length;
+        Check(gradients.Length == n && v.Length == n && hyper.Length >= 1, "rmsprop", $"{n} parameters, {gradients.Length} gradients, a moment of {v.Length}, {hyper.Length} hyperparameters");
+        ForEach(Parts(n), new RmsPropJob(parameters.Pointer, gradients.Pointer, v.Pointer, n, alpha, epsilon, hyper.Pointer[0]));
+    }
+
+    public void Sgd(Slice<float> parameters, Slice<float> gradients, Slice<float> velocity, float momentum, float weightDecay, Slice<float> hyper)
+    {
+        int n = parameters.Length;
+        Check(gradients.Length == n && velocity.Length == n && hyper.Length >= 1, "sgd", $"{n} parameters, {gradients.Length} gradients, a velocity of {velocity.Length}, {hyper.Length} hyperparameters");
+        ForEach(Parts(n), new SgdJob(parameters.Pointer, gradients.Pointer, velocity.Pointer, n, momentum, weightDecay, hyper.Pointer[0]));
+    }
+
+    /// <param name="step">Learning rate / (1 - beta1^t).</param>
+    /// <param name="rootScale">1 / sqrt(1 - beta2^t).</param>
+    /// <param name="keep">What decoupled weight decay leaves of a parameter.</param>
+    private readonly struct AdamJob(float* p, float* g, float* m, float* v, int length, AdamConstants constants, float step, float rootScale, float keep) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int i = part * ElementwiseChunk, end = Math.Min(length - i, ElementwiseChunk) + i;
+            V b1 = V.Broadcast(constants.Beta1), c1 = V.Broadcast(1 - constants.Beta1), b2 = V.Broadcast(constants.Beta2), c2 = V.Broadcast(1 - constants.Beta2);
+            V minusStep = V.Broadcast(-step), root = V.Broadcast(rootScale), left = V.Broadcast(keep), epsilon = V.Broadcast(constants.Epsilon);
+            for (; i < end; i += IVector<V>.Lanes)
+            {
+                int count = end - i;
+                if (count >= IVector<V>.Lanes)
+                {
+                    V gradient = V.Load(g + i);
+                    V first = V.Fma(b1, V.Load(m + i), c1 * gradient), second = V.Fma(b2, V.Load(v + i), c2 * gradient * gradient);
+                    V.Store(first, m + i);
+                    V.Store(second, v + i);
+                    V.Store(V.Fma(minusStep, first / V.Fma(V.Sqrt(second), root, epsilon), left * V.Load(p + i)), p + i);
+                }
+                else
+                {
+                    V gradient = V.LoadPart(g + i, count);
+                    V first = V.Fma(b1, V.LoadPart(m + i, count), c1 * gradient), second = V.Fma(b2, V.LoadPart(v + i, count), c2 * gradient * gradient);
+                    V.StorePart(first, m + i, count);
+                    V.StorePart(second, v + i, count);
+                    V.StorePart(V.Fma(minusStep, first / V.Fma(V.Sqrt(second), root, epsilon), left * V.LoadPart(p + i, count)), p + i, count);
+                }
+            }
+        }
+    }
+
+    private readonly struct RmsPropJob(float* p, float* g, float* v, int length, float alpha, float epsilon, float rate) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int i = part * ElementwiseChunk, end = Math.Min(length - i, ElementwiseChunk) + i;
+            V a = V.Broadcast(alpha), b = V.Broadcast(1 - alpha), e = V.Broadcast(epsilon), minusRate = V.Broadcast(-rate);
+            for (; i < end; i += IVector<V>.Lanes)
+            {
+                int count = Math.Min(end - i, IVector<V>.Lanes);
+                V gradient = V.LoadPart(g + i, count);
+                V second = V.Fma(a, V.LoadPart(v + i, count), b * gradient * gradient);
+                V.StorePart(second, v + i, count);
+                V.StorePart(V.Fma(minusRate, gradient / (V.Sqrt(second) + e), V.LoadPart(p + i, count)), p + i, count);
+            }
+        }
+    }
+
+    private readonly struct SgdJob(float* p, float* g, float* u, int length, float momentum, float weightDecay, float rate) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int i = part * ElementwiseChunk, end = Math.Min(length - i, ElementwiseChunk) + i;
+            V mu = V.Broadcast(momentum), decay = V.Broadcast(weightDecay), minusRate = V.Broadcast(-rate);
+            for (; i < end; i += IVector<V>.Lanes)
+            {
+                int count = Math.Min(end - i, IVector<V>.Lanes);
+                V parameter = V.LoadPart(p + i, count);
+                V velocity = V.Fma(mu, V.LoadPart(u + i, count), V.Fma(decay, parameter, V.LoadPart(g + i, count)));
+                V.StorePart(velocity, u + i, count);
+                V.StorePart(V.Fma(minusRate, velocity, parameter), p + i, count);
+            }
+        }
+    }
+}

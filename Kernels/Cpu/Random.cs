@@ -1,0 +1,40 @@
+using System.Runtime.CompilerServices;
+using VaeFromScratch.Kernels.Cpu.Simd;
+
+namespace VaeFromScratch.Kernels.Cpu;
+
+/// <summary>Random draws: each entry is a pure function of its index, so any part can be made alone.</summary>
+public sealed unsafe partial class CpuBackend
+{
+    /// <summary>Floats a part: draws are dear, so parts are small.</summary>
+    private const int RandomChunk = 8192;
+
+    public void Random(Distribution distribution, RandomDraw draw, Slice<float> y)
+    {
+        CheckDraw("random", draw);
+        ForEach((y.Length + RandomChunk - 1) / RandomChunk, new RandomJob(distribution, new(draw.State, draw.Draw), y.Pointer, y.Length));
+    }
+
+    private static void CheckDraw(string operation, RandomDraw draw) =>
+        Check(draw.State.Length == 4, operation, $"the state of a draw is four words (seed low, seed high, step, stream), got {draw.State.Length}");
+
+    private readonly struct RandomJob(Distribution distribution, PhiloxLanes philox, float* y, int length) : ILaneJob
+    {
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int from = part * RandomChunk, count = Math.Min(RandomChunk, length - from);
+            switch (distribution)
+            {
+                case Distribution.Normal:
+                    Draws.Normal<V>(philox, from, y + from, count);
+                    break;
+                case Distribution.Gumbel:
+                    Draws.Gumbel<V>(philox, from, y + from, count);
+                    break;
+                default:
+                    Draws.Uniform<V>(philox, from, y + from, count);
+                    break;
+            }
+        }
+    }
+}

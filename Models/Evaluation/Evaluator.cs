@@ -1,0 +1,119 @@
+using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Estimators;
+using VaeFromScratch.Models.Training;
+
+namespace VaeFromScratch.Models.Evaluation;
+
+/// <summary>Means over a set, nats per image (equations.md (V5)).</summary>
+/// <param name="Nll">Of one z ~ q(z|x) per image.</param>
+/// <param name="SquaredError">Of the decoded mean, summed over pixels, per image.</param>
+/// <param name="Terms">Every term of the model's own objective, "loss" first.</param>
+public sealed record Likelihoods(int Images, double Nll, double Kl, double SquaredError, float? Variance, IReadOnlyList<(string Name, double Value)> Terms)
+{
+    /// <summary>-(NLL + KL) with beta 1, whatever beta the model was trained with.</summary>
+    public double Evlb => -(Nll + Kl);
+}
+
+/// <summary>Runs a model over a data set without training it.</summary>
+public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfiguration configuration) : IDisposable
+{
+    private const int BatchSize = 500;
+
+    // Training counts steps from 0; evaluation draws from the upper half, so that it never repeats training noise and always repeats itself.
+    private const uint FirstEvaluationStep = 0x8000_0000;
+
+    private readonly TrainingData data = new(model.Compute, dataset, configuration.Binarise, configuration.Seed);
+
+    /// <summary>mu and logVar of every image, in file order.</summary>
+    public Encodings Encode()
+    {
+        var mu = new float[dataset.Count * model.Latents];
+        var logVar = new float[mu.Length];
+        ForEachBatch((x, start) =>
+        {
+            var q = model.Encode(x);
+            int from = start * model.Latents, count = q.Mu.Length;
+            model.Compute.Backend.Download(q.Mu.Data, mu.AsSpan(from, count));
+            model.Compute.Backend.Download(q.LogVar.Data, logVar.AsSpan(from, count));
+        });
+        return new(dataset.Count, model.Latents, mu, logVar, labels: dataset.Labels is null ? default : Array.ConvertAll(dataset.Labels, l => (int)l));
+    }
+
+    /// <summary>NLL, KL, squared error and the objective's terms, one z per image drawn by the seed.</summary>
+    /// <param name="decodeMeans">Whether to decode the means too, for the squared error; it is NaN otherwise.</param>
+    public Likelihoods Likelihoods(bool decodeMeans = true)
+    {
+        double squaredError = decodeMeans ? 0 : double.NaN;
+        double loss = 0;
+        var names = new List<string>();
+        var sums = new List<double>();
+        ForEachBatch((x, start) =>
+        {
+            var objective = model.Objective(x);
+            int images = x.Shape[0];
+            for (int i = 0; i < objective.Terms.Count; i++)
+            {
+                var (term, weight, factor) = objective.Terms[i];
+                double sum = term.Value.ToArray().Sum(v => (double)v) * images / term.Value.Length;
+                if (i == names.Count)
+                {
+                    names.Add(term.Name);
+                    sums.Add(0);
+                }
+                sums[i] += sum;
+                loss += weight * (factor?.Item() ?? 1) * sum;
+            }
+            if (!decodeMeans)
+                return;
+            var mean = model.DecodeMean(model.Encode(x).Mu);
+            squaredError += (x - mean).Square().Sum().Item();
+        });
+        int n = dataset.Count;
+        return new(n, Sum("nll") / n, Sum("kl") / n, squaredError / n, model.Noise.Variance,
+            [("loss", loss / n), .. names.Select((name, i) => (name, sums[i] / n))]);
+
+        double Sum(string name) => names.IndexOf(name) is >= 0 and var i ? sums[i] : throw new InvalidOperationException($"the objective of this model has no term '{name}'");
+    }
+
+    /// <summary>Squared error per image of the decoded mean when only some factors are kept and the others set to 0 (paper 1, table 2).</summary>
+    /// <param name="kept">The rows of the table.</param>
+    public double[] ReducedErrors(Encodings encodings, IReadOnlyList<ReducedReconstruction> kept)
+    {
+        var errors = new double[kept.Count];
+        ForEachBatch((x, start) =>
+        {
+            int images = x.Shape[0], h = model.Latents;
+            var mu = Tape.Current!.Constant(new(images, h), encodings.Mu.Span.Slice(start * h, images * h));
+            for (int i = 0; i < kept.Count; i++)
+            {
+                var mask = Tape.Current!.Constant(new(h), kept[i].Mask(h));
+                errors[i] += (x - model.DecodeMean(mu * mask)).Square().Sum().Item();
+            }
+        });
+        return Array.ConvertAll(errors, e => e / dataset.Count);
+    }
+
+    /// <summary>Decoded mean images of codes [n, H], as pixels [n, H, W, C] row-major.</summary>
+    public static float[] Decode(VaeModel model, float[] codes)
+    {
+        using var tape = new Tape(model.Compute, gradients: false);
+        return model.DecodeMean(tape.Constant(new(codes.Length / model.Latents, model.Latents), codes)).ToArray();
+    }
+
+    public void Dispose() => data.Dispose();
+
+    private void ForEachBatch(Action<Tensor, int> action)
+    {
+        for (int start = 0; start < dataset.Count; start += BatchSize)
+        {
+            int count = Math.Min(BatchSize, dataset.Count - start);
+            using var tape = new Tape(model.Compute, gradients: false);
+            model.Rng.BeginStep(FirstEvaluationStep + (uint)(start / BatchSize));
+            var indices = model.Compute.Pool.Rent<int>(count);
+            model.Compute.Backend.Upload<int>([.. Enumerable.Range(start, count)], indices);
+            action(data.Gather(indices, model.Rng), start);
+            model.Compute.Pool.Return(indices);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using System.Globalization;
+using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Models.Evaluation;
+using VaeFromScratch.Models.Nets;
+using VaeFromScratch.Models.Training;
+
+namespace VaeFromScratch.Models.Runs;
+
+/// <summary>One training run from its first step to its last, with checkpoints, metrics and, when it was stopped, its continuation.</summary>
+public sealed class TrainingRun : IDisposable
+{
+    private static readonly TimeSpan CheckpointInterval = TimeSpan.FromSeconds(60);
+
+    private readonly DatasetSplits data;
+    private readonly RunDirectory directory;
+    private readonly TrainingData trainingData;
+    private readonly Trainer trainer;
+    private readonly Evaluator test;
+    private readonly List<string> metrics = [];
+
+    /// <param name="compute">The device; not disposed of here.</param>
+    /// <param name="data">Both splits; <see cref="RunConfiguration.Limit"/> is applied to the training images here.</param>
+    public TrainingRun(Compute compute, RunConfiguration configuration, DatasetSplits data, RunDirectory directory)
+    {
+        (Configuration, this.directory) = (configuration, directory);
+        this.data = configuration.Limit > 0 ? data with { Train = data.Train.Take(configuration.Limit) } : data;
+        var train = this.data.Train;
+        trainingData = new(compute, train, configuration.Binarise, configuration.Seed);
+        Model = ModelCatalogue.Create(compute, configuration, new ImageShape(train.Height, train.Width, train.Channels), trainingData.Variance);
+        trainer = new(Model, trainingData, configuration);
+        test = new(Model, data.Test, configuration);
+    }
+
+    public RunConfiguration Configuration { get; }
+
+    public VaeModel Model { get; }
+
+    /// <summary>Epoch in progress, from 1, and steps done in all.</summary>
+    public (int Epoch, long Step) Position => (trainer.Epoch + 1, trainer.Step);
+
+    public bool IsFinished => trainer.IsFinished;
+
+    /// <summary>Kernel calls in one training step; 0 before the first.</summary>
+    public int CallsPerStep => trainer.CallsPerStep;
+
+    /// <summary>Continues from the last checkpoint.</summary>
+    /// <exception cref="Engine.IO.DataException">It is damaged or belongs to another configuration.</exception>
+    public void Resume()
+    {
+        var (state, rows) = directory.LoadCheckpoint();
+        try
+        {
+            trainer.Restore(state);
+        }
+        catch (ArgumentException e)
+        {
+            throw new Engine.IO.DataException($"{directory.CheckpointFile}: {e.Message}", e);
+        }
+        metrics.AddRange(rows);
+    }
+
+    /// <summary>Trains to the last epoch, or until <paramref name="stop"/> says so; writes checkpoints each minute and each epoch, metrics.csv each epoch.</summary>
+    /// <param name="epochDone">Called with each finished epoch's means and test means.</param>
+    /// <returns>Whether the last epoch was reached.</returns>
+    public bool Train(Func<bool> stop, Action<TrainingProgress> progress, Action<EpochSummary, Likelihoods> epochDone)
+    {
+        var sinceCheckpoint = Stopwatch.StartNew();
+        while (!trainer.IsFinished)
+        {
+            var summary = trainer.TrainEpoch(() => stop() || sinceCheckpoint.Elapsed > CheckpointInterval, progress);
+            if (summary is not null)
+            {
+                var likelihoods = test.Likelihoods(decodeMeans: false);
+                AddMetrics(summary, likelihoods);
+                epochDone(summary, likelihoods);
+            }
+            directory.SaveCheckpoint(trainer.Save(), metrics);
+            sinceCheckpoint.Restart();
+            if (summary is not null)
+                Engine.IO.AtomicFile.WriteText(directory.MetricsFile, string.Join('\n', metrics) + "\n");
+            if (stop() && !trainer.IsFinished)
+                return false;
+        }
+        directory.SaveModel(Model);
+        return true;
+    }
+
+    /// <summary>Measures the model on the test images and writes evaluation.json and influence.csv.</summary>
+    public EvaluationResult Evaluate()
+    {
+        var result = EvaluationResult.Compute(Model, data.Test, Configuration);
+        result.Save(directory);
+        return result;
+    }
+
+    public void Dispose()
+    {
+        test.Dispose();
+        trainer.Dispose();
+        Model.Dispose();
+        trainingData.Dispose();
+    }
+
+    private void AddMetrics(EpochSummary train, Likelihoods test)
+    {
+        if (metrics.Count == 0)
+            metrics.Add(string.Join(',', ["epoch", "step", "seconds", "images_per_second", .. train.Terms.Select(t => "train_" + t.Name), .. test.Terms.Select(t => "test_" + t.Name), "sigma2"]));
+        string[] row =
+        [
+            Number(train.Epoch), Number(train.Step), train.Seconds.ToString("F3", CultureInfo.InvariantCulture), train.ImagesPerSecond.ToString("F1", CultureInfo.InvariantCulture),
+            .. train.Terms.Select(t => Number(t.Value)), .. test.Terms.Select(t => Number(t.Value)), train.Variance is { } variance ? Number(variance) : "",
+        ];
+        metrics.Add(string.Join(',', row));
+
+        static string Number(double value) => value.ToString("G9", CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,268 @@
+using System.Diagnostics;
+using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.Optim;
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Models.Terms;
+
+namespace VaeFromScratch.Models.Training;
+
+/// <summary>Where training is, for a progress bar.</summary>
+/// <param name="Terms">Each term's mean over the epoch so far, nats per image, "loss" first.</param>
+public sealed record TrainingProgress(int Epoch, int Epochs, long Step, int StepInEpoch, int StepsPerEpoch, double ImagesPerSecond, IReadOnlyList<(string Name, double Value)> Terms, float? Variance, TimeSpan Remaining);
+
+/// <summary>Means over one epoch of training.</summary>
+/// <param name="Seconds">Wall time of the training loop so far in this run, resumed parts included, without evaluation and checkpoints.</param>
+public sealed record EpochSummary(int Epoch, long Step, double Seconds, double ImagesPerSecond, IReadOnlyList<(string Name, double Value)> Terms, float? Variance);
+
+/// <summary>
+/// Minimises a model's objective over a data set. A step is captured once for each batch size and replayed: the data set, the random state, the learning rate and
+/// the weights that follow schedules are in device memory.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private const int MaximumTerms = 64;
+    private const int StepsBetweenReports = 25;
+
+    private readonly VaeModel model;
+    private readonly RunConfiguration configuration;
+    private readonly TrainingData data;
+    private readonly Compute compute;
+    private readonly BatchOrder order;
+    private readonly Schedule learningRate;
+    private readonly Dictionary<int, CapturedStep> steps = [];
+    private readonly List<string> termNames = [];
+    private readonly Slice<int> indices;
+    private readonly Slice<float> sums;
+    private readonly double[] epochSums = new double[MaximumTerms];
+    private readonly IReadOnlyList<(TrainingPhase Phase, Optimiser Optimiser)> phases;
+    private double secondsBefore;
+    private double secondsAtEpochStart;
+    private readonly Stopwatch clock = new();
+
+    public Trainer(VaeModel model, TrainingData data, RunConfiguration configuration)
+    {
+        (this.model, this.data, this.configuration) = (model, data, configuration);
+        compute = model.Compute;
+        order = new(data.Count, configuration.Batch, configuration.Seed);
+        learningRate = Schedules.PerEpoch(configuration.LearningRate, configuration.LearningRateDecay);
+        phases = [.. model.Phases.Select(p => (p, CreateOptimiser(p.Arena)))];
+        indices = compute.Pool.Rent<int>(order.BatchSize);
+        sums = compute.Pool.Rent<float>(MaximumTerms);
+        compute.Backend.Fill(sums, 0);
+    }
+
+    /// <summary>Epochs finished.</summary>
+    public int Epoch { get; private set; }
+
+    public int StepInEpoch { get; private set; }
+
+    public int StepsPerEpoch => order.BatchesPerEpoch;
+
+    /// <summary>Steps done in all.</summary>
+    public long Step => (long)Epoch * StepsPerEpoch + StepInEpoch;
+
+    public bool IsFinished => Epoch >= configuration.Epochs;
+
+    /// <summary>Kernel calls in a step of a full batch; 0 before the first.</summary>
+    public int CallsPerStep => steps.TryGetValue(order.BatchSize, out var step) ? step.Calls : 0;
+
+    /// <summary>
+    /// Trains to the end of the current epoch, or until <paramref name="interrupt"/> says so after a step.
+    /// </summary>
+    /// <param name="interrupt">Asked after each step; true stops there.</param>
+    /// <param name="progress">Called every few steps.</param>
+    /// <returns>The epoch's means, or null when it was interrupted.</returns>
+    public EpochSummary? TrainEpoch(Func<bool>? interrupt = null, Action<TrainingProgress>? progress = null)
+    {
+        clock.Start();
+        foreach (var batch in order.Batches(Epoch, StepInEpoch))
+        {
+            RunStep(batch.Span);
+            StepInEpoch++;
+            bool last = StepInEpoch == StepsPerEpoch;
+            if (last || StepInEpoch % StepsBetweenReports == 0)
+            {
+                ReadSums();
+                progress?.Invoke(Progress());
+            }
+            if (!last && interrupt?.Invoke() == true)
+            {
+                compute.Backend.Synchronise();
+                clock.Stop();
+                return null;
+            }
+        }
+        clock.Stop();
+        Epoch++;
+        StepInEpoch = 0;
+        double seconds = Seconds;
+        var summary = new EpochSummary(Epoch, Step, seconds, data.Count / Math.Max(1e-9, seconds - secondsAtEpochStart), Means(data.Count), model.Noise.Variance);
+        secondsAtEpochStart = seconds;
+        Array.Clear(epochSums);
+        return summary;
+    }
+
+    /// <summary>The state that, with the model's configuration, a run continues from bit for bit.</summary>
+    public TrainingState Save()
+    {
+        var device = new float[MaximumTerms];
+        compute.Backend.Download(sums, device);
+        return new(Epoch, StepInEpoch, Seconds, secondsAtEpochStart, [.. epochSums], device, [.. termNames],
+            [.. Arrays().Select(a => (a.Name, Download(a.Slice)))]);
+    }
+
+    public void Restore(TrainingState state)
+    {
+        (Epoch, StepInEpoch, secondsBefore, secondsAtEpochStart) = (state.Epoch, state.StepInEpoch, state.Seconds, state.SecondsAtEpochStart);
+        state.EpochSums.CopyTo(epochSums, 0);
+        termNames.Clear();
+        termNames.AddRange(state.TermNames);
+        compute.Backend.Upload<float>(state.DeviceSums, sums);
+        var saved = state.Arrays.ToDictionary(a => a.Name, a => a.Values);
+        foreach (var (name, slice) in Arrays())
+        {
+            if (!saved.TryGetValue(name, out var values) || values.Length != slice.Length)
+                throw new ArgumentException($"the checkpoint has no array '{name}' of {slice.Length} values; it belongs to another model or configuration");
+            compute.Backend.Upload<float>(values, slice);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var step in steps.Values)
+            step.Dispose();
+        foreach (var (_, optimiser) in phases)
+            optimiser.Dispose();
+        compute.Pool.Return(indices);
+        compute.Pool.Return(sums);
+    }
+
+    private double Seconds => secondsBefore + clock.Elapsed.TotalSeconds;
+
+    private void RunStep(ReadOnlySpan<int> batch)
+    {
+        double epoch = Epoch + (double)StepInEpoch / StepsPerEpoch;
+        if (!steps.TryGetValue(batch.Length, out var step))
+            steps.Add(batch.Length, step = CaptureStep(batch.Length));
+        compute.Backend.Upload(batch, indices.Part(0, batch.Length));
+        model.Rng.BeginStep((uint)Step);
+        foreach (var scalar in model.ScheduledScalars)
+            scalar.Set(epoch);
+        foreach (var (_, optimiser) in phases)
+            optimiser.BeginStep(Step + 1, learningRate(epoch));
+        step.Replay();
+    }
+
+    private CapturedStep CaptureStep(int batch) => compute.Capture(() =>
+    {
+        model.Rng.RestartDraws();
+        using var outer = new Tape(compute, gradients: false, training: true);
+        var x = data.Gather(indices.Part(0, batch), model.Rng);
+        var names = new List<string>();
+        foreach (var (phase, optimiser) in phases)
+        {
+            foreach (var (other, _) in phases)
+                other.Arena.Frozen = other != phase;
+            using var tape = new Tape(compute);
+            var objective = phase.Objective(x);
+            tape.Backward(objective.Seeds());
+            optimiser.Update();
+            if (phase.Arena == model.Arena)
+                model.Noise.AfterStep();
+            AddToSums(objective, batch, names);
+        }
+        foreach (var (phase, _) in phases)
+            phase.Arena.Frozen = false;
+        termNames.Clear();
+        termNames.AddRange(names);
+    });
+
+    /// <summary>Adds each term, times the images it stands for, to its sum on the device; a term whose weight changes adds its share of the loss to one more.</summary>
+    private void AddToSums(Objective objective, int batch, List<string> names)
+    {
+        foreach (var (term, weight, factor) in objective.Terms)
+        {
+            Add(term.Value, term.Name, weight);
+            if (factor is not null)
+                Add(term.Value * factor, WeightedPrefix + term.Name, weight);
+        }
+
+        void Add(Tensor value, string name, double weight)
+        {
+            int slot = names.Count;
+            if (slot == MaximumTerms)
+                throw new InvalidOperationException($"an objective has more than {MaximumTerms} terms");
+            names.Add(FormattableString.Invariant($"{name}={weight:R}"));
+            compute.Backend.Sum(value.Data, 1, value.Length, 1, (float)batch / value.Length, sums.Part(slot, 1), accumulate: true);
+        }
+    }
+
+    private const string WeightedPrefix = "*";
+
+    private void ReadSums()
+    {
+        var device = new float[MaximumTerms];
+        compute.Backend.Download(sums, device);
+        compute.Backend.Fill(sums, 0);
+        for (int i = 0; i < MaximumTerms; i++)
+            epochSums[i] += device[i];
+    }
+
+    /// <summary>Loss first, then each term by name. A term with a scheduled weight enters the loss through its weighted twin.</summary>
+    private List<(string Name, double Value)> Means(int images)
+    {
+        var terms = new List<(string Name, double Value)>();
+        var scheduled = termNames.Where(n => n.StartsWith(WeightedPrefix, StringComparison.Ordinal)).Select(n => n[1..]).ToHashSet();
+        double loss = 0;
+        for (int i = 0; i < termNames.Count; i++)
+        {
+            int equals = termNames[i].LastIndexOf('=');
+            string name = termNames[i][..equals];
+            double weight = double.Parse(termNames[i][(equals + 1)..], System.Globalization.CultureInfo.InvariantCulture);
+            double mean = epochSums[i] / images;
+            if (!name.StartsWith(WeightedPrefix, StringComparison.Ordinal))
+                terms.Add((name, mean));
+            if (!scheduled.Contains(termNames[i]))
+                loss += weight * mean;
+        }
+        return [("loss", loss), .. terms];
+    }
+
+    private TrainingProgress Progress()
+    {
+        int images = Math.Min(data.Count, StepInEpoch * order.BatchSize);
+        double seconds = Math.Max(1e-9, Seconds - secondsAtEpochStart);
+        double done = Step, total = (double)configuration.Epochs * StepsPerEpoch;
+        var remaining = TimeSpan.FromSeconds(Math.Min(1e7, Seconds * (total - done) / done));
+        return new(Epoch + 1, configuration.Epochs, Step, StepInEpoch, StepsPerEpoch, images / seconds, Means(images), model.Noise.Variance, remaining);
+    }
+
+    private Optimiser CreateOptimiser(ParameterArena arena) => configuration.Optimiser switch
+    {
+        "rmsprop" => new RmsProp(compute, arena),
+        "sgd" => new Sgd(compute, arena, configuration.Momentum),
+        _ => new Adam(compute, arena),
+    };
+
+    private IEnumerable<(string Name, Slice<float> Slice)> Arrays()
+    {
+        foreach (var (phase, optimiser) in phases)
+        {
+            yield return ($"{phase.Name}.values", phase.Arena.Values);
+            yield return ($"{phase.Name}.state", phase.Arena.State);
+            for (int i = 0; i < optimiser.Slots.Count; i++)
+                yield return ($"{phase.Name}.optimiser.{i}", optimiser.Slots[i]);
+        }
+    }
+
+    private float[] Download(Slice<float> slice)
+    {
+        var values = new float[slice.Length];
+        compute.Backend.Download(slice, values);
+        return values;
+    }
+}
+
+/// <summary>What <see cref="Trainer.Save"/> gives: arrays exactly as they are in device memory, and the place in the epoch.</summary>
+public sealed record TrainingState(int Epoch, int StepInEpoch, double Seconds, double SecondsAtEpochStart, double[] EpochSums, float[] DeviceSums, string[] TermNames, (string Name, float[] Values)[] Arrays);

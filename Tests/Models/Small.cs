@@ -1,0 +1,30 @@
+using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Models;
+
+namespace VaeFromScratch.Tests.Models;
+
+/// <summary>Small data and configurations that the model tests share.</summary>
+internal static class Small
+{
+    /// <summary>Grey images of two kinds, a bright left or right half, with noise: easy to learn, with about log 2 nats of structure.</summary>
+    public static ImageDataset Halves(int count, int size = 8, string split = "train", int seed = 3)
+    {
+        var random = new Random(seed);
+        var pixels = new byte[count * size * size];
+        var labels = new byte[count];
+        for (int n = 0; n < count; n++)
+        {
+            labels[n] = (byte)random.Next(2);
+            for (int i = 0; i < size * size; i++)
+                pixels[n * size * size + i] = (byte)((i % size < size / 2 == (labels[n] == 0) ? 200 : 40) + random.Next(20));
+        }
+        return new("halves", split, count, size, size, 1, pixels, labels, 2, 1f / 255);
+    }
+
+    public static RunConfiguration Configuration(string model = "beta-vae") =>
+        ModelCatalogue.Find(model).Defaults with { Network = "mlp:32", Latents = 4, Batch = 20, Epochs = 2, Beta = 1 };
+
+    public static VaeModel Create(Compute compute, RunConfiguration configuration, ImageDataset data, double pixelVariance = 0.1) =>
+        ModelCatalogue.Create(compute, configuration, new(data.Height, data.Width, data.Channels), pixelVariance);
+}
