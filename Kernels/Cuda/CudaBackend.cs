@@ -37,10 +37,11 @@ public sealed unsafe partial class CudaBackend : IBackend
 
     /// <param name="ordinal">Which GPU, from 0 in the driver's order.</param>
     /// <param name="precision">Of matrix products and convolutions; fp32 where the GPU has no tf32.</param>
+    /// <param name="library">The driver library; by default the one that VAE_CUDA_LIBRARY names, else NVIDIA's.</param>
     /// <exception cref="DeviceException">No driver, no such GPU, or one that is too old.</exception>
-    public CudaBackend(int ordinal = 0, Precision precision = Precision.Tf32)
+    public CudaBackend(int ordinal = 0, Precision precision = Precision.Tf32, string? library = null)
     {
-        driver = CudaDriver.Load();
+        driver = CudaDriver.Load(library);
         context = new(driver, ordinal);
         if (precision == Precision.Tf32 && context.ComputeCapability.Major < 8)
         {
@@ -182,9 +183,10 @@ public sealed unsafe partial class CudaBackend : IBackend
     }
 
     /// <summary>Queues a kernel.</summary>
-    private void Launch(KernelSlot kernel, Dim grid, Dim block, params ReadOnlySpan<KernelArgument> arguments) => Launch(kernel, grid, block, 0, arguments);
+    private void Launch(KernelSlot kernel, Dim grid, Dim block, params ReadOnlySpan<KernelArgument> arguments) => LaunchWithShared(kernel, grid, block, 0, arguments);
 
-    private void Launch(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
+    /// <summary>Queues a kernel that asks for dynamic shared memory.</summary>
+    private void LaunchWithShared(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
     {
         Enter();
         nint function = Function(kernel, sharedBytes);

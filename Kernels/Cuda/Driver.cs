@@ -94,11 +94,11 @@ internal sealed unsafe class CudaDriver
 
     public string LibraryPath { get; }
 
-    /// <summary>Loads and initialises the driver.</summary>
+    /// <summary>Loads and initialises the driver: the given library, the one that VAE_CUDA_LIBRARY names, or NVIDIA's.</summary>
     /// <exception cref="DeviceException">There is none, it is too old, or it finds no usable GPU.</exception>
-    public static CudaDriver Load()
+    public static CudaDriver Load(string? named)
     {
-        string? named = Environment.GetEnvironmentVariable(LibraryVariable);
+        named ??= Environment.GetEnvironmentVariable(LibraryVariable);
         string[] candidates = !string.IsNullOrEmpty(named) ? [named]
             : OperatingSystem.IsWindows() ? ["nvcuda.dll"]
             : ["libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1", "/usr/local/nvidia/lib64/libcuda.so.1"];

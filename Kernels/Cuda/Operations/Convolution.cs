@@ -52,6 +52,6 @@ public sealed unsafe partial class CudaBackend
             Vectors = columns % 4 == 0 && IsAligned(c) && IsAligned(bias) && IsAligned(reluMask) ? 1 : 0,
         };
         var grid = PlanTiles(kernel, rows, columns, k, classes, ref epilogue);
-        Launch(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, a, b, KernelArgument.Structure(&geometry), KernelArgument.Structure(&epilogue));
+        LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, a, b, KernelArgument.Structure(&geometry), KernelArgument.Structure(&epilogue));
     }
 }

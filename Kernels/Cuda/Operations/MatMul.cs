@@ -64,7 +64,7 @@ public sealed unsafe partial class CudaBackend
             Relu = activation == Activation.Relu ? 1 : 0, Accumulate = shape.Accumulate ? 1 : 0, Vectors = wideStores ? 1 : 0,
         };
         var grid = PlanTiles(kernel, m, n, k, classes: 1, ref epilogue);
-        Launch(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, a, b, m, n, k, KernelArgument.Structure(&epilogue));
+        LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, a, b, m, n, k, KernelArgument.Structure(&epilogue));
     }
 
     private static int Tiles(TileKernel kernel, int rows, int columns) => (rows + kernel.Rows - 1) / kernel.Rows * ((columns + kernel.Columns - 1) / kernel.Columns);

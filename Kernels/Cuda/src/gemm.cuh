@@ -209,27 +209,30 @@ struct PixelRows {
     }
 };
 
-DEVICE void finish_one(const Epilogue& e, size_t at, unsigned column, float v)
+// Bias, ReLU mask, what was there before, ReLU: in this order.
+DEVICE float finish(const Epilogue& e, size_t at, unsigned column, float v)
 {
     if (e.bias)
         v += e.bias[column];
-    if (e.relu && v < 0.0f)
-        v = 0.0f;
     if (e.relu_mask && !(e.relu_mask[at] > 0.0f))
         v = 0.0f;
-    e.c[at] = e.accumulate ? e.c[at] + v : v;
+    if (e.accumulate)
+        v += e.c[at];
+    return e.relu && v < 0.0f ? 0.0f : v;
 }
+
+DEVICE void finish_one(const Epilogue& e, size_t at, unsigned column, float v) { e.c[at] = finish(e, at, column, v); }
 
 DEVICE void finish_two(const Epilogue& e, size_t at, unsigned column, float2 v)
 {
     if (e.bias)
         v = make_float2(v.x + e.bias[column], v.y + e.bias[column + 1]);
-    if (e.relu)
-        v = make_float2(v.x < 0.0f ? 0.0f : v.x, v.y < 0.0f ? 0.0f : v.y);
     if (e.relu_mask)
         v = make_float2(e.relu_mask[at] > 0.0f ? v.x : 0.0f, e.relu_mask[at + 1] > 0.0f ? v.y : 0.0f);
     if (e.accumulate)
         v = make_float2(e.c[at] + v.x, e.c[at + 1] + v.y);
+    if (e.relu)
+        v = make_float2(v.x < 0.0f ? 0.0f : v.x, v.y < 0.0f ? 0.0f : v.y);
     *reinterpret_cast<float2*>(e.c + at) = v;
 }
 
@@ -239,8 +242,6 @@ DEVICE void finish_four(const Epilogue& e, size_t at, unsigned column, float4 v)
         const float4 b = load4(e.bias + column);
         v = make_float4(v.x + b.x, v.y + b.y, v.z + b.z, v.w + b.w);
     }
-    if (e.relu)
-        v = make_float4(v.x < 0.0f ? 0.0f : v.x, v.y < 0.0f ? 0.0f : v.y, v.z < 0.0f ? 0.0f : v.z, v.w < 0.0f ? 0.0f : v.w);
     if (e.relu_mask) {
         const float4 m = load4(e.relu_mask + at);
         v = make_float4(m.x > 0.0f ? v.x : 0.0f, m.y > 0.0f ? v.y : 0.0f, m.z > 0.0f ? v.z : 0.0f, m.w > 0.0f ? v.w : 0.0f);
@@ -249,6 +250,8 @@ DEVICE void finish_four(const Epilogue& e, size_t at, unsigned column, float4 v)
         const float4 old = load4(e.c + at);
         v = make_float4(old.x + v.x, old.y + v.y, old.z + v.z, old.w + v.w);
     }
+    if (e.relu)
+        v = make_float4(v.x < 0.0f ? 0.0f : v.x, v.y < 0.0f ? 0.0f : v.y, v.z < 0.0f ? 0.0f : v.z, v.w < 0.0f ? 0.0f : v.w);
     store4(e.c + at, v);
 }
 
