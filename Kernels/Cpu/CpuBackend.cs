@@ -8,9 +8,16 @@ namespace VaeFromScratch.Kernels.Cpu;
 public sealed unsafe partial class CpuBackend : IBackend
 {
     private readonly ThreadTeam team;
+    private readonly ScratchMemory partialSums;
+    private readonly ScratchMemory working;
 
     /// <param name="threads">Threads to compute with, the caller's included; 0 for one per logical processor.</param>
-    public CpuBackend(int threads = 0) => team = new(threads);
+    public CpuBackend(int threads = 0)
+    {
+        team = new(threads);
+        partialSums = new(this);
+        working = new(this);
+    }
 
     public string Name => "cpu";
 
@@ -38,6 +45,8 @@ public sealed unsafe partial class CpuBackend : IBackend
         team.Dispose();
         sharedScratch.Dispose();
         threadScratch.Dispose();
+        partialSums.Dispose();
+        working.Dispose();
     }
 
     /// <summary>Runs the parts of a job on all threads, with the widest vectors there are.</summary>
@@ -46,7 +55,4 @@ public sealed unsafe partial class CpuBackend : IBackend
         var widest = new WidestJob<J>(job);
         team.ForEach(parts, ref widest);
     }
-
-    /// <summary>Working memory of one kernel call, 64-byte aligned; it grows to the largest call and is then kept.</summary>
-    private byte* Scratch(long bytes) => (byte*)sharedScratch.Reserve((bytes + sizeof(float) - 1) / sizeof(float));
 }

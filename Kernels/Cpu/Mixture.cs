@@ -1,0 +1,234 @@
+using System.Runtime.CompilerServices;
+using VaeFromScratch.Kernels.Cpu.Simd;
+
+namespace VaeFromScratch.Kernels.Cpu;
+
+/// <summary>Log densities under a mixture of all encodings (equations.md (X1), (X2)), without a rows x components x h array.</summary>
+/// <remarks>
+/// Lanes are latents. Components are packed once: per strip of 16 latents mean, -1/2 exp(-logVar) and -1/2 (log 2 pi + logVar), so that a pair's log density costs three
+/// operations a latent. A block of components is first evaluated into the first-level cache with its maximum, then exponentiated: one exponential a pair and latent
+/// and one rescaling a block, so that nothing overflows and everything is read once. Blocks follow each other in order: the bits do not depend on threads.
+/// </remarks>
+public sealed unsafe partial class CpuBackend
+{
+    /// <summary>Components a block.</summary>
+    private const int MixtureBlock = 64;
+
+    /// <summary>Floats a packed component takes per strip: mean, precision, constant.</summary>
+    private const int Packed = 3 * 16;
+
+    public void MixtureLogDensity(int rows, int components, int h, Slice<float> z, Slice<float> mu, Slice<float> logVar, PairLogWeights weights, int ownOffset,
+        Slice<float> pairBias, Slice<float> joint, Slice<float> marginal)
+    {
+        CheckMixture("mixture_log_density", rows, components, h, z, mu, logVar, pairBias, joint, marginal);
+        var mixture = PackMixture(components, h, mu, logVar, weights, ownOffset, pairBias, extra: 0);
+        var job = new MixtureJob(mixture, rows, z.Pointer, joint.Pointer, marginal.Pointer);
+        ForEach(job.Parts, job);
+    }
+
+    private static void CheckMixture(string operation, int rows, int components, int h, Slice<float> z, Slice<float> mu, Slice<float> logVar, Slice<float> pairBias, Slice<float> joint, Slice<float> marginal) =>
+        Check(components > 0 && h > 0 && z.Length == (long)rows * h && mu.Length == (long)components * h && logVar.Length == mu.Length && (pairBias.IsAbsent || pairBias.Length == (long)rows * components)
+            && (joint.IsAbsent || joint.Length == rows) && (marginal.IsAbsent || marginal.Length == z.Length), operation,
+            $"{rows} rows, {components} components and {h} latents do not fit z {z.Length}, mu {mu.Length}, logVar {logVar.Length}, pairBias {pairBias.Length}, joint {joint.Length}, marginal {marginal.Length}");
+
+    /// <param name="extra">Further floats wanted behind the packed components.</param>
+    private PackedMixture PackMixture(int components, int h, Slice<float> mu, Slice<float> logVar, PairLogWeights weights, int ownOffset, Slice<float> pairBias, long extra)
+    {
+        int strips = (h + 15) / 16;
+        float* packed = working.TakeFloats((long)strips * components * Packed + extra);
+        ForEach(RowParts(components, h), new PackJob(components, h, mu.Pointer, logVar.Pointer, packed));
+        return new(components, h, packed, weights, ownOffset, pairBias.Pointer);
+    }
+
+    private readonly struct PackJob(int components, int h, float* mu, float* logVar, float* packed) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(h), last = Math.Min(components, first + RowsPerPart(h));
+            V minusHalf = V.Broadcast(-0.5f), logTwoPi = V.Broadcast(1.8378770664093453f);
+            for (int j = first; j < last; j++)
+                for (int i = 0, strip = 0; i < h; i += IVector<V>.Lanes, strip++)
+                {
+                    int count = Math.Min(h - i, IVector<V>.Lanes);
+                    nint from = (nint)j * h + i;
+                    float* to = packed + ((nint)strip * components + j) * Packed;
+                    V log = V.LoadPart(logVar + from, count);
+                    V.Store(V.LoadPart(mu + from, count), to);
+                    // Lanes behind the last latent have precision and constant 0: they add nothing to a sum over latents.
+                    V.Store(Lanes.Keep(minusHalf * VectorMath.Exp(-log), count), to + 16);
+                    V.Store(Lanes.Keep(minusHalf * (logTwoPi + log), count), to + 32);
+                }
+        }
+    }
+
+    /// <summary>The components and how pairs are weighted.</summary>
+    private readonly struct PackedMixture(int components, int h, float* packed, PairLogWeights weights, int ownOffset, float* pairBias)
+    {
+        public readonly int Components = components;
+        public readonly int H = h;
+        public readonly int Strips = (h + 15) / 16;
+
+        /// <summary>What follows the packed components in working memory.</summary>
+        public float* Behind => packed + (nint)Strips * Components * Packed;
+
+        public float* Component(int strip, int j) => packed + ((nint)strip * Components + j) * Packed;
+
+        public V Latents<V>(float* row, int strip) where V : struct, IVector<V> =>
+            strip * 16 + 16 <= H ? V.Load(row + strip * 16) : V.LoadPart(row + strip * 16, H - strip * 16);
+
+        /// <summary>Log weights of components [first, first + count) for a row.</summary>
+        public void Weights(int row, int first, int count, float* to)
+        {
+            new Span<float>(to, count).Fill(weights.Other);
+            int own = row + ownOffset, next = (own + 1) % Components;
+            if (next >= first && next < first + count)
+                to[next - first] = weights.Next;
+            if (own >= first && own < first + count)
+                to[own - first] = weights.Own;
+        }
+
+        /// <summary>sum over h of log N(z | component j), for components [first, first + count).</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void LogDensities<V>(float* row, int first, int count, float* to) where V : struct, IVector<V>
+        {
+            nint stride = (nint)Components * Packed;
+            for (int j = 0; j < count; j++)
+            {
+                float* component = Component(0, first + j);
+                V sum = V.Broadcast(0f);
+                for (int strip = 0; strip < Strips; strip++, component += stride)
+                {
+                    V u = Latents<V>(row, strip) - V.Load(component);
+                    sum += V.Fma(u * u, V.Load(component + 16), V.Load(component + 32));
+                }
+                to[j] = (float)V.SumLanes(sum);
+            }
+        }
+
+        /// <summary>Adds log weights and the pair bias to a row's log densities.</summary>
+        public void AddWeights(int row, int first, int count, float* weight, float* to)
+        {
+            float* bias = pairBias == null ? null : pairBias + (nint)row * Components + first;
+            for (int j = 0; j < count; j++)
+                to[j] += weight[j] + (bias == null ? 0 : bias[j]);
+        }
+    }
+
+    /// <summary>log sum exp over blocks that come one after the other.</summary>
+    private struct StreamingLogSumExp()
+    {
+        private double sum;
+        private float max = float.NegativeInfinity;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Add<V>(float* terms, int count) where V : struct, IVector<V>
+        {
+            float larger = MathF.Max(max, V.MaxLanes(Rows.Max<V>(terms, count))), shift = Rows.Shift(larger);
+            V s = V.Broadcast(shift), total = V.Broadcast(0f);
+            for (int i = 0; i < count; i += IVector<V>.Lanes)
+                total += VectorMath.Exp(Lanes.LoadPartOr(terms + i, Math.Min(count - i, IVector<V>.Lanes), V.Broadcast(float.NegativeInfinity)) - s);
+            sum = sum * Math.Exp(max - shift) + V.SumLanes(total);
+            max = larger;
+        }
+
+        public readonly float Value => (float)(Rows.Shift(max) + Math.Log(sum));
+    }
+
+    private readonly struct MixtureJob(PackedMixture mixture, int rows, float* z, float* joint, float* marginal) : ILaneJob
+    {
+        private const int MostRows = 16;
+        private const int StateFloats = 32;
+
+        // A block of components stays in the second-level cache while a tile of rows passes over it; the tile's running maxima and sums are on the stack.
+        private readonly int tile = Math.Max(1, Math.Min(MostRows, 512 / mixture.Strips));
+
+        public int Parts => (rows + tile - 1) / tile;
+
+        [SkipLocalsInit]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * tile, count = Math.Min(tile, rows - first);
+            float* state = stackalloc float[marginal == null ? 0 : count * mixture.Strips * StateFloats];
+            var totals = stackalloc StreamingLogSumExp[MostRows];
+            float* weight = stackalloc float[2 * MixtureBlock];
+            float* density = weight + MixtureBlock;
+            float* sums = stackalloc float[MixtureBlock * 16];
+            for (int r = 0; r < count; r++)
+                totals[r] = new();
+            if (marginal != null)
+                for (int k = 0; k < count * mixture.Strips; k++)
+                {
+                    V.Store(V.Broadcast(float.NegativeInfinity), state + k * StateFloats);
+                    V.Store(V.Broadcast(0f), state + k * StateFloats + 16);
+                }
+            for (int j = 0; j < mixture.Components; j += MixtureBlock)
+            {
+                int block = Math.Min(MixtureBlock, mixture.Components - j);
+                for (int r = 0; r < count; r++)
+                {
+                    float* row = z + (nint)(first + r) * mixture.H;
+                    mixture.Weights(first + r, j, block, weight);
+                    if (marginal == null)
+                        mixture.LogDensities<V>(row, j, block, density);
+                    else
+                    {
+                        for (int strip = 0; strip < mixture.Strips; strip++)
+                            Strip(mixture.Latents<V>(row, strip), mixture.Component(strip, j), block, weight, strip == 0, sums, state + (r * mixture.Strips + strip) * StateFloats);
+                        if (joint != null)
+                            for (int k = 0; k < block; k++)
+                                density[k] = (float)V.SumLanes(V.Load(sums + k * 16));
+                    }
+                    if (joint == null)
+                        continue;
+                    mixture.AddWeights(first + r, j, block, weight, density);
+                    totals[r].Add<V>(density, block);
+                }
+            }
+            for (int r = 0; r < count; r++)
+            {
+                if (joint != null)
+                    joint[first + r] = totals[r].Value;
+                for (int strip = 0; marginal != null && strip < mixture.Strips; strip++)
+                {
+                    float* s = state + (r * mixture.Strips + strip) * StateFloats;
+                    V value = FiniteOrZero(V.Load(s)) + VectorMath.Log(V.Load(s + 16));
+                    V.StorePart(value, marginal + (nint)(first + r) * mixture.H + strip * 16, Math.Min(16, mixture.H - strip * 16));
+                }
+            }
+        }
+
+        /// <summary>Takes a block of components into 16 latents' running maximum and sum, and into the pairs' sums over latents.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [SkipLocalsInit]
+        private static void Strip<V>(V latents, float* component, int block, float* weight, bool firstStrip, float* sums, float* state) where V : struct, IVector<V>
+        {
+            float* terms = stackalloc float[MixtureBlock * 16];
+            V oldMax = V.Load(state), max = oldMax;
+            for (int k = 0; k < block; k++, component += Packed)
+            {
+                V u = latents - V.Load(component);
+                V density = V.Fma(u * u, V.Load(component + 16), V.Load(component + 32));
+                V.Store(firstStrip ? density : V.Load(sums + k * 16) + density, sums + k * 16);
+                V term = density + V.Broadcast(weight[k]);
+                V.Store(term, terms + k * 16);
+                max = V.AtLeast(term, max);
+            }
+            V shift = FiniteOrZero(max);
+            V even = V.Broadcast(0f), odd = even;
+            int i = 0;
+            for (; i <= block - 2; i += 2)
+            {
+                even += VectorMath.Exp(V.Load(terms + i * 16) - shift);
+                odd += VectorMath.Exp(V.Load(terms + i * 16 + 16) - shift);
+            }
+            if (i < block)
+                even += VectorMath.Exp(V.Load(terms + i * 16) - shift);
+            V.Store(max, state);
+            V.Store(V.Fma(V.Load(state + 16), VectorMath.Exp(oldMax - shift), even + odd), state + 16);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static V FiniteOrZero<V>(V max) where V : struct, IVector<V> => V.SelectLess(V.Abs(max), V.Broadcast(float.PositiveInfinity), max, V.Broadcast(0f));
+    }
+}

@@ -1,0 +1,178 @@
+using System.Runtime.CompilerServices;
+using VaeFromScratch.Kernels.Cpu.Simd;
+
+namespace VaeFromScratch.Kernels.Cpu;
+
+/// <summary>Batch normalisation of [rows, channels]: two-pass statistics, so that a mean far from 0 costs no digits.</summary>
+public sealed unsafe partial class CpuBackend
+{
+    public void BatchNormForward(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean, Slice<float> runningVariance,
+        float momentum, float epsilon, Slice<float> mean, Slice<float> inverseDeviation, Slice<float> y, Activation activation)
+    {
+        CheckBatchNorm("batch_norm", rows, channels, x.Length, y.Length, gamma, beta, runningMean, runningVariance, mean, inverseDeviation);
+        Check(rows > 1, "batch_norm", $"{rows} row: a batch's variance needs two values per channel");
+        SumColumns(new PlainSource(x.Pointer), 1, rows, channels, 1.0 / rows, mean, false);
+        SumColumns(new SquaredDeviationSource(x.Pointer, mean.Pointer), 1, rows, channels, 1.0 / rows, inverseDeviation, false);
+        var pattern = new ChannelPattern(working, channels, 3);
+        for (int c = 0; c < channels; c++)
+        {
+            double variance = inverseDeviation.Pointer[c], m = mean.Pointer[c];
+            Move(ref runningMean.Pointer[c], m, momentum);
+            Move(ref runningVariance.Pointer[c], variance * rows / (rows - 1.0), momentum);
+            double inverse = 1 / Math.Sqrt(variance + epsilon);
+            inverseDeviation.Pointer[c] = (float)inverse;
+            pattern[0][c] = (float)m;
+            pattern[1][c] = (float)(gamma.Pointer[c] * inverse);
+            pattern[2][c] = beta.Pointer[c];
+        }
+        pattern.Repeat();
+        ForEach(Parts(x.Length), new NormaliseJob(x.Pointer, x.Length, pattern, y.Pointer, activation));
+    }
+
+    public void BatchNormInference(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean, Slice<float> runningVariance,
+        float epsilon, Slice<float> y, Activation activation)
+    {
+        CheckBatchNorm("batch_norm_inference", rows, channels, x.Length, y.Length, gamma, beta, runningMean, runningVariance, gamma, gamma);
+        var pattern = new ChannelPattern(working, channels, 3);
+        for (int c = 0; c < channels; c++)
+        {
+            pattern[0][c] = runningMean.Pointer[c];
+            pattern[1][c] = (float)(gamma.Pointer[c] / Math.Sqrt((double)runningVariance.Pointer[c] + epsilon));
+            pattern[2][c] = beta.Pointer[c];
+        }
+        pattern.Repeat();
+        ForEach(Parts(x.Length), new NormaliseJob(x.Pointer, x.Length, pattern, y.Pointer, activation));
+    }
+
+    public void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma, Slice<float> mean, Slice<float> inverseDeviation,
+        Slice<float> dx, bool accumulateDx, Slice<float> dgamma, Slice<float> dbeta, bool accumulateParameters)
+    {
+        CheckBatchNorm("batch_norm gradient", rows, channels, x.Length, dx.Length, gamma, mean, inverseDeviation, dgamma, dbeta, gamma);
+        Check(g.Length == x.Length, "batch_norm gradient", $"g has {g.Length} elements, x {x.Length}");
+        var pattern = new ChannelPattern(working, channels, 4);
+        // The batch's own sums first stand where their patterns go.
+        Slice<float> sumG = new((nint)pattern[2], channels), sumGx = new((nint)pattern[3], channels);
+        SumColumns(new PlainSource(g.Pointer), 1, rows, channels, 1, sumG, false);
+        SumColumns(new WeightedDeviationSource(g.Pointer, x.Pointer, mean.Pointer), 1, rows, channels, 1, sumGx, false);
+        for (int c = 0; c < channels; c++)
+        {
+            double inverse = inverseDeviation.Pointer[c], toGamma = sumGx.Pointer[c] * inverse, toBeta = sumG.Pointer[c];
+            dgamma.Pointer[c] = (float)(accumulateParameters ? dgamma.Pointer[c] + toGamma : toGamma);
+            dbeta.Pointer[c] = (float)(accumulateParameters ? dbeta.Pointer[c] + toBeta : toBeta);
+            pattern[0][c] = mean.Pointer[c];
+            pattern[1][c] = (float)(gamma.Pointer[c] * inverse);
+            pattern[2][c] = (float)(toBeta / rows);
+            pattern[3][c] = (float)(toGamma * inverse / rows);
+        }
+        pattern.Repeat();
+        ForEach(Parts(x.Length), new NormaliseGradientJob(g.Pointer, x.Pointer, x.Length, pattern, dx.Pointer, accumulateDx));
+    }
+
+    private static void CheckBatchNorm(string operation, int rows, int channels, int x, int y, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> d, Slice<float> e, Slice<float> f) =>
+        Check(x == (long)rows * channels && y == x && a.Length == channels && b.Length == channels && c.Length == channels && d.Length == channels && e.Length == channels && f.Length == channels, operation,
+            $"[{rows}, {channels}] needs {(long)rows * channels} elements and {channels} per channel, got {x} and {y}; per channel {a.Length}, {b.Length}, {c.Length}, {d.Length}, {e.Length}, {f.Length}");
+
+    private static void Move(ref float running, double towards, double momentum) => running = (float)((1 - momentum) * running + momentum * towards);
+
+    /// <summary>Numbers per channel, each written out until a row is long enough for vector loops.</summary>
+    private readonly struct ChannelPattern
+    {
+        private const int LongEnough = 512;
+        private readonly float* values;
+        private readonly int channels;
+        private readonly int kinds;
+
+        public ChannelPattern(ScratchMemory memory, int channels, int kinds)
+        {
+            (this.channels, this.kinds) = (channels, kinds);
+            Period = channels * ((LongEnough + channels - 1) / channels);
+            values = memory.TakeFloats((long)kinds * Period);
+        }
+
+        public readonly int Period;
+
+        public float* this[int kind] => values + (nint)kind * Period;
+
+        public void Repeat()
+        {
+            for (int k = 0; k < kinds; k++)
+                for (int i = channels; i < Period; i++)
+                    this[k][i] = this[k][i - channels];
+        }
+    }
+
+    /// <summary>(x - mean)^2</summary>
+    private readonly struct SquaredDeviationSource(float* x, float* mean) : IColumnSource
+    {
+        public float* Repeated => mean;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V At<V>(nint i, V repeated) where V : struct, IVector<V>
+        {
+            V deviation = V.Load(x + i) - repeated;
+            return deviation * deviation;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V>
+        {
+            V deviation = V.LoadPart(x + i, count) - repeated;
+            return deviation * deviation;
+        }
+    }
+
+    /// <summary>g (x - mean)</summary>
+    private readonly struct WeightedDeviationSource(float* g, float* x, float* mean) : IColumnSource
+    {
+        public float* Repeated => mean;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] public V At<V>(nint i, V repeated) where V : struct, IVector<V> => V.Load(g + i) * (V.Load(x + i) - repeated);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V> => V.LoadPart(g + i, count) * (V.LoadPart(x + i, count) - repeated);
+    }
+
+    private readonly struct NormaliseJob(float* x, int length, ChannelPattern pattern, float* y, Activation activation) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int from = part * ElementwiseChunk, end = Math.Min(length - from, ElementwiseChunk) + from;
+            V floor = V.Broadcast(activation == Activation.Relu ? 0f : float.NegativeInfinity);
+            while (from < end)
+            {
+                int at = from % pattern.Period, n = Math.Min(pattern.Period - at, end - from);
+                float* mean = pattern[0] + at, scale = pattern[1] + at, shift = pattern[2] + at;
+                for (int i = 0; i < n; i += IVector<V>.Lanes)
+                {
+                    int count = Math.Min(n - i, IVector<V>.Lanes);
+                    V normalised = V.Fma(V.LoadPart(x + from + i, count) - V.LoadPart(mean + i, count), V.LoadPart(scale + i, count), V.LoadPart(shift + i, count));
+                    V.StorePart(V.AtLeast(normalised, floor), y + from + i, count);
+                }
+                from += n;
+            }
+        }
+    }
+
+    /// <summary>dx = scale (g - meanG - (x - mean) slope).</summary>
+    private readonly struct NormaliseGradientJob(float* g, float* x, int length, ChannelPattern pattern, float* dx, bool accumulate) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int from = part * ElementwiseChunk, end = Math.Min(length - from, ElementwiseChunk) + from;
+            while (from < end)
+            {
+                int at = from % pattern.Period, n = Math.Min(pattern.Period - at, end - from);
+                float* mean = pattern[0] + at, scale = pattern[1] + at, meanG = pattern[2] + at, slope = pattern[3] + at;
+                for (int i = 0; i < n; i += IVector<V>.Lanes)
+                {
+                    int count = Math.Min(n - i, IVector<V>.Lanes);
+                    V deviation = V.LoadPart(x + from + i, count) - V.LoadPart(mean + i, count);
+                    V d = V.LoadPart(scale + i, count) * V.Fma(-deviation, V.LoadPart(slope + i, count), V.LoadPart(g + from + i, count) - V.LoadPart(meanG + i, count));
+                    V.StorePart(accumulate ? V.LoadPart(dx + from + i, count) + d : d, dx + from + i, count);
+                }
+                from += n;
+            }
+        }
+    }
+}

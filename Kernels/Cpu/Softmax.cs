@@ -1,0 +1,214 @@
+using System.Runtime.CompilerServices;
+using VaeFromScratch.Kernels.Cpu.Simd;
+
+namespace VaeFromScratch.Kernels.Cpu;
+
+/// <summary>Softmax and its relatives over rows of n. A row of at most 16 entries lives in one vector.</summary>
+public sealed unsafe partial class CpuBackend
+{
+    public void Softmax(int rows, int n, Slice<float> x, Slice<float> y)
+    {
+        CheckRows("softmax", rows, n, x.Length, y.Length);
+        ForEach(RowParts(rows, n), new SoftmaxJob(rows, n, x.Pointer, y.Pointer));
+    }
+
+    public void LogSoftmax(int rows, int n, Slice<float> x, Slice<float> y)
+    {
+        CheckRows("log_softmax", rows, n, x.Length, y.Length);
+        ForEach(RowParts(rows, n), new LogSoftmaxJob(rows, n, x.Pointer, y.Pointer));
+    }
+
+    public void SoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> dx, bool accumulate)
+    {
+        CheckRows("softmax gradient", rows, n, g.Length, y.Length, dx.Length);
+        ForEach(RowParts(rows, n), new SoftmaxGradientJob(rows, n, g.Pointer, y.Pointer, 1, dx.Pointer, accumulate));
+    }
+
+    public void LogSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> dx, bool accumulate)
+    {
+        CheckRows("log_softmax gradient", rows, n, g.Length, y.Length, dx.Length);
+        ForEach(RowParts(rows, n), new LogSoftmaxGradientJob(rows, n, g.Pointer, y.Pointer, dx.Pointer, accumulate));
+    }
+
+    public void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y)
+    {
+        CheckRows("gumbel_softmax", rows, n, logits.Length, y.Length);
+        CheckTemperature(temperature);
+        CheckDraw("gumbel_softmax", draw);
+        var job = new GumbelSoftmaxJob(rows, n, logits.Pointer, 1 / temperature.Pointer[0], new(draw.State, draw.Draw), y.Pointer);
+        ForEach(job.Parts, job);
+    }
+
+    public void GumbelSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> temperature, Slice<float> dlogits, bool accumulate)
+    {
+        CheckRows("gumbel_softmax gradient", rows, n, g.Length, y.Length, dlogits.Length);
+        CheckTemperature(temperature);
+        ForEach(RowParts(rows, n), new SoftmaxGradientJob(rows, n, g.Pointer, y.Pointer, 1 / temperature.Pointer[0], dlogits.Pointer, accumulate));
+    }
+
+    private static void CheckRows(string operation, int rows, int n, int first, int second, int third = -1) =>
+        Check(first == (long)rows * n && second == first && (third < 0 || third == first), operation, $"[{rows}, {n}] needs {(long)rows * n} elements, got {first} and {second}{(third < 0 ? "" : $" and {third}")}");
+
+    private static void CheckTemperature(Slice<float> temperature) =>
+        Check(temperature.Length == 1 && temperature.Pointer[0] > 0, "gumbel_softmax", temperature.Length == 1 ? $"temperature {temperature.Pointer[0]} is not positive" : $"the temperature is one number, got {temperature.Length}");
+
+    private readonly struct SoftmaxJob(int rows, int n, float* x, float* y) : ILaneJob
+    {
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(n), last = Math.Min(rows, first + RowsPerPart(n));
+            SoftmaxRows<V>(x + (nint)first * n, y + (nint)first * n, last - first, n);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SoftmaxRows<V>(float* x, float* y, int rows, int n) where V : struct, IVector<V>
+    {
+        V none = V.Broadcast(float.NegativeInfinity);
+        if (n <= IVector<V>.Lanes)
+        {
+            for (int r = 0; r < rows; r++, x += n, y += n)
+            {
+                V v = Lanes.LoadPartOr(x, n, none);
+                V e = VectorMath.Exp(v - V.Broadcast(V.MaxLanes(v)));
+                V.StorePart(e * V.Broadcast((float)(1 / V.SumLanes(e))), y, n);
+            }
+            return;
+        }
+        for (int r = 0; r < rows; r++, x += n, y += n)
+        {
+            V max = V.Broadcast(V.MaxLanes(Rows.Max<V>(x, n)));
+            V sum = V.Broadcast(0f);
+            int i = 0;
+            for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+            {
+                V e = VectorMath.Exp(V.Load(x + i) - max);
+                V.Store(e, y + i);
+                sum += e;
+            }
+            if (i < n)
+            {
+                V e = VectorMath.Exp(Lanes.LoadPartOr(x + i, n - i, none) - max);
+                V.StorePart(e, y + i, n - i);
+                sum += e;
+            }
+            V scale = V.Broadcast((float)(1 / V.SumLanes(sum)));
+            for (i = 0; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+                V.Store(V.Load(y + i) * scale, y + i);
+            if (i < n)
+                V.StorePart(V.LoadPart(y + i, n - i) * scale, y + i, n - i);
+        }
+    }
+
+    private readonly struct LogSoftmaxJob(int rows, int n, float* x, float* y) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(n), last = Math.Min(rows, first + RowsPerPart(n));
+            float* from = x + (nint)first * n, to = y + (nint)first * n;
+            V none = V.Broadcast(float.NegativeInfinity);
+            for (int r = first; r < last; r++, from += n, to += n)
+            {
+                V max = V.Broadcast(V.MaxLanes(Rows.Max<V>(from, n)));
+                V sum = V.Broadcast(0f);
+                int i = 0;
+                for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+                    sum += VectorMath.Exp(V.Load(from + i) - max);
+                if (i < n)
+                    sum += VectorMath.Exp(Lanes.LoadPartOr(from + i, n - i, none) - max);
+                V log = VectorMath.Log(V.Broadcast((float)V.SumLanes(sum)));
+                for (i = 0; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+                    V.Store(V.Load(from + i) - max - log, to + i);
+                if (i < n)
+                    V.StorePart(V.LoadPart(from + i, n - i) - max - log, to + i, n - i);
+            }
+        }
+    }
+
+    private readonly struct GumbelSoftmaxJob(int rows, int n, float* logits, float inverseTemperature, PhiloxLanes philox, float* y) : ILaneJob
+    {
+        // 32 rows are a whole number of blocks of draws, whatever n is.
+        private readonly int rowsPerPart = Math.Max(1, RandomChunk / Math.Max(1, n) / 32) * 32;
+
+        public int Parts => (rows + rowsPerPart - 1) / rowsPerPart;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * rowsPerPart, last = Math.Min(rows, first + rowsPerPart), count = (last - first) * n;
+            float* to = y + (nint)first * n, from = logits + (nint)first * n;
+            Draws.Gumbel<V>(philox, first * n, to, count);
+            V scale = V.Broadcast(inverseTemperature);
+            int i = 0;
+            for (; i <= count - IVector<V>.Lanes; i += IVector<V>.Lanes)
+                V.Store((V.Load(from + i) + V.Load(to + i)) * scale, to + i);
+            if (i < count)
+                V.StorePart((V.LoadPart(from + i, count - i) + V.LoadPart(to + i, count - i)) * scale, to + i, count - i);
+            SoftmaxRows<V>(to, to, last - first, n);
+        }
+    }
+
+    private readonly struct SoftmaxGradientJob(int rows, int n, float* g, float* y, float scale, float* dx, bool accumulate) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(n), last = Math.Min(rows, first + RowsPerPart(n));
+            V s = V.Broadcast(scale);
+            for (int r = first; r < last; r++)
+            {
+                float* gr = g + (nint)r * n, yr = y + (nint)r * n, to = dx + (nint)r * n;
+                V sum = V.Broadcast(0f);
+                int i = 0;
+                for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+                    sum = V.Fma(V.Load(gr + i), V.Load(yr + i), sum);
+                if (i < n)
+                    sum = V.Fma(V.LoadPart(gr + i, n - i), V.LoadPart(yr + i, n - i), sum);
+                V mean = V.Broadcast((float)V.SumLanes(sum));
+                for (i = 0; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+                {
+                    V d = V.Load(yr + i) * (V.Load(gr + i) - mean) * s;
+                    V.Store(accumulate ? V.Load(to + i) + d : d, to + i);
+                }
+                int rest = n - i;
+                if (rest > 0)
+                {
+                    V d = V.LoadPart(yr + i, rest) * (V.LoadPart(gr + i, rest) - mean) * s;
+                    V.StorePart(accumulate ? V.LoadPart(to + i, rest) + d : d, to + i, rest);
+                }
+            }
+        }
+    }
+
+    private readonly struct LogSoftmaxGradientJob(int rows, int n, float* g, float* y, float* dx, bool accumulate) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(n), last = Math.Min(rows, first + RowsPerPart(n));
+            for (int r = first; r < last; r++)
+            {
+                float* gr = g + (nint)r * n, yr = y + (nint)r * n, to = dx + (nint)r * n;
+                V sum = V.Broadcast(0f);
+                int i = 0;
+                for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+                    sum += V.Load(gr + i);
+                if (i < n)
+                    sum += V.LoadPart(gr + i, n - i);
+                V total = V.Broadcast((float)V.SumLanes(sum));
+                for (i = 0; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+                {
+                    V d = V.Load(gr + i) - VectorMath.Exp(V.Load(yr + i)) * total;
+                    V.Store(accumulate ? V.Load(to + i) + d : d, to + i);
+                }
+                int rest = n - i;
+                if (rest > 0)
+                {
+                    V d = V.LoadPart(gr + i, rest) - VectorMath.Exp(V.LoadPart(yr + i, rest)) * total;
+                    V.StorePart(accumulate ? V.LoadPart(to + i, rest) + d : d, to + i, rest);
+                }
+            }
+        }
+    }
+}
