@@ -113,7 +113,7 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0) : I
             if (Math.Abs(e) > float.MaxValue)
                 e = e > 0 ? double.PositiveInfinity : double.NegativeInfinity;
             double error = double.IsFinite(e) || double.IsFinite(values[i]) ? Math.Abs(values[i] - e) : e.Equals(values[i]) ? 0 : double.NaN;
-            if (!(error <= relative * Math.Abs(e) + absolute * scale))
+            if (error != 0 && !(error <= relative * Math.Abs(e) + absolute * scale))
             {
                 Failures.Add($"{what}[{i}] = {values[i]:G9}, reference {e:G9}, error {error:E2}");
                 break;

@@ -7,5 +7,14 @@ public static class KernelCases
     [
         .. MatMulCases.All(),
         .. ConvCases.All(),
+        .. ElementwiseCases.All(),
+        .. MemoryCases.All(),
+        .. ReduceCases.All(),
+        .. SoftmaxCases.All(),
+        .. NormaliseCases.All(),
+        .. RandomCases.All(),
+        .. FusedCases.All(),
+        .. MixtureCases.All(),
+        .. OptimiseCases.All(),
     ];
 }
