@@ -38,6 +38,7 @@ struct Site {
     int line;
     bool removed;
     bool listed;
+    bool visited;
     Site* next;
 };
 
@@ -107,7 +108,7 @@ inline void mma(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], c
 }
 }  // namespace emulator
 
-#define EMULATOR_SITE(action) ({ static emulator::Site site = {__FILE__, __LINE__, false, false, nullptr}; action(site); })
+#define EMULATOR_SITE(action) ({ static emulator::Site site = {__FILE__, __LINE__, false, false, false, nullptr}; action(site); })
 #define __syncthreads() EMULATOR_SITE(emulator::sync_block)
 #define __syncwarp() EMULATOR_SITE(emulator::sync_warp)
 #define __shfl_xor_sync(mask, v, lanes) emulator::shuffle(mask, v, emulator::current->lane ^ (lanes), __FILE__, __LINE__)

@@ -259,6 +259,7 @@ void run_block(Worker* w, uint3 block, dim3 grid, dim3 size, size_t sharedBytes)
 
 void list(Site& site)
 {
+    __atomic_store_n(&site.visited, true, __ATOMIC_RELAXED);
     if (__atomic_load_n(&site.listed, __ATOMIC_ACQUIRE))
         return;
     std::lock_guard<std::mutex> hold(siteLock);

@@ -1,5 +1,5 @@
 // Log densities of z [rows, h] under a mixture of diagonal Gaussians mu, logVar [components, h], without a rows x components x h tensor.
-//   mixture_joint      4 (rows + 2 components) h bytes at least; 3 operations an (i, j, h), one exponential an (i, j)
+//   mixture_joint      4 (rows + 2 components) h bytes at least; 10 operations an (i, j, h) of which 7 keep the sum's rounding error, one exponential an (i, j)
 //   mixture_marginal   the same bytes; about 35 operations an (i, j, h), nearly all of them the exponential
 //   gradients          the same bytes twice, plus rows x components coefficients; about 70 operations an (i, j, h) with marginals, 8 without
 // So joint densities are bound by FMA from h = 8 on, marginals by the exponential always: 10 000 x 10 000 x 128 marginals are 450 GFLOP.
@@ -18,19 +18,22 @@ struct PairWeights { float own, next, other; };
 // The logarithm of component j's weight for a row whose own component is `own`.
 DEVICE float log_weight(PairWeights w, unsigned own, unsigned components, unsigned j)
 {
-    const unsigned next = own + 1 == components ? 0 : own + 1;
+    // A row's own component may lie beyond the last: then no component is its own.
+    const unsigned next = own + 1 < components ? own + 1 : (own + 1) % components;
     return j == own ? w.own : j == next ? w.next : w.other;
 }
 
-// The sums over h of (z - mu)^2 / s2 + log s2 + log 2 pi for ROWS rows against component j0 + threadIdx.x; 128 threads.
-DEVICE void joint_distances(unsigned rows, unsigned components, unsigned h, const float* z, const float* mu, const float* log_var, unsigned row0, unsigned j0, float (&sum)[ROWS])
+// The sums over h of (z - mu)^2 / s2 + log s2 + log 2 pi for ROWS rows against component j0 + threadIdx.x, as pairs: what matters is their difference from the
+// joint density, and both can be in the thousands. 128 threads.
+DEVICE void joint_distances(unsigned rows, unsigned components, unsigned h, const float* z, const float* mu, const float* log_var, unsigned row0, unsigned j0, float2 (&sum)[ROWS])
 {
     __shared__ float zs[ROWS][TILE_H];
     __shared__ float mus[TILE_H][COMPONENTS + 1], inverses[TILE_H][COMPONENTS + 1], logs[TILE_H][COMPONENTS + 1];
     const unsigned lane = threadIdx.x % TILE_H, slot = threadIdx.x / TILE_H;
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
-        sum[r] = 0.0f;
+        sum[r] = SumState::identity();
+    float2 constant = SumState::identity();
     for (unsigned h0 = 0; h0 < h; h0 += TILE_H) {
         const unsigned column = h0 + lane;
         const bool inside = column < h;
@@ -48,20 +51,25 @@ DEVICE void joint_distances(unsigned rows, unsigned components, unsigned h, cons
         __syncthreads();
         const unsigned columns = h - h0 < TILE_H ? h - h0 : TILE_H;
         for (unsigned c = 0; c < columns; c++) {
-            const float m = mus[c][threadIdx.x], inverse = inverses[c][threadIdx.x], constant = logs[c][threadIdx.x];
+            const float m = mus[c][threadIdx.x], inverse = inverses[c][threadIdx.x];
+            constant = SumState::add(constant, logs[c][threadIdx.x]);
 #pragma unroll
             for (int r = 0; r < ROWS; r++) {
                 const float difference = zs[r][c] - m;
-                sum[r] += fmaf(difference * difference, inverse, constant);
+                sum[r] = SumState::add(sum[r], difference * difference * inverse);
             }
         }
     }
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+        sum[r] = SumState::merge(sum[r], constant);
 }
 
-DEVICE float pair_log_density(float distance, PairWeights weights, unsigned own, unsigned components, unsigned j, const float* pair_bias, unsigned row)
+// log (weight times density), less `subtracted`.
+DEVICE float pair_log_density(float2 distance, PairWeights weights, unsigned own, unsigned components, unsigned j, const float* pair_bias, unsigned row, float subtracted)
 {
     const float bias = pair_bias ? pair_bias[(size_t)row * components + j] : 0.0f;
-    return fmaf(-0.5f, distance, log_weight(weights, own, components, j) + bias);
+    return fmaf(-0.5f, distance.y, (-0.5f * distance.x - subtracted) + (log_weight(weights, own, components, j) + bias));
 }
 
 // joint [rows]; grid: rows / 4, block: 128
@@ -75,14 +83,14 @@ KERNEL __launch_bounds__(128) mixture_joint(unsigned rows, unsigned components, 
     for (int r = 0; r < ROWS; r++)
         state[r] = LogSumExpState::identity();
     for (unsigned j0 = 0; j0 < components; j0 += COMPONENTS) {
-        float distance[ROWS];
+        float2 distance[ROWS];
         joint_distances(rows, components, h, z, mu, log_var, row0, j0, distance);
         const unsigned j = j0 + threadIdx.x;
         if (j < components) {
 #pragma unroll
             for (int r = 0; r < ROWS; r++)
                 if (row0 + r < rows)
-                    state[r] = LogSumExpState::add(state[r], pair_log_density(distance[r], weights, row0 + r + own_offset, components, j, pair_bias, row0 + r));
+                    state[r] = LogSumExpState::add(state[r], pair_log_density(distance[r], weights, row0 + r + own_offset, components, j, pair_bias, row0 + r, 0.0f));
         }
     }
 #pragma unroll
@@ -150,7 +158,7 @@ KERNEL __launch_bounds__(128) mixture_joint_shares(unsigned rows, unsigned compo
 {
     const PairWeights weights = {own, next, other};
     const unsigned row0 = blockIdx.x * ROWS, j0 = blockIdx.y * COMPONENTS, j = j0 + threadIdx.x;
-    float distance[ROWS];
+    float2 distance[ROWS];
     joint_distances(rows, components, h, z, mu, log_var, row0, j0, distance);
     if (j >= components)
         return;
@@ -159,8 +167,7 @@ KERNEL __launch_bounds__(128) mixture_joint_shares(unsigned rows, unsigned compo
         const unsigned row = row0 + r;
         if (row >= rows)
             continue;
-        const float log_density = pair_log_density(distance[r], weights, row + own_offset, components, j, pair_bias, row);
-        const float c = g_joint[row] * exp_f(log_density - joint[row]);
+        const float c = g_joint[row] * exp_f(pair_log_density(distance[r], weights, row + own_offset, components, j, pair_bias, row, joint[row]));
         coefficients[(size_t)row * components + j] = c;
         if (dpair_bias)
             dpair_bias[(size_t)row * components + j] += c;
@@ -168,10 +175,12 @@ KERNEL __launch_bounds__(128) mixture_joint_shares(unsigned rows, unsigned compo
 }
 EXPORT(mixture_joint_shares)
 
-// What (i, j, h) contributes to every gradient: the joint coefficient plus the marginal's share.
-DEVICE float pair_coefficient(float coefficient, bool has_marginal, float g_marginal, float marginal, float distance, float log_w)
+// What (i, j, h) contributes to every gradient: the joint coefficient plus the marginal's share. square = (z - mu)^2 / s2, which with the marginal can be in the
+// thousands: those two are subtracted first, so that their difference is exact.
+DEVICE float pair_coefficient(float coefficient, bool has_marginal, float g_marginal, float marginal, float square, float log_var, float log_w)
 {
-    return has_marginal ? fmaf(g_marginal, exp_f(fmaf(-0.5f, distance, log_w) - marginal), coefficient) : coefficient;
+    const float rest = fmaf(-0.5f, log_var + LOG_TWO_PI, log_w);
+    return has_marginal ? fmaf(g_marginal, exp_f((-0.5f * square - marginal) + rest), coefficient) : coefficient;
 }
 
 // dz[i, h] += sum over j; a thread an (i, h) and a slice of the components; grid: h / 32 x rows, block: (32, 8)
@@ -181,9 +190,8 @@ KERNEL __launch_bounds__(256) mixture_gradient_z(unsigned rows, unsigned compone
     reduce<SumState>(rows, components, h, nullptr, nullptr,
         [=](unsigned i, unsigned j, unsigned column) {
             const size_t row = (size_t)i * h + column, at = (size_t)j * h + column;
-            const float l = log_var[at], inverse = exp_f(-l), difference = z[row] - mu[at];
-            const float distance = fmaf(difference * difference, inverse, l + LOG_TWO_PI);
-            const float c = pair_coefficient(coefficients ? coefficients[(size_t)i * components + j] : 0.0f, g_marginal != nullptr, g_marginal ? g_marginal[row] : 0.0f, g_marginal ? marginal[row] : 0.0f, distance, log_weight(weights, i + own_offset, components, j));
+            const float l = log_var[at], inverse = exp_f(-l), difference = z[row] - mu[at], square = difference * difference * inverse;
+            const float c = pair_coefficient(coefficients ? coefficients[(size_t)i * components + j] : 0.0f, g_marginal != nullptr, g_marginal ? g_marginal[row] : 0.0f, g_marginal ? marginal[row] : 0.0f, square, l, log_weight(weights, i + own_offset, components, j));
             return -(c * difference * inverse);
         },
         [=](unsigned i, unsigned column, float2 sum) { dz[(size_t)i * h + column] += SumState::value(sum); });
@@ -210,8 +218,7 @@ KERNEL __launch_bounds__(256) mixture_gradient_components(unsigned rows, unsigne
         [=](unsigned j, unsigned i, unsigned column) {
             const size_t row = (size_t)i * h + column, at = (size_t)j * h + column;
             const float l = log_var[at], inverse = exp_f(-l), difference = z[row] - mu[at], square = difference * difference * inverse;
-            const float distance = fmaf(difference * difference, inverse, l + LOG_TWO_PI);
-            const float c = pair_coefficient(coefficients ? coefficients[(size_t)i * components + j] : 0.0f, g_marginal != nullptr, g_marginal ? g_marginal[row] : 0.0f, g_marginal ? marginal[row] : 0.0f, distance, log_weight(weights, i + own_offset, components, j));
+            const float c = pair_coefficient(coefficients ? coefficients[(size_t)i * components + j] : 0.0f, g_marginal != nullptr, g_marginal ? g_marginal[row] : 0.0f, g_marginal ? marginal[row] : 0.0f, square, l, log_weight(weights, i + own_offset, components, j));
             return make_float2(c * difference * inverse, 0.5f * c * (square - 1.0f));
         },
         [=](unsigned j, unsigned column, float4 sums) {
