@@ -43,18 +43,18 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>y = f(x, parameter); y may be x.</summary>
     void Unary<K>(Slice<float> x, Slice<float> y, float parameter = 0) where K : struct, IUnaryKernel;
 
-    /// <summary>dx (+)= f'(x) g; dx may be g.</summary>
+    /// <summary>dx (+)= f'(x) g; dx may be g. An operand that this gradient does not use may be absent.</summary>
     void UnaryGradient<K>(Slice<float> g, Slice<float> x, Slice<float> y, Slice<float> dx, bool accumulate, float parameter = 0) where K : struct, IUnaryKernel;
 
     /// <summary>y[i] = f(a[i mod |a|], b[i mod |b|]): the shorter operand's length divides the longer's, which is y's. y may be a full-length operand.</summary>
     void Binary<K>(Slice<float> a, Slice<float> b, Slice<float> y) where K : struct, IBinaryKernel;
 
-    /// <summary>d (+)= df/da g or df/db g; where the operand was broadcast, the sum over its repeats. d has the operand's length.</summary>
+    /// <summary>d (+)= df/da g or df/db g; where the operand was broadcast, the sum over its repeats. d has the operand's length; an operand that this gradient does not use may be absent.</summary>
     void BinaryGradient<K>(bool ofA, Slice<float> g, Slice<float> a, Slice<float> b, Slice<float> y, Slice<float> d, bool accumulate) where K : struct, IBinaryKernel;
 
     // ---- reductions; x is [outer, n, inner], y is [outer, inner]
 
-    /// <summary>y (+)= scale * sum over n, in double precision on the CPU and in two floats on CUDA.</summary>
+    /// <summary>y (+)= scale * sum over n, right to about 1e-7 of the sum of magnitudes however long it is.</summary>
     void Sum(Slice<float> x, int outer, int n, int inner, float scale, Slice<float> y, bool accumulate = false);
 
     /// <summary>x[o, n, i] (+)= scale * y[o, i]: the gradient of <see cref="Sum"/>.</summary>

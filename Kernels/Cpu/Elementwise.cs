@@ -17,7 +17,7 @@ public sealed unsafe partial class CpuBackend
 
     public void UnaryGradient<K>(Slice<float> g, Slice<float> x, Slice<float> y, Slice<float> dx, bool accumulate, float parameter) where K : struct, IUnaryKernel
     {
-        Check(dx.Length == g.Length && (x.IsAbsent || x.Length == g.Length) && (y.IsAbsent || y.Length == g.Length), K.Name + " gradient",
+        Check(dx.Length == g.Length && (x.IsAbsent || x.Length == g.Length) && (y.IsAbsent || y.Length == g.Length), K.Name,
             $"g has {g.Length} elements, x {x.Length}, y {y.Length}, dx {dx.Length}");
         // An operand that this gradient does not read may be absent; the loop then loads g in its place.
         float* xs = x.IsAbsent ? g.Pointer : x.Pointer, ys = y.IsAbsent ? g.Pointer : y.Pointer;
@@ -37,8 +37,10 @@ public sealed unsafe partial class CpuBackend
         var x = a.IsAbsent ? g : a;
         var w = b.IsAbsent ? g : b;
         var ys = y.IsAbsent ? g : y;
-        CheckBroadcast(K.Name + " gradient", x.Length, w.Length, n);
-        Check(ys.Length == n && n % own == 0, K.Name + " gradient", $"g has {n} elements, y {ys.Length}, the gradient {own}");
+        CheckBroadcast(K.Name, x.Length, w.Length, n);
+        int operand = ofA ? a.Length : b.Length;
+        Check(ys.Length == n && (own == n || (own > 0 && n % own == 0)) && (operand == 0 || operand == own), K.Name,
+            $"g has {n} elements, y {ys.Length}, the operand {operand}, its gradient {own}");
         if (own == n)
         {
             if (ofA)
@@ -47,9 +49,9 @@ public sealed unsafe partial class CpuBackend
                 ForEach(Parts(n), new BinaryGradientJob<GradientOfB<K>>(g.Pointer, x, w, ys.Pointer, d.Pointer, n, accumulate));
         }
         else if (ofA)
-            SumColumns(new BinaryGradientSource<GradientOfA<K>>(g.Pointer, x, w, ys.Pointer), 1, n / own, own, 1, d, accumulate);
+            SumColumns(new RepeatedASource<K>(g.Pointer, x.Pointer, w.Pointer, ys.Pointer), 1, n / own, own, 1, d, accumulate);
         else
-            SumColumns(new BinaryGradientSource<GradientOfB<K>>(g.Pointer, x, w, ys.Pointer), 1, n / own, own, 1, d, accumulate);
+            SumColumns(new RepeatedBSource<K>(g.Pointer, x.Pointer, w.Pointer, ys.Pointer), 1, n / own, own, 1, d, accumulate);
     }
 
     private static int Parts(int n) => (int)(((long)n + ElementwiseChunk - 1) / ElementwiseChunk);
@@ -61,10 +63,11 @@ public sealed unsafe partial class CpuBackend
             $"operands of {a} and {b} elements do not give {y}; the shorter one's length must divide the longer's, which is the output's");
     }
 
-    private static void Check(bool holds, string operation, string what)
+    /// <summary>Throws what is wrong with a call. The message is put together only then: a check in a training step costs a comparison and allocates nothing.</summary>
+    private static void Check(bool holds, string operation, [InterpolatedStringHandlerArgument(nameof(holds))] ref Complaint what)
     {
         if (!holds)
-            throw new ArgumentException($"{operation}: {what}");
+            throw new ArgumentException($"{operation}: {what.ToString()}");
     }
 
     private readonly struct UnaryJob<K>(float* x, float* y, int length, float parameter) : ILaneJob where K : struct, IUnaryKernel
@@ -160,23 +163,30 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    /// <summary>The gradient products that are summed over the repeats of a broadcast operand; the repeated operands are read by column.</summary>
-    private readonly struct BinaryGradientSource<K>(float* g, Slice<float> a, Slice<float> b, float* y) : IColumnSource where K : struct, IOneGradient
+    /// <summary>The gradient products that are summed over the repeats of a broadcast a.</summary>
+    private readonly struct RepeatedASource<K>(float* g, float* a, float* b, float* y) : IColumnSource where K : struct, IBinaryKernel
     {
-        private readonly bool shortA = a.Length < b.Length;
-        private readonly bool shortB = b.Length < a.Length;
-        private readonly float* pa = a.Pointer;
-        private readonly float* pb = b.Pointer;
-
-        public float* Repeated => shortA ? pa : shortB ? pb : null;
+        public float* Repeated => a;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public V At<V>(nint i, V repeated) where V : struct, IVector<V> =>
-            K.Of(V.Load(g + i), shortA ? repeated : V.Load(pa + i), shortB ? repeated : V.Load(pb + i), V.Load(y + i));
+        public V At<V>(nint i, V repeated) where V : struct, IVector<V> => K.GradientA(V.Load(g + i), repeated, V.Load(b + i), V.Load(y + i));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V> =>
-            K.Of(V.LoadPart(g + i, count), shortA ? repeated : V.LoadPart(pa + i, count), shortB ? repeated : V.LoadPart(pb + i, count), V.LoadPart(y + i, count));
+            K.GradientA(V.LoadPart(g + i, count), repeated, V.LoadPart(b + i, count), V.LoadPart(y + i, count));
+    }
+
+    /// <summary>The gradient products that are summed over the repeats of a broadcast b.</summary>
+    private readonly struct RepeatedBSource<K>(float* g, float* a, float* b, float* y) : IColumnSource where K : struct, IBinaryKernel
+    {
+        public float* Repeated => b;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V At<V>(nint i, V repeated) where V : struct, IVector<V> => K.GradientB(V.Load(g + i), V.Load(a + i), repeated, V.Load(y + i));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V> =>
+            K.GradientB(V.LoadPart(g + i, count), V.LoadPart(a + i, count), repeated, V.LoadPart(y + i, count));
     }
 
     /// <summary>One of a binary kernel's two gradients.</summary>

@@ -69,15 +69,15 @@ public sealed unsafe partial class CpuBackend
 
     private readonly struct ReparameteriseJob(int rows, int h, float* mu, float* logVar, PhiloxLanes philox, float* epsilon, float* z, float* kl) : ILaneJob
     {
-        // 32 rows are a whole number of blocks of draws, whatever h is.
-        private readonly int rowsPerPart = Math.Max(1, RandomChunk / Math.Max(1, h) / 32) * 32;
+        // Four rows are a whole number of counters, whatever h is.
+        private readonly int rowsPerPart = Math.Max(1, RandomChunk / Math.Max(1, h) / 4) * 4;
 
         public int Parts => (rows + rowsPerPart - 1) / rowsPerPart;
 
         public void Run<V>(int part) where V : struct, IVector<V>
         {
             int first = part * rowsPerPart, last = Math.Min(rows, first + rowsPerPart);
-            Draws.Normal<V>(philox, first * h, epsilon + (nint)first * h, (last - first) * h);
+            Draws.Fill<NormalDraw, V>(philox, first * h, epsilon + (nint)first * h, (last - first) * h);
             for (int r = first; r < last; r++)
                 kl[r] = (float)Row<V>((nint)r * h);
         }
@@ -85,22 +85,28 @@ public sealed unsafe partial class CpuBackend
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private double Row<V>(nint at) where V : struct, IVector<V>
         {
-            V half = V.Broadcast(0.5f), minusOne = V.Broadcast(-1f), high = V.Broadcast(0f), low = high;
+            V half = V.Broadcast(0.5f), minusOne = V.Broadcast(-1f), zero = V.Broadcast(0f), high = zero, low = zero, four = zero;
             float* m = mu + at, l = logVar + at, e = epsilon + at, to = z + at;
             int i = 0;
             for (; i <= h - IVector<V>.Lanes; i += IVector<V>.Lanes)
             {
                 V mean = V.Load(m + i), log = V.Load(l + i), sigma = VectorMath.Exp(half * log);
                 V.Store(V.Fma(sigma, V.Load(e + i), mean), to + i);
-                PairSum.Add(ref high, ref low, V.Fma(sigma, sigma, V.Fma(mean, mean, minusOne - log)));
+                four += V.Fma(sigma, sigma, V.Fma(mean, mean, minusOne - log));
+                if ((i & 48) == 48)
+                {
+                    PairSum.Add(ref high, ref low, four);
+                    four = zero;
+                }
             }
             int rest = h - i;
             if (rest > 0)
             {
                 V mean = V.LoadPart(m + i, rest), log = V.LoadPart(l + i, rest), sigma = VectorMath.Exp(half * log);
                 V.StorePart(V.Fma(sigma, V.LoadPart(e + i, rest), mean), to + i, rest);
-                PairSum.Add(ref high, ref low, Lanes.Keep(V.Fma(sigma, sigma, V.Fma(mean, mean, minusOne - log)), rest));
+                four += Lanes.Keep(V.Fma(sigma, sigma, V.Fma(mean, mean, minusOne - log)), rest);
             }
+            PairSum.Add(ref high, ref low, four);
             return 0.5 * PairSum.Total(high, low);
         }
     }
@@ -174,18 +180,27 @@ public sealed unsafe partial class CpuBackend
             int first = part * RowsPerPart(d), last = Math.Min(rows, first + RowsPerPart(d));
             for (int r = first; r < last; r++)
             {
-                V high = V.Broadcast(0f), low = high;
-                for (int i = 0; i < d; i += IVector<V>.Lanes)
+                V zero = V.Broadcast(0f), high = zero, low = zero, four = zero;
+                float* xs = x + (nint)r * d, a = logits + (nint)r * d;
+                int i = 0;
+                for (; i <= d - IVector<V>.Lanes; i += IVector<V>.Lanes)
                 {
-                    nint at = (nint)r * d + i;
-                    int count = Math.Min(d - i, IVector<V>.Lanes);
-                    V a = V.LoadPart(logits + at, count);
-                    V term = V.Fma(-V.LoadPart(x + at, count), a, VectorMath.Softplus(a));
-                    PairSum.Add(ref high, ref low, count == IVector<V>.Lanes ? term : Lanes.Keep(term, count));
+                    four += Term(V.Load(xs + i), V.Load(a + i));
+                    if ((i & 48) == 48)
+                    {
+                        PairSum.Add(ref high, ref low, four);
+                        four = zero;
+                    }
                 }
+                if (i < d)
+                    four += Lanes.Keep(Term(V.LoadPart(xs + i, d - i), V.LoadPart(a + i, d - i)), d - i);
+                PairSum.Add(ref high, ref low, four);
                 nll[r] = (float)PairSum.Total(high, low);
             }
         }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static V Term<V>(V x, V logit) where V : struct, IVector<V> => V.Fma(-x, logit, VectorMath.Softplus(logit));
     }
 
     /// <summary>d nll / d prediction of one pixel.</summary>

@@ -26,13 +26,13 @@ public sealed unsafe partial class CpuBackend
             switch (distribution)
             {
                 case Distribution.Normal:
-                    Draws.Normal<V>(philox, from, y + from, count);
+                    Draws.Fill<NormalDraw, V>(philox, from, y + from, count);
                     break;
                 case Distribution.Gumbel:
-                    Draws.Gumbel<V>(philox, from, y + from, count);
+                    Draws.Fill<GumbelDraw, V>(philox, from, y + from, count);
                     break;
                 default:
-                    Draws.Uniform<V>(philox, from, y + from, count);
+                    Draws.Fill<UniformDraw, V>(philox, from, y + from, count);
                     break;
             }
         }

@@ -13,10 +13,13 @@ public sealed unsafe partial class CpuBackend
     /// <summary>Floats a part of a reduction.</summary>
     private const int ReduceChunk = 32_768;
 
+    /// <summary>Rows up to this long are summed by one thread each; longer ones are cut.</summary>
+    private const int LongestWholeRow = 4096;
+
     public void Sum(Slice<float> x, int outer, int n, int inner, float scale, Slice<float> y, bool accumulate)
     {
         CheckReduction("sum", x, outer, n, inner, y);
-        if (inner == 1 && n < 2 * ColumnStrip)
+        if (inner == 1 && n <= LongestWholeRow)
             ForEach(RowParts(outer, n), new SumRowsJob(x.Pointer, outer, n, scale, y.Pointer, accumulate));
         else
             SumColumns(new PlainSource(x.Pointer), outer, n, inner, scale, y, accumulate);
@@ -64,14 +67,7 @@ public sealed unsafe partial class CpuBackend
             int first = part * RowsPerPart(n), last = Math.Min(rows, first + RowsPerPart(n));
             for (int r = first; r < last; r++)
             {
-                float* row = x + (nint)r * n;
-                double total = 0;
-                int i = 0;
-                for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
-                    total += V.SumLanes(V.Load(row + i));
-                if (i < n)
-                    total += V.SumLanes(V.LoadPart(row + i, n - i));
-                total *= scale;
+                double total = scale * Rows.Sum<V>(x + (nint)r * n, n);
                 y[r] = (float)(accumulate ? y[r] + total : total);
             }
         }

@@ -49,8 +49,11 @@ public sealed unsafe partial class CpuBackend
     private static void CheckRows(string operation, int rows, int n, int first, int second, int third = -1) =>
         Check(first == (long)rows * n && second == first && (third < 0 || third == first), operation, $"[{rows}, {n}] needs {(long)rows * n} elements, got {first} and {second}{(third < 0 ? "" : $" and {third}")}");
 
-    private static void CheckTemperature(Slice<float> temperature) =>
-        Check(temperature.Length == 1 && temperature.Pointer[0] > 0, "gumbel_softmax", temperature.Length == 1 ? $"temperature {temperature.Pointer[0]} is not positive" : $"the temperature is one number, got {temperature.Length}");
+    private static void CheckTemperature(Slice<float> temperature)
+    {
+        Check(temperature.Length == 1, "gumbel_softmax", $"the temperature is one number, got {temperature.Length}");
+        Check(temperature.Pointer[0] > 0, "gumbel_softmax", $"the temperature must be positive, got {temperature.Pointer[0]}");
+    }
 
     private readonly struct SoftmaxJob(int rows, int n, float* x, float* y) : ILaneJob
     {
@@ -108,6 +111,16 @@ public sealed unsafe partial class CpuBackend
             int first = part * RowsPerPart(n), last = Math.Min(rows, first + RowsPerPart(n));
             float* from = x + (nint)first * n, to = y + (nint)first * n;
             V none = V.Broadcast(float.NegativeInfinity);
+            if (n <= IVector<V>.Lanes)
+            {
+                for (int r = first; r < last; r++, from += n, to += n)
+                {
+                    V v = Lanes.LoadPartOr(from, n, none);
+                    v -= V.Broadcast(V.MaxLanes(v));
+                    V.StorePart(v - VectorMath.Log(V.Broadcast((float)V.SumLanes(VectorMath.Exp(v)))), to, n);
+                }
+                return;
+            }
             for (int r = first; r < last; r++, from += n, to += n)
             {
                 V max = V.Broadcast(V.MaxLanes(Rows.Max<V>(from, n)));
@@ -128,8 +141,8 @@ public sealed unsafe partial class CpuBackend
 
     private readonly struct GumbelSoftmaxJob(int rows, int n, float* logits, float inverseTemperature, PhiloxLanes philox, float* y) : ILaneJob
     {
-        // 32 rows are a whole number of blocks of draws, whatever n is.
-        private readonly int rowsPerPart = Math.Max(1, RandomChunk / Math.Max(1, n) / 32) * 32;
+        // Four rows are a whole number of counters, whatever n is.
+        private readonly int rowsPerPart = Math.Max(1, RandomChunk / Math.Max(1, n) / 4) * 4;
 
         public int Parts => (rows + rowsPerPart - 1) / rowsPerPart;
 
@@ -138,7 +151,7 @@ public sealed unsafe partial class CpuBackend
         {
             int first = part * rowsPerPart, last = Math.Min(rows, first + rowsPerPart), count = (last - first) * n;
             float* to = y + (nint)first * n, from = logits + (nint)first * n;
-            Draws.Gumbel<V>(philox, first * n, to, count);
+            Draws.Fill<GumbelDraw, V>(philox, first * n, to, count);
             V scale = V.Broadcast(inverseTemperature);
             int i = 0;
             for (; i <= count - IVector<V>.Lanes; i += IVector<V>.Lanes)

@@ -25,6 +25,10 @@ public sealed class RunDirectory
 
     public string EvaluationFile => File("evaluation.json");
 
+    public string InfluenceFile => File("influence.csv");
+
+    public string ReducedFile => File("reduced.csv");
+
     public string ReportFile => File("report.html");
 
     public bool HasCheckpoint => System.IO.File.Exists(CheckpointFile);
@@ -58,6 +62,14 @@ public sealed class RunDirectory
             : throw new DataException($"{path}: it has no config.json, so it is not a run directory; name a folder that `vae train` made");
     }
 
+    /// <summary>Deletes the temporary files of a run that was killed while it wrote.</summary>
+    public void RemoveLeftovers()
+    {
+        foreach (string name in (string[])["config.json", "metrics.csv", "model.safetensors", "checkpoint.safetensors"])
+            foreach (string leftover in Directory.GetFiles(Path, $".{name}.*"))
+                System.IO.File.Delete(leftover);
+    }
+
     public void SaveConfiguration(RunConfiguration configuration) => AtomicFile.WriteText(ConfigurationFile, configuration.ToJson());
 
     /// <exception cref="DataException">config.json cannot be read as a configuration.</exception>
@@ -74,9 +86,9 @@ public sealed class RunDirectory
     }
 
     /// <summary>Writes model.safetensors: every parameter in PyTorch's name and layout.</summary>
-    public void SaveModel(VaeModel model) => WeightFile.Save(model.Arena.Parameters, ModelFile);
+    public void SaveModel(VaeModel model) => WeightFile.Save(model.Parameters, ModelFile);
 
-    public void LoadModel(VaeModel model) => WeightFile.Load(model.Arena.Parameters, ModelFile);
+    public void LoadModel(VaeModel model) => WeightFile.Load(model.Parameters, ModelFile);
 
     /// <summary>Writes checkpoint.safetensors; the rows of metrics.csv go with it, so that both always agree.</summary>
     public void SaveCheckpoint(TrainingState state, IReadOnlyList<string> metrics)

@@ -50,6 +50,7 @@ public static class ElementwiseReference
         Of<AddScalar>((x, p) => x + p, (_, _) => 1, -2, 2, p: 0.625f),
         Of<ClampMin>((x, p) => Math.Max(x, p), (x, p) => x > p ? 1 : 0, -2, 2, p: -0.5f, kinks: [-0.5]),
         Of<ClampMax>((x, p) => Math.Min(x, p), (x, p) => x > p ? 0 : 1, -2, 2, p: 0.5f, kinks: [0.5]),
+        Of<DropoutMask>((x, p) => x < p ? 0 : 1 / (1 - p), (_, _) => 0, 0, 1, p: 0.3f, kinks: [0.3]),
     ];
 
     public static IReadOnlyList<BinaryReference> Binary { get; } =
@@ -60,6 +61,7 @@ public static class ElementwiseReference
         Of2<Divide>((a, b) => a / b, (_, b) => 1 / b, (a, b) => -a / (b * b), 0.5, 3),
         Of2<Maximum>(Math.Max, (a, b) => a > b ? 1 : 0, (a, b) => a > b ? 0 : 1, -2, 2),
         Of2<Minimum>(Math.Min, (a, b) => a < b ? 1 : 0, (a, b) => a < b ? 0 : 1, -2, 2),
+        Of2<LessThan>((a, b) => a < b ? 1 : 0, (_, _) => 0, (_, _) => 0, -2, 2),
     ];
 
     /// <summary>log(1 + x) without the rounding of 1 + x.</summary>

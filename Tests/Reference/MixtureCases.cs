@@ -57,13 +57,13 @@ public static class MixtureCases
                             bias[i * components + j] += share;
                             for (int k = 0; k < h; k++)
                             {
-                                double weight = share + (marginal ? gMarginal[i * h + k] * Math.Exp(p.LogWeight(i, j) + p.LogNormal(i, j, k) - logMarginal[i * h + k]) : 0);
+                                double own = marginal ? gMarginal[i * h + k] * Math.Exp(p.LogWeight(i, j) + p.LogNormal(i, j, k) - logMarginal[i * h + k]) : 0, weight = share + own;
                                 double variance = Math.Exp(p.LogVar[j * h + k]), u = (double)p.Z[i * h + k] - p.Mu[j * h + k];
                                 z[i * h + k] -= weight * u / variance;
                                 mu[j * h + k] += weight * u / variance;
                                 logVar[j * h + k] += weight * 0.5 * (u * u / variance - 1);
-                                magnitude[0] = Math.Max(magnitude[0], Math.Abs(weight * u / variance));
-                                magnitude[1] = Math.Max(magnitude[1], Math.Abs(weight * (u * u / variance - 1)));
+                                magnitude[0] = Math.Max(magnitude[0], (Math.Abs(share) + Math.Abs(own)) * Math.Abs(u) / variance);
+                                magnitude[1] = Math.Max(magnitude[1], (Math.Abs(share) + Math.Abs(own)) * (u * u / variance + 1));
                             }
                         }
                     // A responsibility is e to the difference of two floats of the joint's size: its error is that size's rounding. Terms of both signs cancel.

@@ -15,6 +15,15 @@ internal static class LaneConstants
     public const float TwoTo23 = 8388608f;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double SumLanes(Vector512<double> eight) => SumLanes(eight.GetLower() + eight.GetUpper());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double SumLanes(Vector256<double> four) => SumLanes(four.GetLower() + four.GetUpper());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double SumLanes(Vector128<double> two) => two[0] + two[1];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxLanes(Vector256<float> eight) => MaxLanes(Vector128.Max(eight.GetLower(), eight.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

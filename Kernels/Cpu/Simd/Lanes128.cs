@@ -115,12 +115,29 @@ internal readonly struct Lanes128(Vector128<float> p, Vector128<float> q, Vector
         var (q0, q1) = Vector128.Widen(a.q);
         var (r0, r1) = Vector128.Widen(a.r);
         var (s0, s1) = Vector128.Widen(a.s);
-        var two = ((p0 + r0) + (q0 + s0)) + ((p1 + r1) + (q1 + s1));
-        return two[0] + two[1];
+        return LaneConstants.SumLanes(((p0 + r0) + (q0 + s0)) + ((p1 + r1) + (q1 + s1)));
+    }
+
+    [MethodImpl(Inline)]
+    public static double SumLanes(Lanes128 a, Lanes128 b)
+    {
+        var (p0, p1) = Widen(a.p, b.p);
+        var (q0, q1) = Widen(a.q, b.q);
+        var (r0, r1) = Widen(a.r, b.r);
+        var (s0, s1) = Widen(a.s, b.s);
+        return LaneConstants.SumLanes(((p0 + r0) + (q0 + s0)) + ((p1 + r1) + (q1 + s1)));
     }
 
     [MethodImpl(Inline)]
     public static float MaxLanes(Lanes128 a) => LaneConstants.MaxLanes(Vector128.Max(Vector128.Max(a.p, a.r), Vector128.Max(a.q, a.s)));
+
+    [MethodImpl(Inline)]
+    private static (Vector128<double>, Vector128<double>) Widen(Vector128<float> a, Vector128<float> b)
+    {
+        var (a0, a1) = Vector128.Widen(a);
+        var (b0, b1) = Vector128.Widen(b);
+        return (a0 + b0, a1 + b1);
+    }
 
     [MethodImpl(Inline)]
     private static Vector128<float> Select(Vector128<float> a, Vector128<float> b, Vector128<float> yes, Vector128<float> no) =>

@@ -84,9 +84,17 @@ internal readonly struct Lanes256(Vector256<float> lower, Vector256<float> upper
     {
         var (l0, l1) = Vector256.Widen(a.l);
         var (u0, u1) = Vector256.Widen(a.u);
-        var four = (l0 + u0) + (l1 + u1);
-        var two = four.GetLower() + four.GetUpper();
-        return two[0] + two[1];
+        return LaneConstants.SumLanes((l0 + u0) + (l1 + u1));
+    }
+
+    [MethodImpl(Inline)]
+    public static double SumLanes(Lanes256 a, Lanes256 b)
+    {
+        var (al0, al1) = Vector256.Widen(a.l);
+        var (au0, au1) = Vector256.Widen(a.u);
+        var (bl0, bl1) = Vector256.Widen(b.l);
+        var (bu0, bu1) = Vector256.Widen(b.u);
+        return LaneConstants.SumLanes(((al0 + bl0) + (au0 + bu0)) + ((al1 + bl1) + (au1 + bu1)));
     }
 
     [MethodImpl(Inline)] public static float MaxLanes(Lanes256 a) => LaneConstants.MaxLanes(Vector256.Max(a.l, a.u));

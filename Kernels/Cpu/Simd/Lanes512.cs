@@ -55,10 +55,15 @@ internal readonly struct Lanes512(Vector512<float> value) : IVector<Lanes512>
     public static double SumLanes(Lanes512 a)
     {
         var (low, high) = Vector512.Widen(a.v);
-        var eight = low + high;
-        var four = eight.GetLower() + eight.GetUpper();
-        var two = four.GetLower() + four.GetUpper();
-        return two[0] + two[1];
+        return LaneConstants.SumLanes(low + high);
+    }
+
+    [MethodImpl(Inline)]
+    public static double SumLanes(Lanes512 a, Lanes512 b)
+    {
+        var (aLow, aHigh) = Vector512.Widen(a.v);
+        var (bLow, bHigh) = Vector512.Widen(b.v);
+        return LaneConstants.SumLanes((aLow + bLow) + (aHigh + bHigh));
     }
 
     [MethodImpl(Inline)] public static float MaxLanes(Lanes512 a) => LaneConstants.MaxLanes(Vector256.Max(a.v.GetLower(), a.v.GetUpper()));

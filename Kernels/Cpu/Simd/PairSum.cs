@@ -19,8 +19,8 @@ internal static unsafe class PairSum
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Total<V>(V high, V low) where V : struct, IVector<V>
     {
-        double sum = V.SumLanes(high);
-        return double.IsFinite(sum) ? sum + V.SumLanes(low) : sum;
+        double sum = V.SumLanes(high, low);
+        return double.IsFinite(sum) ? sum : V.SumLanes(high);
     }
 
     /// <summary>Stores the first <paramref name="count"/> lanes' sums as doubles.</summary>

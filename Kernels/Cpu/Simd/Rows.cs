@@ -16,6 +16,25 @@ internal static unsafe class Rows
         return i < n ? V.Max(max, Lanes.LoadPartOr(row + i, n - i, max)) : max;
     }
 
+    /// <summary>The row's sum: four vectors are added in float, groups of four in pairs of floats, lanes in double.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Sum<V>(float* row, int n) where V : struct, IVector<V>
+    {
+        V high = V.Broadcast(0f), low = high;
+        int i = 0;
+        for (; i <= n - 4 * IVector<V>.Lanes; i += 4 * IVector<V>.Lanes)
+            PairSum.Add(ref high, ref low, (V.Load(row + i) + V.Load(row + i + 16)) + (V.Load(row + i + 32) + V.Load(row + i + 48)));
+        V rest = V.Broadcast(0f);
+        for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+            rest += V.Load(row + i);
+        if (i < n)
+            rest += V.LoadPart(row + i, n - i);
+        if (n < 4 * IVector<V>.Lanes)
+            return V.SumLanes(rest);
+        PairSum.Add(ref high, ref low, rest);
+        return PairSum.Total(high, low);
+    }
+
     /// <summary>log sum exp of a row: -infinity where every entry is, +infinity where any is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float LogSumExp<V>(float* row, int n) where V : struct, IVector<V>
