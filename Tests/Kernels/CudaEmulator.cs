@@ -13,10 +13,10 @@ internal static unsafe class CudaEmulator
     private static readonly string Path = Find();
 
     /// <summary>A backend on the emulator, set to its defaults.</summary>
-    public static CudaBackend Open(Precision precision = Precision.Fp32)
+    public static CudaBackend Open(Precision precision = Precision.Fp32, int computeCapability = Hopper, int ordinal = 0)
     {
-        Configure();
-        return new(0, precision, Path);
+        Configure(computeCapability: computeCapability);
+        return new(ordinal, precision, Path);
     }
 
     /// <param name="order">Of the threads of a block: 0 forward, 1 reverse, 2 random.</param>
