@@ -59,12 +59,14 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         var data = context.LoadData(configuration.Data);
         using var compute = context.OpenCompute();
         configuration = configuration with { Device = compute.Name, Version = BuildInfo.Version, Commit = BuildInfo.Commit, Started = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) };
-        string path = outDir ?? Path.Combine("runs", $"{DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{configuration.Model}-{configuration.Data}");
-        var directory = resume ? RunDirectory.CreateOrReuse(path) : RunDirectory.Create(path);
-        directory.SaveConfiguration(configuration);
+        var directory = outDir is null ? RunDirectory.CreateUnique(DefaultPath(configuration)) : resume ? RunDirectory.CreateOrReuse(outDir) : RunDirectory.Create(outDir);
         using var run = new TrainingRun(compute, configuration, data, directory);
+        directory.SaveConfiguration(configuration);
         return Train(run, directory, data);
     }
+
+    private static string DefaultPath(RunConfiguration configuration) =>
+        Path.Combine("runs", $"{DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{configuration.Model}-{configuration.Data}");
 
     private int Continue(RunDirectory directory)
     {

@@ -35,20 +35,22 @@ public sealed class RunDirectory
 
     public string File(string name) => System.IO.Path.Combine(Path, name);
 
+    /// <summary>A new folder; it is made with the first file, so that a run that cannot start leaves nothing behind.</summary>
     /// <exception cref="OptionException">The folder is there and not empty.</exception>
-    public static RunDirectory Create(string path)
-    {
-        if (System.IO.File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any()))
-            throw new OptionException($"--out {path}: it exists already; name another folder, or add --resume to continue the run in it");
-        Directory.CreateDirectory(path);
-        return new(path);
-    }
+    public static RunDirectory Create(string path) => IsFree(path)
+        ? new(path)
+        : throw new OptionException($"--out {path}: it exists already; name another folder, or add --resume to continue the run in it");
 
     /// <summary>The folder, whatever a run that was killed before its first file has left in it.</summary>
-    public static RunDirectory CreateOrReuse(string path)
+    public static RunDirectory CreateOrReuse(string path) => new(path);
+
+    /// <summary>A new folder of this name, with -2, -3, ... added when it is taken.</summary>
+    public static RunDirectory CreateUnique(string path)
     {
-        Directory.CreateDirectory(path);
-        return new(path);
+        string free = path;
+        for (int i = 2; !IsFree(free); i++)
+            free = FormattableString.Invariant($"{path}-{i}");
+        return new(free);
     }
 
     /// <exception cref="DataException">The folder is not a run.</exception>
@@ -129,4 +131,7 @@ public sealed class RunDirectory
             throw new DataException($"{CheckpointFile}: not a checkpoint of this version; train again into another folder", e);
         }
     }
+
+    private static bool IsFree(string path) =>
+        !System.IO.File.Exists(path) && (!Directory.Exists(path) || !Directory.EnumerateFileSystemEntries(path).Any());
 }

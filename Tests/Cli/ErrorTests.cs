@@ -39,8 +39,11 @@ public sealed class ErrorTests
     [TestCase("import x --data mnist --out y", "--model", "must be given")]
     [TestCase("list colours", "colours", "models")]
     [TestCase("data verify no-such-data", "no-such-data", "mnist")]
-    public void Usage_errors_exit_with_2(string line, params string[] says) =>
+    public void Usage_errors_exit_with_2(string line, params string[] says)
+    {
         Tool.Fails(Tool.Run(Arguments(line)), 2, says);
+        Assert.That(Directory.EnumerateFileSystemEntries(Tool.WorkDir), Is.Empty, "nothing half-written");
+    }
 
     [Test]
     public void An_existing_out_is_a_usage_error()

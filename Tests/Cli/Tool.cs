@@ -34,6 +34,7 @@ internal static class Tool
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly Lazy<string> Data = new(MakeData);
+    private static readonly Lazy<string> Work = new(() => TestFiles.Folder("cli-work"));
     private static readonly Lazy<string> Trained = new(() =>
     {
         string run = Path.Combine(TestFiles.Folder("cli-trained"), "run");
@@ -43,6 +44,9 @@ internal static class Tool
 
     /// <summary>The folder that holds mnist/ with the first images of the real one.</summary>
     public static string DataDir => Data.Value;
+
+    /// <summary>Where the tool runs: relative paths start here.</summary>
+    public static string WorkDir => Work.Value;
 
     /// <summary>A copy of a finished run that the test may damage.</summary>
     public static string CopyOfRun()
@@ -68,7 +72,7 @@ internal static class Tool
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            WorkingDirectory = TestContext.CurrentContext.WorkDirectory,
+            WorkingDirectory = WorkDir,
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "vae.dll"));
         foreach (string argument in arguments)

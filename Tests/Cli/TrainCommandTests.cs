@@ -73,6 +73,17 @@ public sealed class TrainCommandTests
     }
 
     [Test]
+    public void Without_out_a_run_gets_a_name_of_its_own()
+    {
+        string[] options = ["train", "capacity-vae", "--epochs", "1", "--limit", "50", "--latent", "2", "--network", "mlp:8", "--report", "false"];
+        for (int i = 0; i < 2; i++)
+            Tool.Run(options).Succeeded();
+        string runs = Path.Combine(Tool.WorkDir, "runs");
+        Assert.That(Directory.GetDirectories(runs).Select(Path.GetFileName).ToArray(), Has.Length.EqualTo(2).And.All.Match(@"^\d{8}-\d{6}-capacity-vae-mnist(-2)?$"));
+        Directory.Delete(runs, recursive: true);
+    }
+
+    [Test]
     public void A_batch_larger_than_the_data_is_one_batch()
     {
         string run = Path.Combine(TestFiles.Folder("cli-batch"), "run");

@@ -1,15 +1,17 @@
+using System.Numerics;
+
 namespace VaeFromScratch.Engine.Data.Images;
 
 /// <summary>
 /// Cuts the middle out of a picture and scales it to a fixed size: each pixel is a mean of the source around it under a triangle as wide as the reduction (at
-/// least one source pixel either side), first along rows, then along columns, so that nothing aliases. One object serves one thread.
+/// least one source pixel either side), first along columns, then along rows, so that nothing aliases. One object serves one thread.
 /// </summary>
 /// <param name="height">Rows of the result.</param>
 /// <param name="width">Columns of the result.</param>
 public sealed class CropResize(int height, int width)
 {
     private readonly Dictionary<(int From, int To), Taps> known = [];
-    private float[] rows = [];
+    private float[] sum = [], scaled = [];
 
     /// <summary>Scales the largest part of the picture's middle that has the result's proportions.</summary>
     /// <param name="channels">Channels of the result: a grey picture is repeated for three; three are averaged to grey by 0.299, 0.587 and 0.114.</param>
@@ -30,32 +32,23 @@ public sealed class CropResize(int height, int width)
         int top = (picture.Height - cropHeight) / 2, left = (picture.Width - cropWidth) / 2;
         var horizontal = TapsFor(cropWidth, width);
         var vertical = TapsFor(cropHeight, height);
-        int stride = width * from;
-        if (rows.Length < cropHeight * stride)
-            rows = new float[cropHeight * stride];
+        int stride = cropWidth * from;
+        if (sum.Length < stride)
+            (sum, scaled) = (new float[stride], new float[width * 3]);
 
         var pixels = picture.Pixels.Span;
-        for (int y = 0; y < cropHeight; y++)
-        {
-            var source = pixels.Slice(((top + y) * picture.Width + left) * from, cropWidth * from);
-            var row = rows.AsSpan(y * stride, stride);
-            if (from == 3)
-                ScaleColours(source, horizontal, row);
-            else
-                ScaleGrey(source, horizontal, row);
-        }
-        Span<float> sum = stride <= 1024 ? stackalloc float[stride] : new float[stride];
         for (int y = 0; y < height; y++)
         {
-            sum.Clear();
+            var column = sum.AsSpan(0, stride);
+            column.Clear();
             for (int tap = 0; tap < vertical.Counts[y]; tap++)
-            {
-                float weight = vertical.Weights[y * vertical.Most + tap];
-                var row = rows.AsSpan((vertical.Starts[y] + tap) * stride, stride);
-                for (int i = 0; i < sum.Length; i++)
-                    sum[i] += weight * row[i];
-            }
-            Store(sum, from, result.Slice(y * width * channels, width * channels), channels);
+                AddScaled(pixels.Slice(((top + vertical.Starts[y] + tap) * picture.Width + left) * from, stride), vertical.Weights[y * vertical.Most + tap], column);
+            var row = scaled.AsSpan(0, width * from);
+            if (from == 3)
+                ScaleColours(column, horizontal, row);
+            else
+                ScaleGrey(column, horizontal, row);
+            Store(row, from, result.Slice(y * width * channels, width * channels), channels);
         }
     }
 
@@ -87,7 +80,7 @@ public sealed class CropResize(int height, int width)
 
     private static double Triangle(int pixel, double centre, double reach) => Math.Max(0, 1 - Math.Abs(pixel + 0.5 - centre) / reach);
 
-    private static void ScaleColours(ReadOnlySpan<byte> source, Taps taps, Span<float> row)
+    private static void ScaleColours(ReadOnlySpan<float> source, Taps taps, Span<float> row)
     {
         for (int x = 0; x < taps.Starts.Length; x++)
         {
@@ -104,7 +97,7 @@ public sealed class CropResize(int height, int width)
         }
     }
 
-    private static void ScaleGrey(ReadOnlySpan<byte> source, Taps taps, Span<float> row)
+    private static void ScaleGrey(ReadOnlySpan<float> source, Taps taps, Span<float> row)
     {
         for (int x = 0; x < taps.Starts.Length; x++)
         {
@@ -115,6 +108,27 @@ public sealed class CropResize(int height, int width)
             row[x] = grey;
         }
     }
+
+    private static void AddScaled(ReadOnlySpan<byte> values, float weight, Span<float> sum)
+    {
+        int i = 0;
+        for (; i <= values.Length - Vector<byte>.Count; i += Vector<byte>.Count)
+        {
+            Vector.Widen(new Vector<byte>(values[i..]), out var low, out var high);
+            Vector.Widen(low, out var a, out var b);
+            Vector.Widen(high, out var c, out var d);
+            var to = sum.Slice(i, Vector<byte>.Count);
+            Add(a, weight, to);
+            Add(b, weight, to[Vector<float>.Count..]);
+            Add(c, weight, to[(2 * Vector<float>.Count)..]);
+            Add(d, weight, to[(3 * Vector<float>.Count)..]);
+        }
+        for (; i < values.Length; i++)
+            sum[i] += values[i] * weight;
+    }
+
+    private static void Add(Vector<uint> values, float weight, Span<float> sum) =>
+        (new Vector<float>(sum) + Vector.ConvertToSingle(Vector.AsVectorInt32(values)) * weight).CopyTo(sum);
 
     private static void Store(ReadOnlySpan<float> row, int from, Span<byte> result, int channels)
     {
