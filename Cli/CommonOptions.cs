@@ -70,7 +70,7 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
     /// <inheritdoc cref="OpenCompute"/>
     public IBackend OpenBackend()
     {
-        var backend = Device.Open(DeviceName, Threads);
+        var backend = Device.Open(DeviceName, Threads, Precision == "tf32" ? Kernels.Cuda.Precision.Tf32 : Kernels.Cuda.Precision.Fp32);
         if (Environment.GetEnvironmentVariable("VAE_PROFILE") != "1")
             return backend;
         var profiler = new ProfilingBackend(backend);
