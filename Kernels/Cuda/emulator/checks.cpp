@@ -102,13 +102,30 @@ Epilogue epilogue(const Buffer& c, const Buffer& bias, const Buffer& partial, co
     return {c.p(), bias.p(), nullptr, partial.p(), tickets.words(), steps, 1, 0, vectors};
 }
 
+// The columns of g [rows, columns] are summed by extra blocks of the launch.
+struct Sums {
+    Buffer g, out, partial, tickets;
+    ColumnSums arguments;
+    Sums(unsigned rows, unsigned columns, unsigned width, unsigned first_block, unsigned sharing) : g(rows * columns), out(zeros(columns)), partial(zeros(2 * sharing * columns)), tickets(zeros(columns))
+    {
+        arguments = {g.p(), out.p(), (float2*)partial.p(), tickets.words(), rows, columns, width, first_block, 0};
+    }
+    unsigned blocks() const { return (arguments.columns + arguments.width - 1) / arguments.width; }
+};
+
 Hash matmul(const char* kernel, unsigned m, unsigned n, unsigned k, unsigned tile, unsigned depth, unsigned threads, size_t shared, unsigned sharing)
 {
     Buffer a(m * k), b(k * n), bias(n), c = zeros(m * n);
     const unsigned tiles = (m + tile - 1) / tile * ((n + tile - 1) / tile), steps = (k + depth - 1) / depth;
     Buffer partial = zeros((size_t)tiles * sharing * tile * tile), tickets = zeros(tiles);
-    launch(kernel, {tiles, sharing, 1}, {threads, 1, 1}, shared, a.p(), b.p(), m, n, k, epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, n % 4 == 0));
-    return hash_of({c, tickets});
+    const Epilogue e = epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, n % 4 == 0);
+    if (!strstr(kernel, "_tn_")) {
+        launch(kernel, {tiles, sharing, 1}, {threads, 1, 1}, shared, a.p(), b.p(), m, n, k, e);
+        return hash_of({c, tickets});
+    }
+    const Sums sums(k, n, 32, tiles, sharing);
+    launch(kernel, {tiles + sums.blocks(), sharing, 1}, {threads, 1, 1}, shared, a.p(), b.p(), m, n, k, e, sums.arguments);
+    return hash_of({c, tickets, sums.out, sums.tickets});
 }
 
 Hash convolution(const char* kernel, int direction, unsigned in, unsigned out, size_t shared, unsigned columns, unsigned sharing)
@@ -119,8 +136,14 @@ Hash convolution(const char* kernel, int direction, unsigned in, unsigned out, s
     const unsigned k = direction == 0 ? 16 * in : direction == 1 ? 4 * out : 60, steps = (k + 15) / 16;
     const unsigned tiles = (rows + 127) / 128 * ((width + columns - 1) / columns), classes = direction == 1 ? 4 : 1;
     Buffer partial = zeros((size_t)tiles * classes * sharing * 128 * columns), tickets = zeros(tiles * classes);
-    launch(kernel, {tiles, sharing, classes}, {4 * columns, 1, 1}, shared, direction == 0 ? x.p() : direction == 1 ? y.p() : x.p(), direction == 2 ? y.p() : w.p(), g,
-        epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, width % 4 == 0));
+    const Epilogue e = epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, width % 4 == 0);
+    const dim3 grid = {tiles, sharing, classes}, block = {4 * columns, 1, 1};
+    if (direction == 2) {
+        const Sums sums(270, in, in == 3 ? 4 : in, tiles, sharing);
+        launch(kernel, {tiles + sums.blocks(), sharing, 1}, block, shared, x.p(), y.p(), g, e, sums.arguments);
+        return hash_of({c, sums.out, sums.tickets});
+    }
+    launch(kernel, grid, block, shared, direction == 0 ? x.p() : y.p(), w.p(), g, e);
     return hash_of({c});
 }
 
