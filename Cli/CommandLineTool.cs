@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using VaeFromScratch.Cli.Commands;
 using VaeFromScratch.Engine.IO;
@@ -28,28 +27,28 @@ public static class CommandLineTool
           vae estimate encodings.csv                 mutual information of anyone's encodings
         """;
 
+    // A file name may start with @; nothing here reads arguments from files.
+    private static readonly ParserConfiguration Parser = new() { ResponseFileTokenReplacer = null };
+
     public static int Run(string[] args)
     {
         var root = new RootCommand(Introduction);
         foreach (var command in All())
             root.Subcommands.Add(command);
-        if (args.Length == 0)
-            args = ["--help"];
-        var parsed = root.Parse(args);
-        bool verbose = args.Contains("--verbose");
+        var parsed = root.Parse(args.Length == 0 ? ["--help"] : args, Parser);
+        if (UnknownOption(parsed) is { } unknown)
+            return Fail(ExitCode.Usage, $"{unknown}: there is no such option; `{Path(parsed.CommandResult)} --help` shows what is possible");
         if (parsed.Errors.Count > 0)
-            return Fail(ExitCode.Usage, $"{parsed.Errors[0].Message.TrimEnd('.')}; `vae {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help` shows what is possible");
+            return Fail(ExitCode.Usage, $"{Describe(parsed)}; `{Path(parsed.CommandResult)} --help` shows what is possible");
         try
         {
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (Exception e)
         {
-            if (verbose)
+            if (args.Contains("--verbose"))
                 Console.Error.WriteLine(e);
-            return Fail(CodeOf(e), e is OptionException or DataException or DeviceException or DeviceMemoryException or EstimatorException
-                ? e.Message
-                : $"{e.Message.ReplaceLineEndings(" ")} (unexpected {e.GetType().Name}; run again with --verbose for the stack trace)");
+            return Fail(CodeOf(e), IsExplained(e) ? e.Message : $"{e.Message.ReplaceLineEndings(" ").TrimEnd('.')} (unexpected {e.GetType().Name}; run again with --verbose for the stack trace)");
         }
     }
 
@@ -57,6 +56,18 @@ public static class CommandLineTool
     [
         TrainCommand.Create(),
         EvaluateCommand.Create(),
+        SweepCommand.Create(),
+        InfluenceCommand.Create(),
+        TraverseCommand.Create(),
+        SampleCommand.Create(),
+        ReconstructCommand.Create(),
+        EncodeCommand.Create(),
+        EstimateCommand.Create(),
+        ExportCommand.Create(),
+        ImportCommand.Create(),
+        ListCommand.Create(),
+        DataCommand.Create(),
+        DoctorCommand.Create(),
     ];
 
     private static int CodeOf(Exception e) => e switch
@@ -66,6 +77,39 @@ public static class CommandLineTool
         DataException or EstimatorException => ExitCode.Data,
         _ => ExitCode.Failure,
     };
+
+    /// <summary>Whether the message alone tells the user what happened; the system's own messages about files name the file.</summary>
+    private static bool IsExplained(Exception e) => CodeOf(e) != ExitCode.Failure || e is IOException or UnauthorizedAccessException;
+
+    /// <summary>An unknown option; the parser would take it for an argument where one is possible.</summary>
+    private static string? UnknownOption(ParseResult parsed) =>
+        parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value).Concat(parsed.UnmatchedTokens).FirstOrDefault(t => t.StartsWith("--", StringComparison.Ordinal));
+
+    /// <summary>What is wrong with the command line, in one clause.</summary>
+    private static string Describe(ParseResult parsed)
+    {
+        var error = parsed.Errors[0];
+        if (error.SymbolResult is OptionResult { Option: var option } given)
+        {
+            string values = string.Join(' ', given.Tokens.Select(t => t.Value));
+            return given.Implicit ? $"{option.Name}: it must be given ({option.Description})"
+                : given.IdentifierTokenCount > 1 ? $"{option.Name}: it is given more than once; expected once"
+                : given.Tokens.Count == 0 ? $"{option.Name}: it needs a value ({option.Description})"
+                : $"{option.Name} {values}: expected {Expected(option.ValueType)}";
+        }
+        if (error.SymbolResult is ArgumentResult { Argument: var argument })
+            return $"{argument.Name}: it must be given ({argument.Description})";
+        if (parsed.UnmatchedTokens.Count > 0)
+            return parsed.CommandResult.Command is RootCommand ? $"{parsed.UnmatchedTokens[0]}: there is no such command" : $"{parsed.UnmatchedTokens[0]}: not expected here";
+        if (parsed.CommandResult.Command.Options.FirstOrDefault(o => o.Required && parsed.GetResult(o) is null) is { } required)
+            return $"{required.Name}: it must be given ({required.Description})";
+        return error.Message.TrimEnd('.');
+    }
+
+    private static string Expected(Type type) =>
+        type == typeof(int) || type == typeof(ulong) ? "a whole number" : type == typeof(double) ? "a number" : type == typeof(bool) ? "true or false" : "a value";
+
+    private static string Path(CommandResult result) => result.Parent is CommandResult parent ? $"{Path(parent)} {result.Command.Name}" : "vae";
 
     private static int Fail(int code, string message)
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.IO;
@@ -9,12 +10,12 @@ using VaeFromScratch.Models.Runs;
 
 namespace VaeFromScratch.Cli;
 
-/// <summary>The options that every computing command has.</summary>
+/// <summary>The options that every command has, and those that every computing command has.</summary>
 public sealed class CommonOptions
 {
     private readonly Option<string> device = new("--device") { Description = "auto, cpu, cuda or cuda:N", DefaultValueFactory = _ => "auto" };
     private readonly Option<int> threads = new("--threads") { Description = "CPU threads; 0 for one per logical processor" };
-    private readonly Option<ulong> seed = new("--seed") { Description = "seed of every random draw", DefaultValueFactory = _ => 1 };
+    private readonly Option<ulong> seed = new("--seed") { Description = "seed of every random draw (default: the run's own, or 1)", DefaultValueFactory = _ => 1 };
     private readonly Option<string> precision = new("--precision") { Description = "fp32 or tf32 for matrix products on CUDA", DefaultValueFactory = _ => "fp32" };
     private readonly Option<string?> dataDir = new("--data-dir") { Description = "folder of the data sets (default: $VAE_DATA, else datasets/ here or beside the executable)" };
     private readonly Option<string?> cacheDir = new("--cache-dir") { Description = "folder for converted data (default: $XDG_CACHE_HOME/vae, else ~/.cache/vae)" };
@@ -23,38 +24,65 @@ public sealed class CommonOptions
     private readonly Option<bool> json = new("--json") { Description = "one JSON object on standard output and nothing else there" };
 
     /// <summary>Adds the options to a command.</summary>
-    public CommonOptions(Command command)
+    /// <param name="computes">Whether the command opens a device and draws random numbers.</param>
+    public CommonOptions(Command command, bool computes = true)
     {
-        foreach (Option option in new Option[] { device, threads, seed, precision, dataDir, cacheDir, verbose, plain, json })
+        Option[] always = [dataDir, cacheDir, verbose, plain, json];
+        foreach (var option in computes ? [device, threads, seed, precision, .. always] : always)
             command.Options.Add(option);
+        Computes = computes;
     }
 
-    public CommandContext Read(ParseResult parsed) => new(
-        parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(seed), parsed.GetResult(seed) is { Implicit: false },
-        parsed.GetValue(precision)!, parsed.GetResult(precision) is { Implicit: false }, parsed.GetValue(dataDir), parsed.GetValue(cacheDir),
-        new Output(parsed.GetValue(json), parsed.GetValue(plain)));
+    private bool Computes { get; }
+
+    /// <exception cref="OptionException">A value cannot be used.</exception>
+    public CommandContext Read(ParseResult parsed)
+    {
+        var output = new Output(parsed.GetValue(json), parsed.GetValue(plain));
+        var (data, cache) = (parsed.GetValue(dataDir), parsed.GetValue(cacheDir));
+        if (!Computes)
+            return new("auto", 0, 1, false, "fp32", false, data, cache, output);
+        var context = new CommandContext(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(seed), parsed.GetResult(seed) is { Implicit: false },
+            parsed.GetValue(precision)!, parsed.GetResult(precision) is { Implicit: false }, data, cache, output);
+        context.Validate();
+        return context;
+    }
 }
 
 /// <summary>What a command was asked to work with, and the ways to open it.</summary>
 /// <param name="SeedGiven">Whether the seed was written on the command line; a run's own seed holds otherwise.</param>
 public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, bool SeedGiven, string Precision, bool PrecisionGiven, string? DataDir, string? CacheDir, Output Output)
 {
-    /// <summary>Opens the device, with a profiler around it when VAE_PROFILE=1.</summary>
-    public Compute OpenCompute()
+    /// <exception cref="OptionException">A value cannot be used.</exception>
+    internal void Validate()
     {
+        if (!IsDeviceName(DeviceName))
+            throw new OptionException($"--device {DeviceName}: expected auto, cpu, cuda or cuda:N");
         if (Threads < 0)
             throw new OptionException($"--threads {Threads}: expected 0 (one per logical processor) or a positive number");
         if (Precision is not ("fp32" or "tf32"))
             throw new OptionException($"--precision {Precision}: expected fp32 or tf32");
-        var backend = Device.Open(DeviceName, Threads);
-        if (Environment.GetEnvironmentVariable("VAE_PROFILE") != "1")
-            return new(backend);
-        var profiler = new ProfilingBackend(backend);
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => profiler.Report(Console.Error);
-        return new(profiler);
     }
 
+    /// <summary>Opens the device, with a profiler around it when VAE_PROFILE=1.</summary>
+    public Compute OpenCompute() => new(OpenBackend());
+
+    /// <inheritdoc cref="OpenCompute"/>
+    public IBackend OpenBackend()
+    {
+        var backend = Device.Open(DeviceName, Threads);
+        if (Environment.GetEnvironmentVariable("VAE_PROFILE") != "1")
+            return backend;
+        var profiler = new ProfilingBackend(backend);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => profiler.Report(Console.Error);
+        return profiler;
+    }
+
+    private static bool IsDeviceName(string name) =>
+        name is "auto" or "cpu" or "cuda" || (name.StartsWith("cuda:", StringComparison.Ordinal) && ushort.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _));
+
     /// <summary>The folder of the data sets.</summary>
+    /// <exception cref="DataException">A folder was named and is not there.</exception>
     public string ResolveDataDir()
     {
         string? given = DataDir ?? Environment.GetEnvironmentVariable("VAE_DATA");
@@ -63,20 +91,39 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
         return Directory.Exists("datasets") ? "datasets" : Path.Combine(AppContext.BaseDirectory, "datasets");
     }
 
-    public DatasetSplits LoadData(string name) => DatasetCatalogue.Load(name, ResolveDataDir());
+    /// <exception cref="OptionException">There is no data set of that name.</exception>
+    /// <exception cref="DataException">A file of it is missing or wrong.</exception>
+    public DatasetSplits LoadData(string name) =>
+        FindData(name).Load(ResolveDataDir());
+
+    /// <exception cref="OptionException">There is no data set of that name.</exception>
+    public static DatasetInfo FindData(string name) => DatasetCatalogue.All.FirstOrDefault(set => set.Name == name)
+        ?? throw new OptionException($"data set '{name}' does not exist; data sets are {string.Join(", ", DatasetCatalogue.All.Select(set => set.Name))}");
 
     /// <summary>Opens a trained run: its model with weights, its configuration and its data.</summary>
+    /// <exception cref="DataException">The folder is no run, or a file in it is damaged.</exception>
     public OpenRun OpenRun(string path)
     {
         var run = RunDirectory.Open(path);
         var configuration = run.LoadConfiguration();
         if (SeedGiven)
             configuration = configuration with { Seed = Seed };
-        var data = LoadData(configuration.Data);
+        if (!File.Exists(run.ModelFile))
+            throw new DataException($"{path}: it has no model.safetensors, so its training has not ended; continue it with `vae train --resume --out {path}`");
+        DatasetSplits data;
+        try
+        {
+            configuration.Validate();
+            data = LoadData(configuration.Data);
+        }
+        catch (OptionException e)
+        {
+            throw new DataException($"{run.ConfigurationFile}: {e.Message}; correct the file or train the model again", e);
+        }
         var compute = OpenCompute();
         try
         {
-            var model = ModelCatalogue.Create(compute, configuration, ShapeOf(data.Train), pixelVariance: 1);
+            var model = ModelCatalogue.Create(compute, configuration, ShapeOf(data.Train), pixelVariance: 1, configuration.Limit > 0 ? Math.Min(configuration.Limit, data.Train.Count) : data.Train.Count);
             run.LoadModel(model);
             return new(run, configuration, data, compute, model);
         }
@@ -93,6 +140,14 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
 /// <summary>A trained run, ready to compute with.</summary>
 public sealed record OpenRun(RunDirectory Directory, RunConfiguration Configuration, DatasetSplits Data, Compute Compute, VaeModel Model) : IDisposable
 {
+    /// <exception cref="OptionException">The split is neither train nor test.</exception>
+    public ImageDataset Split(string name) => name switch
+    {
+        "test" => Data.Test,
+        "train" => Data.Train,
+        _ => throw new OptionException($"--split {name}: expected test or train"),
+    };
+
     public void Dispose()
     {
         Model.Dispose();

@@ -21,6 +21,9 @@ public sealed class Output(bool json, bool plain)
             Console.Out.WriteLine(text);
     }
 
+    /// <summary>A bar of a share of <paramref name="width"/> characters.</summary>
+    public string Bar(double share, int width) => new string(IsRich ? '\u2588' : '#', (int)Math.Round(width * Math.Clamp(share, 0, 1))).PadRight(width);
+
     /// <summary>Something the user should know though nothing failed: to standard error.</summary>
     public static void Warn(string text) => Console.Error.WriteLine($"warning: {text}");
 
@@ -31,25 +34,27 @@ public sealed class Output(bool json, bool plain)
             Console.Out.WriteLine(result.ToJsonString(Indented));
     }
 
-    /// <summary>A table; columns of numbers are right-aligned.</summary>
-    public void Table(IReadOnlyList<string> header, IEnumerable<IReadOnlyList<string>> rows)
+    /// <summary>A table of numbers, set to the right, behind columns of text.</summary>
+    /// <param name="header">Titles; none are shown when all are empty.</param>
+    /// <param name="textColumns">How many columns from the left are text.</param>
+    public void Table(IReadOnlyList<string> header, IEnumerable<IReadOnlyList<string>> rows, int textColumns = 0)
     {
         if (IsJson)
             return;
         var all = rows.ToList();
+        bool titled = header.Any(title => title != "");
         if (IsRich)
         {
-            var table = new Table().Border(TableBorder.Rounded);
-            foreach (string title in header)
-                table.AddColumn(new TableColumn(new Markup($"[bold]{Markup.Escape(title)}[/]")).RightAligned());
+            var table = new Table { ShowHeaders = titled }.Border(TableBorder.Rounded);
+            for (int i = 0; i < header.Count; i++)
+                table.AddColumn(new TableColumn(new Markup($"[bold]{Markup.Escape(header[i])}[/]")) { Alignment = i < textColumns ? Justify.Left : Justify.Right });
             foreach (var row in all)
                 table.AddRow([.. row.Select(cell => new Text(cell))]);
             AnsiConsole.Write(table);
             return;
         }
-        var widths = header.Select((title, i) => all.Select(r => r[i].Length).Append(title.Length).Max()).ToArray();
-        Line(string.Join("  ", header.Select((title, i) => title.PadLeft(widths[i]))));
-        foreach (var row in all)
-            Line(string.Join("  ", row.Select((cell, i) => cell.PadLeft(widths[i]))));
+        int[] widths = [.. header.Select((title, i) => all.Select(r => r[i].Length).Append(title.Length).Max())];
+        foreach (var row in titled ? all.Prepend(header) : all)
+            Line(string.Join("  ", row.Select((cell, i) => i < textColumns ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i]))).TrimEnd());
     }
 }

@@ -1,9 +1,11 @@
 using System.Globalization;
+using VaeFromScratch.Estimators;
+using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 
 namespace VaeFromScratch.Cli;
 
-/// <summary>What an evaluation looks like on a console.</summary>
+/// <summary>What results look like on a console.</summary>
 internal static class ResultTables
 {
     private const int FactorsShown = 15;
@@ -11,37 +13,73 @@ internal static class ResultTables
 
     public static void Print(Output output, EvaluationResult result)
     {
-        Summary(output, result);
-        Ranking(output, result);
+        output.Line();
+        Ranking(output, result.Factors);
+        Likelihood(output, result);
+        Totals(output, result.Factors);
         if (result.Collapsed)
-            Output.Warn(string.Create(CultureInfo.InvariantCulture,
-                $"the model has collapsed: its code carries {result.Indicators.Information:F2} nats about the images, so the decoder ignores it. Try a smaller --beta, --set kl_warm_up_epochs=1, or a smaller --set noise_maximum_change"));
+            Output.Warn(CollapseAdvice(result.Indicators));
     }
 
-    private static void Summary(Output output, EvaluationResult result)
-    {
-        var l = result.Likelihoods;
-        output.Line();
-        output.Line(string.Create(CultureInfo.InvariantCulture, $"{result.Split} images {l.Images}: EVLB {l.Evlb:F2} nats per image (NLL {l.Nll:F2}, KL {l.Kl:F2}), squared error {l.SquaredError:F2} per image{(l.Variance is { } v ? $", sigma^2 {v:G4}" : "")}"));
-        output.Line(string.Create(CultureInfo.InvariantCulture,
-            $"information {result.Indicators.Information:F2} nats by (I2), an upper bound; {result.Mixture.Information.Value:F2} nats by the mixture of {result.Mixture.Points} encodings, which cannot exceed {result.Mixture.Ceiling:F2}"));
-        output.Line($"influential factors {result.Indicators.InfluentialFactors} of {result.Indicators.Factors.Count} (more than 0.5 nats); active units {result.Indicators.ActiveUnits}");
-        output.Line();
-    }
+    /// <summary>What to tell the user of a model whose decoder ignores the code.</summary>
+    public static string CollapseAdvice(Indicators indicators) => string.Create(CultureInfo.InvariantCulture,
+        $"the model has collapsed: its code carries {indicators.Information:F2} nats about the images, so the decoder ignores it. Try a smaller --beta, --set kl_warm_up_epochs=1, or a smaller --set noise_maximum_change");
 
     /// <summary>Factors by information, with a bar beside each.</summary>
-    public static void Ranking(Output output, EvaluationResult result)
+    public static void Ranking(Output output, FactorTable factors)
     {
-        var ranked = result.Indicators.Ranked;
+        var ranked = factors.Indicators.Ranked;
         double largest = Math.Max(ranked[0].Information, 1e-9);
-        output.Table(["factor", "information, nats", "mean variance", "aggregate variance", ""], ranked.Take(FactorsShown).Select(f => (IReadOnlyList<string>)
+        string[] mixtureColumn = factors.Mixture is null ? [] : ["mixture (I6)"];
+        output.Table(["factor", "nats (I2)", .. mixtureColumn, "mean variance", "aggregate", ""], ranked.Take(FactorsShown).Select(f => (IReadOnlyList<string>)
         [
-            f.Factor.ToString(CultureInfo.InvariantCulture), Number(f.Information, "F3"), Number(f.MeanVariance, "F4"), Number(f.AggregateVariance, "F3"),
-            new string('#', (int)Math.Round(BarWidth * f.Information / largest)).PadRight(BarWidth),
+            f.Factor.ToString(CultureInfo.InvariantCulture), Number(f.Information, "F3"), .. factors.Mixture is { } m ? [Number(m.Factors[f.Factor].Information.InRange, "F3")] : (string[])[],
+            Number(f.MeanVariance, "F4"), Number(f.AggregateVariance, "F3"), output.Bar(f.Information / largest, BarWidth),
         ]));
         if (ranked.Count > FactorsShown)
-            output.Line(string.Create(CultureInfo.InvariantCulture, $"and {ranked.Count - FactorsShown} more factors with {ranked.Skip(FactorsShown).Sum(f => f.Information):F3} nats in all"));
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"and {ranked.Count - FactorsShown} more {(ranked.Count == FactorsShown + 1 ? "factor" : "factors")} with {ranked.Skip(FactorsShown).Sum(f => f.Information):F3} nats in all"));
+        output.Line();
     }
+
+    /// <summary>What all factors carry together.</summary>
+    public static void Totals(Output output, FactorTable factors)
+    {
+        var i = factors.Indicators;
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"information        {i.Information:F3} nats by (I2), an upper bound, from {i.Points} points"));
+        if (factors.Mixture is { } m)
+        {
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"                   {m.Information.Value:F3} nats (standard error {m.Information.StandardError:G2}) by the mixture of {m.Points} encodings (X1), which cannot exceed {m.Ceiling:F3}"));
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"total correlation  {m.TotalCorrelation.InRange:F3} nats (standard error {m.TotalCorrelation.StandardError:G2}) (X3)"));
+        }
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"mean KL            {i.Dtilde:F3} nats (D1) = {i.D6:F3} about the image (D6) + {i.D5:F3} of the aggregate posterior to the prior (D5)"));
+        output.Line($"influential        {i.InfluentialFactors} of {i.Factors.Count} factors have more than {Number(FactorIndicators.InfluentialInformation, "0.#")} nats; {i.NormalVarianceFactors} have an aggregate variance near 1; {i.ActiveUnits} active units (M8)");
+    }
+
+    /// <summary>The table of reduced reconstructions.</summary>
+    public static void Print(Output output, ReducedTable reduced, int latents)
+    {
+        output.Line();
+        output.Table(["top %", "factors", "nats (I2)", "squared error"], reduced.Rows.Select(r => (IReadOnlyList<string>)
+        [
+            Number(r.Kept.Percent, "0.###"), $"{r.Kept.Factors.Count} of {latents}", Number(r.Kept.Information, "F3"), Number(r.SquaredError, "F3"),
+        ]));
+    }
+
+    private static void Likelihood(Output output, EvaluationResult result)
+    {
+        var l = result.Likelihoods;
+        output.Line(result.Evlb is { } evlb
+            ? string.Create(CultureInfo.InvariantCulture, $"EVLB               {evlb:F2} nats per image = -(NLL {l.Nll:F2} + KL {l.Kl:F2}), {l.Images} {result.Split} images")
+            : string.Create(CultureInfo.InvariantCulture, $"EVLB               none: noise {result.Configuration.Noise} is no likelihood; its term {l.Nll:F2}, KL {l.Kl:F2}, {l.Images} {result.Split} images"));
+        if (result.Importance is { } importance)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"NLL                {importance.Nll:F2} nats per image by {importance.Samples} importance samples (M7)"));
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"squared error      {l.SquaredError:F3} per image{(l.Variance is { } v ? $"; sigma^2 {v:G4}" : "")}{Beta(result.Configuration)}"));
+        foreach (var component in result.NoiseComponents)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"noise component    weight {component.Weight:F4}, sigma^2 {component.Variance:G4}"));
+    }
+
+    /// <summary>The weight that the KL had in training, for models that have one: the EVLB is with weight 1 whatever it was.</summary>
+    private static string Beta(RunConfiguration c) => ModelCatalogue.Find(c.Model).Options.Contains("beta") ? string.Create(CultureInfo.InvariantCulture, $"; trained with beta {c.Beta:G4}") : "";
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

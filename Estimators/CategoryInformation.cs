@@ -7,6 +7,9 @@ namespace VaeFromScratch.Estimators;
 /// <param name="MeanProbabilities">p(y), [K].</param>
 public sealed record CategoryInformation(Estimate Information, double CodeEntropy, double ConditionalEntropy, IReadOnlyList<double> MeanProbabilities)
 {
+    /// <summary>The probabilities of a row, as files round them, may miss the sum of 1 by this much.</summary>
+    private const double SumTolerance = 1e-2;
+
     /// <exception cref="EstimatorException">There is no category, or a row is no probability distribution.</exception>
     public static CategoryInformation Compute(Encodings encodings) => Compute(encodings.Probabilities.Span, encodings.Categories);
 
@@ -17,51 +20,58 @@ public sealed record CategoryInformation(Estimate Information, double CodeEntrop
     {
         if (categories < 1 || probabilities.Length == 0 || probabilities.Length % categories != 0)
             throw new EstimatorException($"category information: {probabilities.Length} probabilities of {categories} categories; give rows of K probabilities");
-        int points = probabilities.Length / categories;
-        var mean = MeanOf(probabilities, categories);
+        var rows = Checked(probabilities, categories);
+        int points = rows.Length / categories;
+        var mean = MeanOf(rows, categories);
         double conditional = 0;
         // The mean of KL(p(y|x_n) || p(y)) is (C3) term by term: it cannot cancel below 0 and its spread gives the error bar.
         var information = new RunningMean();
         for (int n = 0; n < points; n++)
         {
-            var row = probabilities.Slice(n * categories, categories);
-            double entropy = 0, kl = 0;
+            var row = rows.AsSpan(n * categories, categories);
+            conditional += Entropy(row) / points;
+            double kl = 0;
             for (int k = 0; k < categories; k++)
                 if (row[k] > 0)
-                {
-                    entropy -= row[k] * Math.Log(row[k]);
                     kl += row[k] * Math.Log(row[k] / mean[k]);
-                }
-            conditional += entropy / points;
             information.Add(kl);
         }
         double ceiling = Math.Log(categories);
-        // Probabilities are float32 and sum to 1 within rounding, and so is the ceiling met.
-        if (!(information.Mean >= -1e-3 && information.Mean <= ceiling + 1e-3))
-            throw new EstimatorException($"category information: {information.Mean} nats lies outside 0 to log {categories} = {ceiling:G6}; check that every row of probabilities sums to 1");
+        if (!(information.Mean >= -1e-9 && information.Mean <= ceiling + 1e-9))
+            throw new EstimatorException($"category information: {information.Mean} nats lies outside 0 to log {categories} = {ceiling:G6}; check the probabilities");
         double value = Math.Clamp(information.Mean, 0, ceiling);
         return new(new(value, information.StandardError, BoundKind.Lower, ceiling, points), Entropy(mean), conditional, mean);
     }
 
-    /// <summary>p(y) = mean_n p(y|x_n), after a check of every row.</summary>
-    internal static double[] MeanOf(ReadOnlySpan<float> probabilities, int categories)
+    /// <summary>Every row after a check, made to sum to 1 in double precision.</summary>
+    internal static double[] Checked(ReadOnlySpan<float> probabilities, int categories)
     {
-        var mean = new double[categories];
-        int points = probabilities.Length / categories;
-        for (int n = 0; n < points; n++)
+        var rows = new double[probabilities.Length];
+        for (int from = 0; from < rows.Length; from += categories)
         {
             double sum = 0;
             for (int k = 0; k < categories; k++)
             {
-                float p = probabilities[n * categories + k];
-                if (!(p >= 0 && p <= 1.001f))
-                    throw new EstimatorException($"category information: the probability of category {k} in row {n} is {p}; expected 0 to 1, give probabilities, not logits");
+                float p = probabilities[from + k];
+                if (!(p >= 0 && p <= 1 + SumTolerance))
+                    throw new EstimatorException($"category information: the probability of category {k} in row {from / categories} is {p}; expected 0 to 1, give probabilities, not logits");
                 sum += p;
-                mean[k] += p;
             }
-            if (Math.Abs(sum - 1) > 1e-3)
-                throw new EstimatorException($"category information: the probabilities of row {n} sum to {sum}; expected 1 within 0.001, give probabilities, not logits");
+            if (Math.Abs(sum - 1) > SumTolerance)
+                throw new EstimatorException($"category information: the probabilities of row {from / categories} sum to {sum}; expected 1 within {SumTolerance}, give probabilities, not logits");
+            for (int k = 0; k < categories; k++)
+                rows[from + k] = probabilities[from + k] / sum;
         }
+        return rows;
+    }
+
+    /// <summary>p(y) = mean_n p(y|x_n).</summary>
+    internal static double[] MeanOf(ReadOnlySpan<double> rows, int categories)
+    {
+        var mean = new double[categories];
+        for (int i = 0; i < rows.Length; i++)
+            mean[i % categories] += rows[i];
+        int points = rows.Length / categories;
         for (int k = 0; k < categories; k++)
             mean[k] /= points;
         return mean;
@@ -86,7 +96,7 @@ public sealed record JointCodeInformation(Estimate Information, Estimate TotalCo
 internal sealed class JointCodeSums
 {
     // Keeps log p finite; a category that a posterior rules out weighs e^-69.
-    private const float SmallestProbability = 1e-30f;
+    private const double SmallestProbability = 1e-30;
 
     private readonly MixtureDensities densities;
     private readonly int factors;
@@ -95,23 +105,23 @@ internal sealed class JointCodeSums
     private readonly int[] drawn;
     private readonly float[] logProbabilities;
     private readonly double[] mean;
-    private RunningMean information, totalCorrelation;
+    private RunningMean information, totalCorrelation, magnitude;
 
     public JointCodeSums(MixtureDensities densities, Encodings encodings)
     {
         this.densities = densities;
         (factors, categories, points) = (encodings.Factors, encodings.Categories, encodings.Points);
-        var probabilities = encodings.Probabilities.Span;
+        var probabilities = CategoryInformation.Checked(encodings.Probabilities.Span, categories);
         mean = CategoryInformation.MeanOf(probabilities, categories);
         var u = densities.Uniform();
         drawn = new int[points];
         logProbabilities = new float[categories * points];
         for (int n = 0; n < points; n++)
         {
-            var row = probabilities.Slice(n * categories, categories);
+            var row = probabilities.AsSpan(n * categories, categories);
             drawn[n] = Draw(row, u[n]);
             for (int k = 0; k < categories; k++)
-                logProbabilities[k * points + n] = MathF.Log(MathF.Max(row[k], SmallestProbability));
+                logProbabilities[k * points + n] = (float)Math.Log(Math.Max(row[k], SmallestProbability));
         }
     }
 
@@ -122,12 +132,14 @@ internal sealed class JointCodeSums
         densities.WithCategories(block, logProbabilities, y, joint);
         for (int r = 0; r < block.Rows; r++)
         {
-            double own = logProbabilities[y[r] * points + block.First + r], marginals = Math.Log(mean[y[r]]);
+            double own = logProbabilities[y[r] * points + block.First + r], marginals = Math.Log(mean[y[r]]), size = 0;
             for (int h = 0; h < factors; h++)
             {
                 own += block.Own[r * factors + h];
+                size += Math.Abs(block.Own[r * factors + h]);
                 marginals += block.Marginal[r * factors + h];
             }
+            magnitude.Add(size);
             information.Add(own - joint[r]);
             totalCorrelation.Add(joint[r] - marginals);
         }
@@ -136,13 +148,14 @@ internal sealed class JointCodeSums
     public JointCodeInformation Result(int points)
     {
         var result = new JointCodeInformation(information.ToEstimate(BoundKind.Lower, Math.Log(points)), totalCorrelation.ToEstimate(BoundKind.Neither, double.PositiveInfinity));
-        MixtureInformation.CheckInformation("I(x; y, z)", result.Information, factors);
-        MixtureInformation.CheckNotNegative("the total correlation of y and z", result.TotalCorrelation, factors);
+        double rounding = MixtureInformation.Rounding(factors, magnitude.Mean);
+        MixtureInformation.CheckInformation("I(x; y, z)", result.Information, rounding);
+        MixtureInformation.CheckNotNegative("the total correlation of y and z", result.TotalCorrelation, rounding);
         return result;
     }
 
     /// <summary>The category at quantile <paramref name="u"/>; never one of probability 0.</summary>
-    private static int Draw(ReadOnlySpan<float> probabilities, float u)
+    private static int Draw(ReadOnlySpan<double> probabilities, float u)
     {
         int last = 0;
         double sum = 0;

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Estimators;
 
@@ -48,6 +49,9 @@ public sealed class Encodings
 
     /// <summary>[M] or empty.</summary>
     public ReadOnlyMemory<int> Labels { get; }
+
+    /// <summary>A view of encodings read from a file.</summary>
+    public static Encodings From(EncodingTable table) => new(table.Points, table.Factors, table.Mu, table.LogVar, table.Probabilities, table.Labels);
 
     /// <summary>A copy of the given rows, in the given order.</summary>
     public Encodings Rows(ReadOnlySpan<int> rows)

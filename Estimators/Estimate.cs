@@ -21,6 +21,9 @@ public readonly record struct Estimate(double Value, double StandardError, Bound
     public double InRange => Math.Clamp(Value, 0, Ceiling);
 }
 
+/// <summary>An estimate cannot be given: the input is unusable or the result lies outside what the estimator can produce. The message says which and what to check.</summary>
+public sealed class EstimatorException(string message) : Exception(message);
+
 /// <summary>Mean and standard error of a run of numbers, in double precision and in order.</summary>
 internal struct RunningMean
 {

@@ -64,9 +64,7 @@ public sealed record MixtureInformation
             sums.Add(block);
             joint?.Add(block);
         }
-        var result = sums.Result(points, seed, joint?.Result(points));
-        result.Check();
-        return result;
+        return sums.Result(points, seed, joint?.Result(points));
     }
 
     /// <summary>
@@ -75,34 +73,19 @@ public sealed record MixtureInformation
     /// </summary>
     internal static double Floor(int points) => -30.0 / points;
 
-    /// <summary>Float32 sums of this many log densities are good to this many nats.</summary>
-    internal static double Rounding(int factors) => 1e-4 + 2e-5 * factors;
+    /// <summary>Mean log densities in float32 of this many factors and this mean magnitude are good to this many nats.</summary>
+    internal static double Rounding(int factors, double magnitude) => 1e-4 + 2e-5 * factors + 2e-6 * magnitude;
 
-    internal static void CheckInformation(string what, Estimate estimate, int factors)
+    internal static void CheckInformation(string what, Estimate estimate, double rounding)
     {
-        double rounding = Rounding(factors);
         if (!(estimate.Value >= Floor(estimate.Points) - rounding && estimate.Value <= estimate.Ceiling + rounding))
             throw new EstimatorException($"mixture information: {what} is {estimate.Value} nats, outside 0 to {estimate.Ceiling:G6} (standard error {estimate.StandardError:G3}); check the encodings for overflow and that logvar holds log variances");
     }
 
-    internal static void CheckNotNegative(string what, Estimate estimate, int factors)
+    internal static void CheckNotNegative(string what, Estimate estimate, double rounding)
     {
-        if (!(estimate.Value >= Floor(estimate.Points) - Rounding(factors)))
+        if (!(estimate.Value >= Floor(estimate.Points) - rounding))
             throw new EstimatorException($"mixture information: {what} is {estimate.Value} nats and cannot be negative beyond sampling noise (standard error {estimate.StandardError:G3}); check the encodings for overflow and that logvar holds log variances");
-    }
-
-    private void Check()
-    {
-        foreach (var factor in Factors)
-        {
-            CheckInformation($"I(x; z_{factor.Factor})", factor.Information, 1);
-            CheckNotNegative($"KL(q(z_{factor.Factor}) || p)", factor.PriorKl, 1);
-        }
-        CheckInformation("I(x; z)", Information, Factors.Count);
-        CheckNotNegative("the total correlation", TotalCorrelation, Factors.Count);
-        double sum = Information.Value + TotalCorrelation.Value + DimensionWiseKl;
-        if (!(Math.Abs(sum - SampledKl.Value) <= 1e-9 * Math.Abs(sum) + 1e-9 * Factors.Count))
-            throw new EstimatorException($"mixture information: I + TC + sum of KL is {sum} nats where the draws give {SampledKl.Value}; the two are equal by definition (X10), check the encodings for overflow");
     }
 
     /// <summary>Collects the means over points of what the densities say.</summary>
@@ -110,6 +93,7 @@ public sealed record MixtureInformation
     {
         private readonly RunningMean[] information = new RunningMean[factors];
         private readonly RunningMean[] priorKl = new RunningMean[factors];
+        private readonly double[] magnitude = new double[factors];
         private RunningMean joint, totalCorrelation, sampledKl, analyticKl;
 
         public void Add(MixtureBlock block)
@@ -124,6 +108,7 @@ public sealed record MixtureInformation
                     double ownLog = block.Own[at], marginal = block.Marginal[at], priorLog = Gaussian.LogDensity(z, 0, 0);
                     information[h].Add(ownLog - marginal);
                     priorKl[h].Add(marginal - priorLog);
+                    magnitude[h] += Math.Abs(ownLog);
                     own += ownLog;
                     marginals += marginal;
                     prior += priorLog;
@@ -142,7 +127,7 @@ public sealed record MixtureInformation
             var perFactor = new FactorMixture[factors];
             for (int h = 0; h < factors; h++)
                 perFactor[h] = new(h, information[h].ToEstimate(BoundKind.Lower, ceiling), priorKl[h].ToEstimate(BoundKind.Neither, double.PositiveInfinity));
-            return new()
+            var result = new MixtureInformation
             {
                 Points = points,
                 Seed = seed,
@@ -153,6 +138,24 @@ public sealed record MixtureInformation
                 AnalyticKl = analyticKl.Mean,
                 Joint = category,
             };
+            Check(result);
+            return result;
+        }
+
+        private void Check(MixtureInformation result)
+        {
+            foreach (var factor in result.Factors)
+            {
+                double rounding = Rounding(1, magnitude[factor.Factor] / result.Points);
+                CheckInformation($"I(x; z_{factor.Factor})", factor.Information, rounding);
+                CheckNotNegative($"KL(q(z_{factor.Factor}) || p)", factor.PriorKl, rounding);
+            }
+            double total = Rounding(factors, magnitude.Sum() / result.Points);
+            CheckInformation("I(x; z)", result.Information, total);
+            CheckNotNegative("the total correlation", result.TotalCorrelation, total);
+            double sum = result.Information.Value + result.TotalCorrelation.Value + result.DimensionWiseKl;
+            if (!(Math.Abs(sum - result.SampledKl.Value) <= 1e-6 * total))
+                throw new EstimatorException($"mixture information: I + TC + sum of KL is {sum} nats where the draws give {result.SampledKl.Value}; the two are equal by definition (X10), check the encodings for overflow");
         }
     }
 }

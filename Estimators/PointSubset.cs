@@ -24,7 +24,10 @@ public sealed class PointSubset
     }
 
     /// <summary>The rows kept so far, ascending.</summary>
-    public long[] Rows => [.. kept.UnorderedItems.Select(item => item.Element.Row).Order()];
+    public long[] Rows => Smallest(capacity);
+
+    /// <summary>The rows that a subset of a smaller capacity would have kept, ascending.</summary>
+    public long[] Smallest(int count) => [.. kept.UnorderedItems.OrderBy(item => item.Element.Key).Take(count).Select(item => item.Element.Row).Order()];
 
     /// <summary>Offers a row; true when it is kept, with the row it displaces (-1 for none) in <paramref name="displaced"/>.</summary>
     public bool Offer(long row, out long displaced)

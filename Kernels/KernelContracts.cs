@@ -152,6 +152,25 @@ public readonly record struct PairLogWeights(float Own, float Next, float Other)
         float w = -MathF.Log(components);
         return new(w, w, w);
     }
+
+    /// <summary>Minibatch-weighted (X4): the batch stands for a data set of <paramref name="dataCount"/>, so every component counts 1 / (N B).</summary>
+    public static PairLogWeights Weighted(int components, int dataCount)
+    {
+        float w = -(float)Math.Log((double)components * dataCount);
+        return new(w, w, w);
+    }
+
+    /// <summary>
+    /// Minibatch-stratified (X4): with M = B - 1 others of N images, row i weighs its own component 1 / N, one other (N - M) / (N M) and the rest 1 / M; the weights of
+    /// a row sum to 1.
+    /// </summary>
+    public static PairLogWeights Stratified(int components, int dataCount)
+    {
+        if (components < 2)
+            return Uniform(components);
+        double m = components - 1, n = Math.Max(dataCount, components);
+        return new((float)-Math.Log(n), (float)Math.Log((n - m) / (n * m)), (float)-Math.Log(m));
+    }
 }
 
 /// <summary>Constants of an Adam step; the step's own numbers are in device memory (see <see cref="IBackend.Adam"/>).</summary>

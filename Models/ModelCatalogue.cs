@@ -3,6 +3,7 @@ using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Nn;
 using VaeFromScratch.Models.Nets;
 using VaeFromScratch.Models.Noise;
+using VaeFromScratch.Models.Terms;
 using VaeFromScratch.Models.Zoo;
 
 namespace VaeFromScratch.Models;
@@ -23,24 +24,59 @@ public static class ModelCatalogue
             (parts, c) => new BetaVae(parts, c.Beta, c.KlWarmUpEpochs)),
         new("capacity-vae", "paper 5; Burgess et al. 2018", "(V4)", new() { Model = "capacity-vae" }, ["gamma", "capacity", "capacity_epochs"],
             (parts, c) => new CapacityVae(parts, c.Gamma, c.Capacity, c.CapacityEpochs)),
+        new("info-vae", "papers 3, 5; Zhao et al. 2017", "(X8) with the mmd reading, (C5) with the marginal one",
+            new() { Model = "info-vae", Lambda = 1000, Beta = 5, Estimate = "batch" }, ["reading", "info_alpha", "lambda", "beta", "estimate"],
+            (parts, c) => c.Reading == "mmd" ? new InfoVae(parts, c.InfoAlpha, c.Lambda) : new MarginalInfoVae(parts, c.Beta, EstimateOf(c))),
+        new("factor-vae", "paper 5; Kim and Mnih 2018", "(X6)", new() { Model = "factor-vae", Gamma = 35, Latents = 10, LearningRate = 1e-4 },
+            ["gamma", "discriminator", "discriminator_learning_rate"],
+            (parts, c) => new FactorVae(parts, c.Gamma, DiscriminatorOf(c), c.Batch)),
+        new("beta-tcvae", "paper 5; Chen et al. 2018", "(X5), (X4)", new() { Model = "beta-tcvae", Beta = 6, Gamma = 1, Latents = 10 }, ["mi_weight", "beta", "gamma", "estimate"],
+            (parts, c) => new BetaTcVae(parts, c.MiWeight, c.Beta, c.Gamma, EstimateOf(c))),
+        new("dip-vae-i", "paper 5; Kumar et al. 2018", "(X7)", new() { Model = "dip-vae-i", Latents = 10, LambdaDiagonal = 100 }, ["lambda_off_diagonal", "lambda_diagonal"],
+            (parts, c) => new DipVae(parts, c.LambdaOffDiagonal, c.LambdaDiagonal, ofSamples: false)),
+        new("dip-vae-ii", "paper 5; Kumar et al. 2018", "(X7)", new() { Model = "dip-vae-ii", Latents = 10 }, ["lambda_off_diagonal", "lambda_diagonal"],
+            (parts, c) => new DipVae(parts, c.LambdaOffDiagonal, c.LambdaDiagonal, ofSamples: true)),
+        new("wae-mmd", "paper 5; Tolstikhin et al. 2018", "(X8)", new() { Model = "wae-mmd", Noise = "fixed:0.5", Latents = 8 }, ["lambda"],
+            (parts, c) => new WaeMmd(parts, c.Lambda)),
+        new("wae-gan", "paper 5; Tolstikhin et al. 2018", "(X9)",
+            new() { Model = "wae-gan", Noise = "fixed:0.5", Latents = 8, Discriminator = "512,512,512,512", DiscriminatorLearningRate = 5e-4 },
+            ["lambda", "discriminator", "discriminator_learning_rate"],
+            (parts, c) => new AdversarialVae(parts, c.Lambda, DiscriminatorOf(c))),
+        new("aae", "paper 5; Makhzani et al. 2016", "(X9)",
+            new() { Model = "aae", Noise = "fixed:0.5", Lambda = 1, Latents = 8, Discriminator = "1000,1000", DiscriminatorLearningRate = 1e-3 },
+            ["lambda", "discriminator", "discriminator_learning_rate"],
+            (parts, c) => new AdversarialVae(parts, c.Lambda, DiscriminatorOf(c))),
+        new("iwae", "Burda et al. 2016", "the bound of (M7) with K samples", new() { Model = "iwae" }, ["samples"],
+            (parts, c) => new Iwae(parts, c.Samples)),
     ];
 
     /// <exception cref="OptionException">There is no such model.</exception>
     public static ModelDescription Find(string name) => All.FirstOrDefault(m => m.Name == name)
         ?? throw new OptionException($"model '{name}' does not exist; models are {string.Join(", ", All.Select(m => m.Name))}");
 
+    /// <summary>Checks what a configuration says in words of its own: model, network, noise, discriminator.</summary>
+    /// <exception cref="OptionException">One of them cannot be understood.</exception>
+    internal static void Check(RunConfiguration c)
+    {
+        Find(c.Model);
+        MlpWidths(c);
+        CreateNoise(c, pixelVariance: 1);
+        DiscriminatorOf(c);
+    }
+
     /// <param name="pixelVariance">Variance of the training pixels, where a learned sigma^2 starts.</param>
+    /// <param name="trainingImages">N, for estimates that take a batch for a part of the data; at least the size of a batch counts.</param>
     /// <exception cref="OptionException">The configuration cannot be built for these images.</exception>
-    public static VaeModel Create(Compute compute, RunConfiguration configuration, ImageShape image, double pixelVariance)
+    public static VaeModel Create(Compute compute, RunConfiguration configuration, ImageShape image, double pixelVariance, int trainingImages = 1)
     {
         configuration.Validate();
         var description = Find(configuration.Model);
-        var noise = CreateNoise(configuration, pixelVariance);
         var init = new Initialise(configuration.Seed);
         try
         {
+            var noise = CreateNoise(configuration, pixelVariance);
             var (encoder, decoder) = CreateNetworks(configuration, image, noise.DecoderChannels(image.Channels), init);
-            return description.Create(new(compute, image, configuration.Latents, encoder, decoder, noise, new Rng(compute, configuration.Seed)), configuration);
+            return description.Create(new(compute, image, configuration.Latents, encoder, decoder, noise, new Rng(compute, configuration.Seed), trainingImages), configuration);
         }
         catch (ArgumentException e)
         {
@@ -50,26 +86,53 @@ public static class ModelCatalogue
 
     private static (GaussianEncoder, Module) CreateNetworks(RunConfiguration c, ImageShape image, int outputChannels, Initialise init)
     {
-        if (c.Network == "conv")
-            return (ConvolutionalNets.Encoder(image, c.Latents, init), ConvolutionalNets.Decoder(image, c.Latents, outputChannels, init));
-        if (c.Network.StartsWith("mlp:", StringComparison.Ordinal))
-        {
-            var widths = c.Network[4..].Split(',').Select(w => int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n > 0 ? n : 0).ToArray();
-            if (!widths.Contains(0))
-                return (MlpNets.Encoder(image, c.Latents, widths, init), MlpNets.Decoder(image, c.Latents, outputChannels, widths, init));
-        }
-        throw new OptionException($"network '{c.Network}': expected conv, or mlp: and widths such as mlp:500,500");
+        var hidden = new HiddenLayers(c.BatchNorm != "none", c.LeakySlope);
+        var hiddenOfDecoder = hidden with { BatchNorm = c.BatchNorm == "all" };
+        if (MlpWidths(c) is not { } widths)
+            return (ConvolutionalNets.Encoder(image, c.Latents, hidden, init), ConvolutionalNets.Decoder(image, c.Latents, outputChannels, hiddenOfDecoder, init));
+        return (MlpNets.Encoder(image, c.Latents, widths, hidden, init), MlpNets.Decoder(image, c.Latents, outputChannels, widths, hiddenOfDecoder, init));
     }
+
+    /// <summary>Widths of fully connected networks; null for convolutional ones.</summary>
+    private static int[]? MlpWidths(RunConfiguration c) => c.Network == "conv" ? null
+        : (c.Network.StartsWith("mlp:", StringComparison.Ordinal) ? Widths(c.Network[4..]) : null)
+            ?? throw new OptionException($"network '{c.Network}': expected conv, or mlp: and widths such as mlp:500,500");
 
     private static NoiseModel CreateNoise(RunConfiguration c, double pixelVariance)
     {
         double start = c.NoiseStart > 0 ? c.NoiseStart : pixelVariance;
-        if (c.Noise == "learned")
-            return c.NoiseUpdate == "gradient"
-                ? new GradientNoise(c.NoiseStart > 0 ? c.NoiseStart : 1)
-                : new ClosedFormNoise(new(start, c.NoiseDecay, c.NoiseMaximumChange, c.NoiseFloor));
-        if (c.Noise.StartsWith("fixed:", StringComparison.Ordinal) && double.TryParse(c.Noise[6..], CultureInfo.InvariantCulture, out double variance) && variance > 0)
-            return new FixedNoise(variance);
-        throw new OptionException($"noise '{c.Noise}': expected learned, or fixed: and a variance such as fixed:0.01");
+        string[] parts = c.Noise.Split(':', 2);
+        string? argument = parts.Length > 1 ? parts[1] : null;
+        double number = double.TryParse(argument, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) ? value : 0;
+        return (parts[0], argument) switch
+        {
+            ("learned", null) when c.NoiseUpdate == "gradient" => new GradientNoise(c.NoiseStart > 0 ? c.NoiseStart : 1),
+            ("learned", null) => new ClosedFormNoise(new(start, c.NoiseDecay, c.NoiseMaximumChange, c.NoiseFloor)),
+            ("fixed", _) when number > 0 => new FixedNoise(number),
+            ("network", null) => new NetworkNoise(),
+            ("network", _) when number > 0 => new NetworkNoise(number),
+            ("mog", _) when number is >= 1 and <= 64 && number == Math.Floor(number) => new MixtureNoise(new((int)number, start, c.NoiseDecay, c.NoiseMaximumChange, c.NoiseFloor)),
+            ("bernoulli", null) => new BernoulliNoise(),
+            ("weighted", null) => new WeightedNoise(),
+            _ => throw new OptionException($"noise '{c.Noise}': expected learned, fixed:VARIANCE such as fixed:0.01, network, network:FLOOR, mog:K such as mog:2, bernoulli or weighted"),
+        };
+    }
+
+    private static MinibatchEstimate EstimateOf(RunConfiguration c) => c.Estimate switch
+    {
+        "weighted" => MinibatchEstimate.Weighted,
+        "stratified" => MinibatchEstimate.Stratified,
+        _ => MinibatchEstimate.Batch,
+    };
+
+    private static DiscriminatorSettings DiscriminatorOf(RunConfiguration c) => Widths(c.Discriminator) is { } widths
+        ? new(widths, c.DiscriminatorLearningRate, c.Seed)
+        : throw new OptionException($"discriminator '{c.Discriminator}': expected widths such as 1000,1000");
+
+    /// <summary>Widths of layers as the user writes them; null where they are none.</summary>
+    private static int[]? Widths(string text)
+    {
+        var widths = text.Split(',').Select(w => int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out int n) ? n : 0).ToArray();
+        return widths.Contains(0) ? null : widths;
     }
 }

@@ -18,16 +18,22 @@ public sealed record RunConfiguration
     /// <summary>conv (papers 1 and 2), or mlp:WIDTH,WIDTH,... for fully connected layers.</summary>
     public string Network { get; init; } = "conv";
 
+    /// <summary>Where batch normalisation comes between the hidden layers: none, encoder or all.</summary>
+    public string BatchNorm { get; init; } = "none";
+
+    /// <summary>Slope of the hidden layers' activation below 0; 0 is ReLU.</summary>
+    public double LeakySlope { get; init; }
+
     /// <summary>H, the number of factors.</summary>
     public int Latents { get; init; } = 128;
 
-    /// <summary>Weight of the KL term.</summary>
+    /// <summary>Weight of the KL term; of the total correlation in beta-tcvae, of the marginal KL in info-vae with the marginal reading.</summary>
     public double Beta { get; init; } = 10;
 
     /// <summary>Epochs over which beta grows from 0.</summary>
     public double KlWarmUpEpochs { get; init; }
 
-    /// <summary>Weight of the distance to the capacity (capacity-vae).</summary>
+    /// <summary>Weight of the distance to the capacity (capacity-vae), of the total correlation (factor-vae), of the marginal KL (beta-tcvae).</summary>
     public double Gamma { get; init; } = 100;
 
     /// <summary>C_max in nats (capacity-vae).</summary>
@@ -36,7 +42,37 @@ public sealed record RunConfiguration
     /// <summary>Epochs until the capacity reaches C_max.</summary>
     public double CapacityEpochs { get; init; } = 5;
 
-    /// <summary>The decoder's noise: learned, or fixed:VARIANCE.</summary>
+    /// <summary>Which InfoVAE: mmd (Zhao et al.) or marginal (as paper 3 compares it).</summary>
+    public string Reading { get; init; } = "mmd";
+
+    /// <summary>alpha of info-vae with the mmd reading: 1 - alpha weighs the KL.</summary>
+    public double InfoAlpha { get; init; }
+
+    /// <summary>Weight of the MMD (info-vae, wae-mmd) or of the adversarial term (wae-gan, aae).</summary>
+    public double Lambda { get; init; } = 10;
+
+    /// <summary>Weight of the information between code and image (beta-tcvae).</summary>
+    public double MiWeight { get; init; } = 1;
+
+    /// <summary>How a batch stands for the data in estimates of q(z): batch, weighted or stratified.</summary>
+    public string Estimate { get; init; } = "stratified";
+
+    /// <summary>Weight of the off-diagonal covariances (dip-vae).</summary>
+    public double LambdaOffDiagonal { get; init; } = 10;
+
+    /// <summary>Weight of the variances' distance to 1 (dip-vae).</summary>
+    public double LambdaDiagonal { get; init; } = 10;
+
+    /// <summary>Widths of the discriminator's hidden layers (factor-vae, wae-gan, aae).</summary>
+    public string Discriminator { get; init; } = "1000,1000,1000,1000,1000,1000";
+
+    /// <summary>Learning rate of the discriminator's Adam.</summary>
+    public double DiscriminatorLearningRate { get; init; } = 1e-4;
+
+    /// <summary>K, codes for each image (iwae).</summary>
+    public int Samples { get; init; } = 50;
+
+    /// <summary>The decoder's noise: learned, fixed:VARIANCE, network, network:FLOOR, mog:K, bernoulli or weighted.</summary>
     public string Noise { get; init; } = "learned";
 
     /// <summary>How a learned variance moves: closed-form or gradient.</summary>
@@ -124,6 +160,15 @@ public sealed record RunConfiguration
         Require(Latents > 0, "latents", Latents, "a positive number");
         Require(Epochs > 0, "epochs", Epochs, "a positive number");
         Require(Batch > 0, "batch", Batch, "a positive number");
+        Require(BatchNorm is "none" or "encoder" or "all", "batch_norm", BatchNorm, "none, encoder or all");
+        Require(LeakySlope is >= 0 and < 1, "leaky_slope", LeakySlope, "0 (ReLU) or a slope below 1");
+        Require(Reading is "mmd" or "marginal", "reading", Reading, "mmd or marginal");
+        Require(Estimate is "batch" or "weighted" or "stratified", "estimate", Estimate, "weighted, stratified or batch");
+        foreach (var (name, weight) in new[] { ("gamma", Gamma), ("lambda", Lambda), ("mi_weight", MiWeight), ("lambda_off_diagonal", LambdaOffDiagonal), ("lambda_diagonal", LambdaDiagonal) })
+            Require(weight >= 0 && double.IsFinite(weight), name, weight, "a number of at least 0");
+        Require(double.IsFinite(InfoAlpha), "info_alpha", InfoAlpha, "a finite number");
+        Require(DiscriminatorLearningRate > 0 && double.IsFinite(DiscriminatorLearningRate), "discriminator_learning_rate", DiscriminatorLearningRate, "a positive number");
+        Require(Samples > 0, "samples", Samples, "a positive number");
         Require(Limit >= 0, "limit", Limit, "0 (all images) or a positive number");
         Require(Beta >= 0 && double.IsFinite(Beta), "beta", Beta, "a number of at least 0");
         Require(LearningRate > 0 && double.IsFinite(LearningRate), "lr", LearningRate, "a positive number");
@@ -136,6 +181,7 @@ public sealed record RunConfiguration
         Require(Binarise is "none" or "threshold" or "static" or "dynamic", "binarise", Binarise, "none, threshold, static or dynamic");
         Require(Optimiser is "adam" or "rmsprop" or "sgd", "optimiser", Optimiser, "adam, rmsprop or sgd");
         Require(Precision is "fp32" or "tf32", "precision", Precision, "fp32 or tf32");
+        ModelCatalogue.Check(this);
     }
 
     private static void Require<T>(bool holds, string option, T value, string expected)

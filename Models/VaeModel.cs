@@ -8,7 +8,8 @@ namespace VaeFromScratch.Models;
 
 /// <summary>The parts that every model is put together from.</summary>
 /// <param name="Rng">Draws of training; the trainer moves it from step to step.</param>
-public sealed record VaeParts(Compute Compute, ImageShape Image, int Latents, GaussianEncoder Encoder, Module Decoder, NoiseModel Noise, Rng Rng);
+/// <param name="TrainingImages">N, for estimates that take a batch for a part of the data.</param>
+public sealed record VaeParts(Compute Compute, ImageShape Image, int Latents, GaussianEncoder Encoder, Module Decoder, NoiseModel Noise, Rng Rng, int TrainingImages = 1);
 
 /// <summary>An encoder, a decoder and a noise model, with the objective that trains them. Each model of the papers is a short subclass.</summary>
 public abstract class VaeModel : IDisposable
@@ -35,8 +36,20 @@ public abstract class VaeModel : IDisposable
 
     public ParameterArena Arena { get; }
 
+    /// <summary>N, the number of training images.</summary>
+    protected int TrainingImages => parts.TrainingImages;
+
+    /// <summary>Every parameter that is saved, those of further networks included.</summary>
+    public IEnumerable<Parameter> Parameters => Phases.Select(p => p.Arena).Distinct().SelectMany(a => a.Parameters);
+
     /// <summary>The networks that are stepped one after another on each batch, each with its own objective and optimiser.</summary>
-    public virtual IReadOnlyList<TrainingPhase> Phases => [new("vae", Arena, Objective)];
+    public virtual IReadOnlyList<TrainingPhase> Phases => [new("vae", Arena, batch => Objective(batch.Images))];
+
+    /// <summary>Whether each step has a second, independent batch; see <see cref="TrainingBatch.Second"/>.</summary>
+    public virtual bool UsesSecondBatch => false;
+
+    /// <summary>Images at a time when the objective is evaluated; fewer where it needs much memory for each.</summary>
+    public virtual int EvaluationBatch => 500;
 
     /// <summary>Values that change from step to step and reach the kernels through device memory.</summary>
     internal IReadOnlyList<ScheduledScalar> ScheduledScalars => schedules;
@@ -47,6 +60,13 @@ public abstract class VaeModel : IDisposable
 
     /// <summary>q(z|x) of each image.</summary>
     public DiagonalGaussian Encode(Tensor x) => parts.Encoder.Encode(x);
+
+    /// <summary>Called before each training step, outside of what is captured: writes what the step reads from device memory.</summary>
+    /// <param name="step">Steps done.</param>
+    /// <param name="images">In the step's batch.</param>
+    public virtual void BeforeStep(uint step, int images)
+    {
+    }
 
     /// <summary>The decoder's output for each code [B, H]; see <see cref="NoiseModel.Mean"/> for the image.</summary>
     public Tensor Decode(Tensor z) => parts.Decoder.Forward(z);
@@ -67,6 +87,9 @@ public abstract class VaeModel : IDisposable
     /// <summary>sum_h KL(q(z_h|x) || N(0, 1)), nats per image.</summary>
     protected static Term Kl(GaussianSample sample) => new("kl", sample.Kl);
 
+    /// <summary>MMD^2 between codes and as many draws of N(0, I) (equations.md (X8)).</summary>
+    protected Term Mmd(Tensor z) => new("mmd", MaximumMeanDiscrepancy.Squared(z, Rng.Draw(Kernels.Distribution.Normal, z.Shape)));
+
     /// <summary>A scalar that the trainer sets before each step.</summary>
     protected Tensor Scheduled(Engine.Optim.Schedule schedule)
     {
@@ -76,9 +99,18 @@ public abstract class VaeModel : IDisposable
     }
 }
 
-/// <summary>One network's turn on a batch.</summary>
+/// <summary>What a training step works on.</summary>
+/// <param name="Images">Pixels in [0, 1], [B, H, W, C].</param>
+/// <param name="Second">As many other images, for models that ask for them.</param>
+public sealed record TrainingBatch(Tensor Images, Tensor? Second = null);
+
+/// <summary>One network's turn on a batch. Later phases see the tensors of earlier ones; through <see cref="Ops.Detach"/> no gradient flows back into them.</summary>
 /// <param name="Objective">From the batch to what is minimised over <paramref name="Arena"/>.</param>
-public sealed record TrainingPhase(string Name, ParameterArena Arena, Func<Tensor, Objective> Objective);
+/// <param name="Optimiser">How the arena is stepped; by default as the run's configuration says.</param>
+public sealed record TrainingPhase(string Name, ParameterArena Arena, Func<TrainingBatch, Objective> Objective, PhaseOptimiser? Optimiser = null);
+
+/// <summary>Adam for one phase.</summary>
+public sealed record PhaseOptimiser(double LearningRate, double Beta1 = 0.9, double Beta2 = 0.999);
 
 /// <summary>A scalar in device memory and the schedule that it follows.</summary>
 internal sealed record ScheduledScalar(Tensor Value, Engine.Optim.Schedule Schedule)

@@ -1,3 +1,7 @@
+using VaeFromScratch.Engine.Data.Eeg;
+using VaeFromScratch.Engine.Data.Images;
+using VaeFromScratch.Engine.Data.Streaming;
+using VaeFromScratch.Engine.Data.Synthetic;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Engine.Data;
@@ -19,8 +23,28 @@ public sealed record DatasetFile(string Path, long Bytes, string? Md5, string? G
 /// <param name="Load">Reads it from a data folder.</param>
 public sealed record DatasetInfo(string Name, string Description, string Licence, string Source, IReadOnlyList<DatasetFile> Files, Func<string, DatasetSplits> Load)
 {
-    /// <summary>Size of the decompressed files.</summary>
-    public long Bytes => Files.Sum(file => file.Bytes);
+    /// <summary>Size of the decompressed files; 0 for what is made rather than read.</summary>
+    public long Bytes => UnlistedBytes + Files.Sum(file => file.Bytes);
+
+    /// <summary>Size of the files that are not listed one by one, as distributed.</summary>
+    public long UnlistedBytes { get; init; }
+
+    /// <summary>Tells whether a set is there whose files are not listed one by one, or that is made rather than read.</summary>
+    public Func<string, bool>? Presence { get; init; }
+
+    /// <summary>For a set that may not fit into memory: opens its cache file, given the data folder and the cache folder, and makes that file first if need be.</summary>
+    public Func<string, string, ImageCache>? OpenCache { get; init; }
+
+    /// <summary>Whether what is needed to read the set is there, whatever its contents.</summary>
+    public bool IsPresent(string dataDir)
+    {
+        if (Presence is not null)
+            return Presence(dataDir);
+        bool There(DatasetFile file) => Gzip.Find(Path.Combine(dataDir, file.Path)) is not null;
+        return Files.Where(file => !file.Optional).All(There)
+            && (Files.All(file => !file.Optional) || Files.Where(file => file.Optional).Any(There))
+            && (Files.Count > 0 || Directory.Exists(Path.Combine(dataDir, Name)));
+    }
 }
 
 /// <summary>The data sets by name.</summary>
@@ -48,6 +72,58 @@ public static class DatasetCatalogue
                 new("fashion-mnist/t10k-labels-idx1-ubyte", 10_008, "15d484375f8d13e6eb1aabb0c3f46965", "bb300cfdad3c16e7a12a480ee83cd310"),
             ],
             dataDir => Mnist.Load(dataDir, "fashion-mnist")),
+        new("cifar10", "60 000 photographs, 32 x 32 colour, 10 classes; any of the training batches",
+            "no explicit licence; research use with citation of Krizhevsky, 2009",
+            "the CIFAR page of Alex Krizhevsky at the University of Toronto: the binary version, unpacked into this folder",
+            [
+                new("cifar10/data_batch_1.bin", 30_730_000, "5dd7e06a14cb22eb9f671a540d1b7c25", Optional: true),
+                new("cifar10/data_batch_2.bin", 30_730_000, Md5: null, Optional: true),
+                new("cifar10/data_batch_3.bin", 30_730_000, Md5: null, Optional: true),
+                new("cifar10/data_batch_4.bin", 30_730_000, Md5: null, Optional: true),
+                new("cifar10/data_batch_5.bin", 30_730_000, Md5: null, Optional: true),
+                new("cifar10/test_batch.bin", 30_730_000, "803d5f7f4d78ea53de84dbe85f74fb6d"),
+            ],
+            Cifar10.Load),
+        new("dsprites", "binary shapes of known kind, size, angle and place, 64 x 64; one of the files",
+            "Apache-2.0; DeepMind",
+            "the dsprites-dataset repository of DeepMind: the npz; or one of the two smaller files made from it",
+            [
+                new($"dsprites/{DSprites.Files[0]}", 26_764_248, "7da33b31b13a06f4b04a70402ce90c2e", Optional: true),
+                new($"dsprites/{DSprites.Files[1]}", 1_341_726, "6201c648b5cbdc67573cca0f25894413", Optional: true),
+                new($"dsprites/{DSprites.Files[2]}", 710_021, "bbc77fb34afc89a384056b53f474ccdd", Optional: true),
+            ],
+            dataDir => DSprites.Load(dataDir)),
+        new("yale-b", "2 414 faces of 38 people under 64 lights, 192 x 168 grey",
+            "free for research with citation of Georghiades et al., 2001, and Lee et al., 2005",
+            "the Extended Yale Face Database B page of the University of California, San Diego: the cropped images, one folder a person",
+            [], YaleB.Load) { UnlistedBytes = 77_900_000 },
+        new("celeba", "202 599 faces of celebrities with 40 attributes, cropped and scaled to 64 x 64 colour",
+            "non-commercial research; Liu, Luo, Wang and Tang, 2015",
+            "the CelebA page of the Multimedia Laboratory of the Chinese University of Hong Kong: img_align_celeba.zip, unpacked into celeba/, and list_attr_celeba.txt beside it",
+            [new("celeba/list_attr_celeba.txt", 26_721_026, Md5: null, Optional: true)], CelebA.Load)
+        {
+            UnlistedBytes = 1_400_000_000,
+            Presence = CelebA.IsPresent,
+            OpenCache = (dataDir, cacheDir) => CelebA.Open(dataDir, cacheDir),
+        },
+        new("folder", "your own pictures: PNG, binary PGM and JPEG files, cropped and scaled to 64 x 64; folders are classes",
+            "yours", "any pictures, in folder/ under the data folder or in the data folder itself", [], dataDir => ImageFolder.Load(dataDir)) { Presence = ImageFolder.IsPresent },
+        new("synthetic-shapes", "25 000 grey shapes of known kind, place, size and angle, 32 x 32",
+            "made here", "made when it is asked for", [], _ => SyntheticShapes.CreateSplits()) { Presence = _ => true },
+        new("synthetic-gaussian", "25 000 smooth pictures of 8 independent Gaussian factors, 28 x 28 grey, without noise",
+            "made here", "made when it is asked for", [], _ => new GaussianFactors().CreateSplits()) { Presence = _ => true },
+        new("synthetic-noise", "the same pictures with Gaussian noise of standard deviation 0.05 in every pixel",
+            "made here", "made when it is asked for", [], _ => new GaussianFactors(new() { Noise = PlantedNoise.Gaussian }).CreateSplits()) { Presence = _ => true },
+        new("deap", "EEG of 32 people watching 40 videos each, as 63 head maps a video of alpha, beta and gamma power, 32 x 32; 4 classes of emotion",
+            "only under a signed agreement with its makers; Koelstra et al., 2012",
+            "the DEAP page of Queen Mary University of London, on application: data_preprocessed_python (.dat) or data_preprocessed_matlab (.mat), unpacked into deap/",
+            [], dataDir => EegDataset.Load(Path.Combine(dataDir, "deap"), "deap").ToSplits())
+        {
+            UnlistedBytes = Deap.Participants * 103_220_480L,
+            Presence = dataDir => Deap.Find(Path.Combine(dataDir, "deap")).Count > 0,
+        },
+        new("synthetic-eeg", "made-up EEG of 8 people in the layout of deap, with planted sources that follow valence and arousal; 4 classes",
+            "made here", "made when it is asked for", [], _ => SyntheticEeg.Create().ToSplits()) { Presence = _ => true },
     ];
 
     /// <exception cref="ArgumentException">There is no data set of that name; the message lists those there are.</exception>

@@ -12,6 +12,17 @@ public sealed record GroundTruth(string[] Names, int[] Sizes, int[] Classes, flo
     public int Factors => Names.Length;
 
     internal GroundTruth Take(int n) => this with { Classes = Classes[..(n * Factors)], Values = Values[..(n * Factors)] };
+
+    internal GroundTruth Select(ReadOnlySpan<int> images)
+    {
+        var selected = this with { Classes = new int[images.Length * Factors], Values = new float[images.Length * Factors] };
+        for (int i = 0; i < images.Length; i++)
+        {
+            Classes.AsSpan(images[i] * Factors, Factors).CopyTo(selected.Classes.AsSpan(i * Factors));
+            Values.AsSpan(images[i] * Factors, Factors).CopyTo(selected.Values.AsSpan(i * Factors));
+        }
+        return selected;
+    }
 }
 
 /// <summary>One split of an image data set, whole in memory as stored bytes.</summary>
@@ -33,19 +44,53 @@ public sealed record ImageDataset(string Name, string Split, int Count, int Heig
     /// <summary>The factors that the images were made from, where they are known.</summary>
     public GroundTruth? Factors { get; init; }
 
+    /// <summary>How many images in a row belong together, such as the 63 seconds of an EEG trial; 1 for single images.</summary>
+    public int SequenceLength { get; init; } = 1;
+
     /// <summary>Values per image.</summary>
     public int PixelsPerImage => Height * Width * Channels;
 
     /// <summary>The stored bytes of one image, [Height, Width, Channels].</summary>
     public ReadOnlySpan<byte> Image(int index) => Pixels.AsSpan(index * PixelsPerImage, PixelsPerImage);
 
-    /// <summary>The first <paramref name="n"/> images in file order; the whole set when it has no more.</summary>
+    /// <summary>The first <paramref name="n"/> images in file order, rounded up to whole sequences; the whole set when it has no more.</summary>
     public ImageDataset Take(int n)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(n);
+        n = (int)Math.Min(Count, ((long)n + SequenceLength - 1) / SequenceLength * SequenceLength);
         if (n >= Count)
             return this;
         return this with { Count = n, Pixels = Pixels[..(n * PixelsPerImage)], Labels = Labels?[..n], Factors = Factors?.Take(n) };
+    }
+
+    /// <summary>The images of the given indices, in that order, as a split of its own.</summary>
+    public ImageDataset Select(ReadOnlySpan<int> images, string split)
+    {
+        byte[] pixels = GC.AllocateUninitializedArray<byte>(images.Length * PixelsPerImage);
+        byte[]? labels = Labels is null ? null : new byte[images.Length];
+        for (int i = 0; i < images.Length; i++)
+        {
+            Image(images[i]).CopyTo(pixels.AsSpan(i * PixelsPerImage));
+            if (labels is not null)
+                labels[i] = Labels![images[i]];
+        }
+        return this with { Split = split, Count = images.Length, Pixels = pixels, Labels = labels, Factors = Factors?.Select(images) };
+    }
+
+    /// <summary>Splits a set that comes without splits: a random share to train on, another to test on, each in file order; what is left is for validation.</summary>
+    /// <param name="trainShare">Share of the training images, such as 0.8.</param>
+    /// <param name="testShare">Share of the test images, such as 0.1.</param>
+    /// <param name="seed">The same seed gives the same split.</param>
+    public DatasetSplits SplitRandomly(double trainShare, double testShare, ulong seed)
+    {
+        int train = (int)Math.Round(Count * trainShare);
+        int test = Math.Min((int)Math.Round(Count * testShare), Count - train);
+        if (train < 1 || test < 1)
+            throw new ArgumentException($"split: shares {trainShare} and {testShare} of {Count} images leave {train} to train on and {test} to test on; both need at least one");
+        int[] order = new BatchOrder(Count, Count, seed).Permutation(epoch: 0);
+        order.AsSpan(0, train).Sort();
+        order.AsSpan(Count - test).Sort();
+        return new(Select(order.AsSpan(0, train), "train"), Select(order.AsSpan(Count - test), "test"));
     }
 
     /// <summary>Images <paramref name="start"/> to <paramref name="start"/> + <paramref name="count"/> as pixels in [0, 1], [count, Height, Width, Channels].</summary>
@@ -76,9 +121,15 @@ public sealed record ImageDataset(string Name, string Split, int Count, int Heig
             throw DataException.In(file, $"pixel value {Pixels[loud]} in image {loud / PixelsPerImage}", "0 or 1");
         if (Factors is not null && (Factors.Classes.Length != Count * Factors.Factors || Factors.Values.Length != Count * Factors.Factors))
             throw DataException.In(file, $"{Factors.Classes.Length} factor classes and {Factors.Values.Length} values", $"{Count} x {Factors.Factors} of each");
+        if (SequenceLength < 1 || Count % SequenceLength != 0)
+            throw DataException.In(file, $"{Count} images in sequences of {SequenceLength}", "whole sequences");
         return this;
     }
 }
 
 /// <summary>The splits of a data set.</summary>
-public sealed record DatasetSplits(ImageDataset Train, ImageDataset Test);
+public sealed record DatasetSplits(ImageDataset Train, ImageDataset Test)
+{
+    /// <summary>What a user should know about how the files were read, one sentence each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}

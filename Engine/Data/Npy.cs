@@ -29,22 +29,29 @@ public sealed record NpyArray(string Type, int[] Shape, byte[] Bytes)
     public float[] ToFloats()
     {
         float[] values = new float[Count];
+        CopyFloats(0, values);
+        return values;
+    }
+
+    /// <summary>As many values as there is room for, from <paramref name="start"/> on, as floats.</summary>
+    public void CopyFloats(int start, Span<float> values)
+    {
+        var bytes = Bytes.AsSpan(start * Width, values.Length * Width);
         switch (Type)
         {
             case "<f4":
-                Bytes.CopyTo(MemoryMarshal.AsBytes(values.AsSpan()));
+                bytes.CopyTo(MemoryMarshal.AsBytes(values));
                 break;
             case "<f8":
-                var doubles = MemoryMarshal.Cast<byte, double>(Bytes);
+                var doubles = MemoryMarshal.Cast<byte, double>(bytes);
                 for (int i = 0; i < values.Length; i++)
                     values[i] = (float)doubles[i];
                 break;
             default:
                 for (int i = 0; i < values.Length; i++)
-                    values[i] = Integer(i);
+                    values[i] = Integer(start + i);
                 break;
         }
-        return values;
     }
 
     /// <summary>The values as integers.</summary>
@@ -112,6 +119,36 @@ public static partial class Npy
         return new NpyArray(header.Type, header.Shape, header.Fortran ? ToRowMajor(bytes, header.Shape, width) : bytes);
     });
 
+    /// <summary>Reads some rows of an array that may be larger than memory: entries along the first axis.</summary>
+    /// <param name="stream">Read to its end.</param>
+    /// <param name="file">The name used in errors.</param>
+    /// <param name="length">Bytes in the stream.</param>
+    /// <param name="rows">Which, ascending.</param>
+    internal static NpyArray ReadRows(Stream stream, string file, long length, ReadOnlySpan<int> rows)
+    {
+        var header = ReadHeader(stream, file);
+        int width = Width(header.Type);
+        if (header.Shape is not [var rowCount, ..] || header.Fortran || width == 0)
+            throw DataException.In(file, $"an array of type {header.Type} and shape {HostArray.Describe(header.Shape)}", "numbers in row-major order", "save it with numpy.ascontiguousarray");
+        long rowValues = HostArray.ElementCount(header.Shape.AsSpan(1));
+        if (rowValues < 0 || rowValues * width * Math.Max(1, rows.Length) > Array.MaxLength)
+            throw DataException.In(file, $"rows of shape {HostArray.Describe(header.Shape.AsSpan(1))}", "rows that fit in memory", "ask for fewer images");
+        int rowBytes = (int)(rowValues * width);
+        if (header.Length + (long)rowCount * rowBytes != length)
+            throw DataFile.WrongLength(file, length, header.Length + (long)rowCount * rowBytes);
+        if (rows.Length > 0 && rows[^1] >= rowCount)
+            throw DataException.In(file, $"{rowCount} rows", $"more than {rows[^1]}");
+
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(rowBytes * rows.Length);
+        byte[] skipped = new byte[rowBytes];
+        for (int row = 0, next = 0; row < rowCount; row++)
+        {
+            bool wanted = next < rows.Length && rows[next] == row;
+            stream.ReadExactly(wanted ? bytes.AsSpan(next++ * rowBytes, rowBytes) : skipped);
+        }
+        return new NpyArray(header.Type, [rows.Length, .. header.Shape[1..]], bytes);
+    }
+
     public static void Write(string path, NpyArray array) => AtomicFile.Write(path, stream => Write(stream, array));
 
     public static void Write(Stream stream, NpyArray array)
@@ -170,7 +207,7 @@ public static partial class Npy
     [GeneratedRegex(@"^\{\s*'descr':\s*'(?<descr>[^']{1,16})',\s*'fortran_order':\s*(?<fortran>True|False),\s*'shape':\s*\((?<shape>[0-9, ]*)\),?\s*\}\s*$", RegexOptions.CultureInvariant)]
     private static partial Regex HeaderPattern();
 
-    private static byte[] ToRowMajor(byte[] columnMajor, int[] shape, int width)
+    internal static byte[] ToRowMajor(byte[] columnMajor, int[] shape, int width)
     {
         if (shape.Length < 2 || columnMajor.Length == 0)
             return columnMajor;

@@ -29,10 +29,21 @@ public static class Npz
             string name = entry.FullName.EndsWith(Extension, StringComparison.Ordinal) ? entry.FullName[..^Extension.Length] : entry.FullName;
             if (names is not null ? !names.Contains(name) : IsObjectArray(entry, file))
                 continue;
-            if (!arrays.TryAdd(name, ReadEntry(entry, file)))
+            if (!arrays.TryAdd(name, ReadEntry(entry, file, (contents, entryFile) => Npy.Read(contents, entryFile, entry.Length))))
                 throw DataException.In(file, $"the array '{name}' twice", "each name once");
         }
         return arrays;
+    });
+
+    /// <summary>Reads some rows of one array, which may be larger than memory.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="name">The array.</param>
+    /// <param name="rows">Entries along its first axis, ascending.</param>
+    public static NpyArray ReadRows(string path, string name, int[] rows) => DataFile.Read(path, stream =>
+    {
+        using var zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
+        var entry = zip.GetEntry(name + Extension) ?? throw DataException.In(path, $"no array '{name}'", "it to be there");
+        return ReadEntry(entry, path, (contents, file) => Npy.ReadRows(contents, file, entry.Length, rows));
     });
 
     /// <summary>Writes arrays uncompressed, as numpy.savez does; the same arguments always give the same bytes.</summary>
@@ -56,13 +67,13 @@ public static class Npz
         return Npy.ReadHeader(contents, $"{file}/{entry.FullName}").IsObject;
     }
 
-    private static NpyArray ReadEntry(ZipArchiveEntry entry, string file)
+    private static NpyArray ReadEntry(ZipArchiveEntry entry, string file, Func<Stream, string, NpyArray> read)
     {
         string name = $"{file}/{entry.FullName}";
         if (!DataFile.CanInflateTo(entry.CompressedLength, entry.Length))
             throw DataException.In(name, $"{entry.CompressedLength} compressed bytes that promise {entry.Length}", "no more than deflate can hold");
         using var contents = new ChecksumStream(Open(entry, file));
-        var array = Npy.Read(contents, name, entry.Length);
+        var array = read(contents, name);
         if (contents.Checksum != entry.Crc32)
             throw DataException.In(name, $"checksum {contents.Checksum:x8}", $"{entry.Crc32:x8}");
         return array;
@@ -81,7 +92,7 @@ public static class Npz
     }
 
     /// <summary>Passes reads through and keeps the checksum of what went by; the zip reader itself does not look at it.</summary>
-    private sealed class ChecksumStream(Stream inner) : Stream
+    private sealed class ChecksumStream(Stream inner) : ReadOnlyStream
     {
         public uint Checksum { get; private set; }
 
@@ -91,17 +102,6 @@ public static class Npz
             Checksum = Crc32.Append(Checksum, buffer[..read]);
             return read;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-        public override void Flush() { }
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
         {

@@ -39,7 +39,10 @@ internal static class DataFile
     }
 
     /// <summary>Whether <paramref name="compressed"/> bytes of deflate can hold <paramref name="promised"/> bytes.</summary>
-    public static bool CanInflateTo(long compressed, long promised) => promised / LargestDeflateRatio <= compressed;
+    public static bool CanInflateTo(long compressed, long promised) => promised <= MostInflated(compressed);
+
+    /// <summary>The most bytes that <paramref name="compressed"/> bytes of deflate can hold.</summary>
+    public static long MostInflated(long compressed) => Math.Min(compressed, long.MaxValue / LargestDeflateRatio - 1) * LargestDeflateRatio + LargestDeflateRatio;
 
     /// <summary>The error of a file that holds fewer or more bytes than its header says.</summary>
     public static DataException WrongLength(string file, long found, long expected) =>

@@ -38,11 +38,14 @@ public sealed record LineChart(IReadOnlyList<Series> Lines) : Chart
     /// <summary>Whether the vertical axis must contain 0.</summary>
     public bool FromZero { get; init; }
 
+    /// <summary>Whether the horizontal axis counts something: ticks at whole numbers only.</summary>
+    public bool WholeX { get; init; }
+
     public override string ToSvg()
     {
         var x = Axis.Fit(Lines.SelectMany(line => line.X), LogX, tight: true);
         var y = Axis.Fit(Lines.SelectMany(line => line.Y), LogY, FromZero);
-        var frame = new ChartFrame(this, x, y, [.. Lines.Select((line, i) => (line.Name, Palette.Of(i)))]);
+        var frame = new ChartFrame(this, x, y, [.. Lines.Select((line, i) => (line.Name, Palette.Of(i)))], xTicks: WholeX ? WholeTicks(x) : null);
         frame.Plot(() =>
         {
             for (int i = 0; i < Lines.Count; i++)
@@ -54,6 +57,9 @@ public sealed record LineChart(IReadOnlyList<Series> Lines) : Chart
                     frame.Canvas.Circle(frame.X(Lines[i].X[point]), frame.Y(Lines[i].Y[point]), 3.2, Palette.Of(i), Palette.Paper, 1.2);
         return frame.Canvas.Finish();
     }
+
+    private static (double, string)[] WholeTicks(Axis axis) =>
+        [.. axis.Ticks().Where(tick => Math.Abs(tick.Value - Math.Round(tick.Value)) < 1e-6).Select(tick => (tick.Value, Axis.Format(tick.Value, 1)))];
 }
 
 /// <summary>A second quantity of each bar, drawn as a line against an axis on the right.</summary>

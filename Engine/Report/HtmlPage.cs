@@ -30,13 +30,10 @@ public sealed class HtmlPage(string title, string subtitle = "")
     public HtmlPage Code(string text) => Add($"<pre>{Text(text)}</pre>");
 
     /// <summary>Terms with their values: a configuration, a summary.</summary>
-    public HtmlPage Definitions(IEnumerable<(string Term, string Value)> definitions)
-    {
-        Add("<dl>");
-        foreach (var (term, value) in definitions)
-            Add($"<div><dt>{Text(term)}</dt><dd>{Text(value)}</dd></div>");
-        return Add("</dl>");
-    }
+    public HtmlPage Definitions(IEnumerable<(string Term, string Value)> definitions) => AddDefinitions(definitions, "<dl>");
+
+    /// <summary>The numbers that a reader came for.</summary>
+    public HtmlPage Headline(IEnumerable<(string Term, string Value)> numbers) => AddDefinitions(numbers, "<dl class=\"headline\">");
 
     /// <summary>A table; columns whose every cell is a number or empty are set to the right.</summary>
     /// <exception cref="ArgumentException">A row does not have as many cells as the header.</exception>
@@ -67,6 +64,14 @@ public sealed class HtmlPage(string title, string subtitle = "")
     public HtmlPage Figure(byte[] png, string caption = "") =>
         AddFigure($"<img alt=\"{Text(caption)}\" src=\"data:image/png;base64,{Convert.ToBase64String(png)}\">", caption);
 
+    /// <summary>Charts beside each other where the page is wide enough.</summary>
+    public HtmlPage Charts(IEnumerable<Chart> charts) =>
+        Add($"<div class=\"charts\">{string.Concat(charts.Select(chart => $"<figure>{chart.ToSvg()}</figure>"))}</div>");
+
+    /// <summary>Pictures below each other, each with a label before it.</summary>
+    public HtmlPage Strips(IEnumerable<(string Label, byte[] Png)> rows, string caption = "") =>
+        AddFigure($"<div class=\"wide\"><table class=\"strips\">{string.Concat(rows.Select(row => $"<tr><th>{Text(row.Label)}</th><td><img alt=\"{Text(row.Label)}\" src=\"data:image/png;base64,{Convert.ToBase64String(row.Png)}\"></td></tr>"))}</table></div>", caption);
+
     public void Save(string path) => AtomicFile.WriteText(path, ToString());
 
     public override string ToString()
@@ -81,6 +86,14 @@ public sealed class HtmlPage(string title, string subtitle = "")
         if (_sections.Count >= ContentsFromSections)
             page.Append($"<nav>{string.Concat(_sections.Select((heading, i) => $"<a href=\"#s{i + 1}\">{Text(heading)}</a>"))}</nav>\n");
         return page.Append(_body).Append("</main>\n</body>\n</html>\n").ToString();
+    }
+
+    private HtmlPage AddDefinitions(IEnumerable<(string Term, string Value)> definitions, string start)
+    {
+        Add(start);
+        foreach (var (term, value) in definitions)
+            Add($"<div><dt>{Text(term)}</dt><dd>{Text(value)}</dd></div>");
+        return Add("</dl>");
     }
 
     private HtmlPage AddFigure(string content, string caption) =>
@@ -114,6 +127,9 @@ public sealed class HtmlPage(string title, string subtitle = "")
         dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .75rem 1.5rem; margin: 1rem 0; }
         dt { color: var(--muted); font-size: .85rem; }
         dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+        .headline { grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; }
+        .headline div { background: #f4f6f9; border-radius: 8px; padding: .6rem .8rem .7rem; }
+        .headline dd { font-size: 1.35rem; line-height: 1.3; }
         .wide { overflow-x: auto; }
         table { border-collapse: collapse; margin: 1rem 0; min-width: 50%; font-size: .93rem; font-variant-numeric: tabular-nums; }
         caption { caption-side: top; text-align: left; color: var(--muted); padding-bottom: .4rem; }
@@ -125,6 +141,11 @@ public sealed class HtmlPage(string title, string subtitle = "")
         figure > svg, figure > img { display: block; max-width: 100%; height: auto; }
         figure > svg { border: 1px solid var(--rule); border-radius: 8px; }
         figure img { image-rendering: pixelated; border: 1px solid var(--rule); }
+        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: .5rem 1.25rem; }
+        .charts figure { margin: .5rem 0; }
+        .strips { margin: 0; }
+        .strips th, .strips td { border: 0; padding: 1px .75rem 1px 0; white-space: pre; font-weight: 400; font-size: .88rem; line-height: 1.35; }
+        .strips img { border: 0; max-width: none; }
         figcaption { color: var(--muted); font-size: .9rem; margin-top: .4rem; }
         @media (max-width: 40rem) { main { padding: 1.25rem 1rem 3rem; } h1 { font-size: 1.5rem; } }
         @media print { body { background: #fff; } main { max-width: none; padding: 0; box-shadow: none; } figure, tr { break-inside: avoid; } nav { display: none; } }

@@ -1,10 +1,13 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using VaeFromScratch.Kernels.Cpu.Products;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
+/// <summary>Convolutions and max pooling. The work is in Products.</summary>
 public sealed unsafe partial class CpuBackend
 {
+    private const int MostPlans = 1000;
+
     private readonly Dictionary<(ConvShape Shape, bool Backward), ConvPlan> plans = [];
 
     private long PlanBytes => plans.Values.Sum(p => p.Bytes);
@@ -26,9 +29,36 @@ public sealed unsafe partial class CpuBackend
         if (IsProduct(shape))
             MatMul(new(shape.Batch * shape.Height * shape.Width, shape.InChannels, shape.OutChannels, TransposeB: true, Accumulate: accumulate), dy, w, dx, bias, activation, reluMask);
         else if (NarrowJob.Suits(shape))
-            Scatter(shape, dy.Pointer, w.Pointer, dx.Pointer, bias.Pointer, activation, accumulate, reluMask.Pointer);
+        {
+            var job = new NarrowJob(shape, dy.Pointer, w.Pointer, dx.Pointer, bias.Pointer, activation, accumulate, reluMask.Pointer);
+            if (shape.InSize > 0)
+                RunProduct(ref job, shape.Flops);
+        }
         else
             Correlate(shape, backward: true, dy.Pointer, w.Pointer, dx.Pointer, bias.Pointer, activation, accumulate, reluMask.Pointer);
+    }
+
+    public void Conv2dBackwardWeight(ConvShape shape, Slice<float> x, Slice<float> dy, Slice<float> dw, bool accumulate)
+    {
+        RequireConv("conv2d backward weight", shape, x.Length, dw.Length, dy.Length);
+        if (shape.WeightSize == 0)
+            return;
+        var job = new WeightGradientJob(shape, x.Pointer, dy.Pointer, dw.Pointer, accumulate);
+        RunProduct(ref job, shape.Flops);
+    }
+
+    public void MaxPool(PoolShape shape, Slice<float> x, Slice<float> y, Slice<int> argmax)
+    {
+        RequirePool("max pool", shape, x.Length, y.Length, argmax.Length);
+        var job = new MaxPoolJob(shape, x.Pointer, y.Pointer, argmax.Pointer);
+        team.ForEach(shape.Batch, ref job);
+    }
+
+    public void MaxPoolGradient(PoolShape shape, Slice<float> g, Slice<int> argmax, Slice<float> dx, bool accumulate)
+    {
+        RequirePool("max pool gradient", shape, dx.Length, g.Length, argmax.Length);
+        var job = new MaxPoolGradientJob(shape, g.Pointer, argmax.Pointer, dx.Pointer, accumulate);
+        team.ForEach(shape.Batch, ref job);
     }
 
     private static bool IsProduct(ConvShape s) => s is { KernelHeight: 1, KernelWidth: 1, Stride: 1, Padding: 0 };
@@ -37,14 +67,12 @@ public sealed unsafe partial class CpuBackend
     {
         if ((backward ? shape.InSize : shape.OutSize) == 0)
             return;
+        if (plans.Count >= MostPlans)
+            plans.Clear();
         ref ConvPlan? plan = ref CollectionsMarshal.GetValueRefOrAddDefault(plans, (shape, backward), out _);
         plan ??= new(shape, backward, team.Threads);
-        var job = new CorrelateJob(shape, backward, plan, source, w, target, bias, activation, accumulate, mask, team);
-        job.Place(sharedScratch.Reserve(job.SharedFloats), threadScratch.Reserve(job.ThreadFloats * team.Threads));
-        if (shape.Flops < SerialFlops)
-            job.RunAlone();
-        else
-            team.OnEveryThread(ref job);
+        var job = new CorrelateJob(shape, backward, plan, source, w, target, bias, activation, accumulate, mask);
+        RunProduct(ref job, shape.Flops);
     }
 
     private static void RequireConv(string operation, ConvShape shape, int x, int w, int y)
@@ -65,161 +93,13 @@ public sealed unsafe partial class CpuBackend
         if (!reluMask.IsAbsent)
             RequireLength(operation, "relu mask", reluMask.Length, size, shape);
     }
-}
 
-/// <summary>
-/// A convolution, or its data gradient, as matrix products over a <see cref="ConvPlan"/>: pixels are the rows of A, read straight from the (padded) image;
-/// a run of k is taps across x channels, which NHWC keeps contiguous; the weights are B.
-/// </summary>
-internal unsafe struct CorrelateJob : IJob
-{
-    private readonly ThreadTeam team;
-    private readonly ConvPlan plan;
-    private readonly ConvShape shape;
-    private readonly bool backward, relu, accumulate, packWeights;
-    private readonly float* source, weights, target, bias, mask;
-    private readonly int panels, packItems;
-    private float* initial, packed, threadScratch;
-    private bool alone;
-    private int nextPack, nextTask;
-
-    public CorrelateJob(ConvShape shape, bool backward, ConvPlan plan, float* source, float* weights, float* target, float* bias, Activation activation, bool accumulate, float* mask, ThreadTeam team)
+    private static void RequirePool(string operation, PoolShape shape, int x, int y, int argmax)
     {
-        this.team = team;
-        this.plan = plan;
-        this.shape = shape;
-        this.backward = backward;
-        this.source = source;
-        this.weights = weights;
-        this.target = target;
-        this.bias = bias;
-        this.mask = mask;
-        this.accumulate = accumulate;
-        relu = activation == Activation.Relu;
-        panels = (plan.TargetChannels + Microkernels.Panel - 1) / Microkernels.Panel;
-        // [taps, C, O] is already k-major: with a panel's columns side by side it is read where it is.
-        packWeights = backward || plan.TargetChannels % Microkernels.Lanes != 0 || plan.TargetChannels % 512 == 0;
-        packItems = !packWeights ? 0 : backward ? shape.KernelHeight * shape.KernelWidth * panels : panels;
-    }
-
-    public readonly long SharedFloats => (long)panels * Microkernels.Panel + 64 + (packWeights ? plan.WeightRows * panels * Microkernels.Panel : 0);
-
-    public readonly long ThreadFloats => plan.InPlace ? 0 : (plan.BufferImage * plan.ImagesPerTask + 2047) / 1024 * 1024;
-
-    public void Place(float* sharedBlock, float* threadBlock)
-    {
-        int floats = panels * Microkernels.Panel, given = bias == null ? 0 : plan.TargetChannels;
-        initial = sharedBlock;
-        packed = sharedBlock + (floats + 63) / 64 * 64;
-        threadScratch = threadBlock;
-        Packing.CopyRow(bias, initial, given);
-        Packing.Clear(initial + given, floats - given);
-    }
-
-    public void RunAlone()
-    {
-        alone = true;
-        Run(0);
-    }
-
-    public void Run(int thread)
-    {
-        if (packItems > 0)
-        {
-            for (int i; (i = Interlocked.Increment(ref nextPack) - 1) < packItems;)
-                if (backward)
-                    PackTap(i / panels, i % panels);
-                else
-                    Packing.Copy(weights + (nint)i * Microkernels.Panel, plan.TargetChannels, Columns(i), (int)plan.WeightRows, Panel(0, i), Microkernels.Panel);
-            if (!alone)
-                team.Barrier();
-        }
-        float* buffer = threadScratch + thread * ThreadFloats;
-        for (int i; (i = Interlocked.Increment(ref nextTask) - 1) < plan.Tasks;)
-        {
-            var (image, part) = plan.Task(i);
-            Compute(image, plan.Parts[part], buffer);
-        }
-    }
-
-    private readonly void Compute(int image, ConvPlan.Part part, float* buffer)
-    {
-        if (!plan.InPlace)
-            for (int i = 0; i < part.Images; i++)
-                CopyPadded(source + (image + i) * plan.SourceImage, part, buffer + i * plan.BufferImage);
-        float* from = plan.InPlace ? source + image * plan.SourceImage + (nint)part.SourceRow * plan.SourceWidth * plan.SourceChannels + plan.SourceColumn * plan.SourceChannels : buffer;
-        nint* sources = (nint*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(plan.SourceOffsets));
-        nint* targets = (nint*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(plan.TargetOffsets));
-        nint first = image * plan.TargetImage;
-        Tile tile = default;
-        tile.AStep = 1;
-        tile.BStep = packWeights ? Microkernels.Panel : plan.TargetChannels;
-        tile.Groups = 1;
-        tile.A = from;
-        tile.Add = accumulate;
-        tile.Relu = relu;
-        for (int panel = 0; panel < panels; panel++)
-        {
-            nint column = (nint)panel * Microkernels.Panel;
-            int valid = Columns(panel), width = Microkernels.WidthFor(valid), current = -1;
-            tile.Initial = initial + column;
-            tile.C = target + first + column;
-            tile.Mask = mask == null ? null : mask + first + column;
-            for (int t = part.FirstTile; t < part.EndTile; t++)
-            {
-                var pixels = plan.Tiles[t];
-                if (pixels.Class != current)
-                {
-                    current = pixels.Class;
-                    ref readonly var taps = ref plan.Classes[current];
-                    tile.Depth = (nint)taps.Columns * plan.SourceChannels;
-                    tile.Runs = taps.Rows;
-                    tile.ARunSkip = (nint)(plan.BufferWidth - taps.Columns) * plan.SourceChannels;
-                    tile.B = packWeights ? Panel(current, panel) : weights + column;
-                    tile.Prefetch = tile.Depth * tile.Runs >= 96;
-                }
-                tile.ARows = sources + pixels.First;
-                tile.CRows = targets + pixels.First;
-                Microkernels.Run(Microkernels.Rows(pixels.Rows, width), &tile, pixels.Rows, width, valid);
-            }
-        }
-    }
-
-    /// <summary>A band of an image with its border of zeros.</summary>
-    private readonly void CopyPadded(float* image, ConvPlan.Part part, float* to)
-    {
-        int width = plan.BufferWidth, channels = plan.SourceChannels;
-        int left = Math.Clamp(-plan.SourceColumn, 0, width), skip = Math.Max(0, plan.SourceColumn);
-        int copied = Math.Clamp(plan.SourceWidth - skip, 0, width - left), right = width - left - copied;
-        for (int row = part.SourceRow; row < part.SourceRow + part.SourceRows; row++, to += (nint)width * channels)
-        {
-            if (row < 0 || row >= plan.SourceHeight)
-            {
-                Packing.Clear(to, width * channels);
-                continue;
-            }
-            Packing.Clear(to, left * channels);
-            Packing.CopyRow(image + ((nint)row * plan.SourceWidth + skip) * channels, to + left * channels, copied * channels);
-            Packing.Clear(to + (left + copied) * channels, right * channels);
-        }
-    }
-
-    /// <summary>Data gradient: the tap's [C, O] block as rows of O, columns of C, at its place in its class's panel.</summary>
-    private readonly void PackTap(int tap, int panel)
-    {
-        int kh = tap / shape.KernelWidth, kw = tap % shape.KernelWidth, stride = shape.Stride;
-        int index = kh % stride * stride + kw % stride;
-        ref readonly var taps = ref plan.Classes[index];
-        int row = taps.Rows - 1 - kh / stride, column = taps.Columns - 1 - kw / stride;
-        float* block = weights + ((nint)tap * shape.InChannels + (nint)panel * Microkernels.Panel) * shape.OutChannels;
-        Packing.Transpose(block, shape.OutChannels, Columns(panel), shape.OutChannels, Panel(index, panel) + ((nint)row * taps.Columns + column) * shape.OutChannels * Microkernels.Panel, Microkernels.Panel);
-    }
-
-    private readonly int Columns(int panel) => Math.Min(Microkernels.Panel, plan.TargetChannels - panel * Microkernels.Panel);
-
-    private readonly float* Panel(int index, int panel)
-    {
-        ref readonly var taps = ref plan.Classes[index];
-        return packed + ((nint)taps.Weights * panels + panel * ((nint)taps.Rows * taps.Columns * plan.SourceChannels)) * Microkernels.Panel;
+        if (shape.Kernel < 1 || shape.Stride < 1 || shape.Height < shape.Kernel || shape.Width < shape.Kernel)
+            throw new ArgumentException($"{operation}: {shape} has no window; kernel and stride must be at least 1, the image at least as large as the kernel");
+        RequireLength(operation, "x", x, shape.InSize, shape);
+        RequireLength(operation, "y", y, shape.OutSize, shape);
+        RequireLength(operation, "argmax", argmax, shape.OutSize, shape);
     }
 }

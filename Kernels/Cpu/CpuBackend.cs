@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
+using VaeFromScratch.Kernels.Cpu.Products;
 using VaeFromScratch.Kernels.Cpu.Simd;
 
 namespace VaeFromScratch.Kernels.Cpu;
@@ -23,8 +23,8 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     public int Threads => team.Threads;
 
-    /// <summary>Bits of the vector registers that elementwise kernels and reductions use here: 512, 256 or 128.</summary>
-    public static int VectorBits => Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
+    /// <summary>Bits of the vector registers that the kernels use here: 512, 256 or 128.</summary>
+    public static int VectorBits => Microkernels.Lanes * 32;
 
     public nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
 
@@ -47,6 +47,7 @@ public sealed unsafe partial class CpuBackend : IBackend
         threadScratch.Dispose();
         partialSums.Dispose();
         working.Dispose();
+        plans.Clear();
     }
 
     /// <summary>Runs the parts of a job on all threads, with the widest vectors there are.</summary>

@@ -1,7 +1,8 @@
-using System.Runtime.CompilerServices;
+using VaeFromScratch.Kernels.Cpu.Products;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
+/// <summary>Matrix products, and the gradients that go with a layer's bias and ReLU. The work is in Products.</summary>
 public sealed unsafe partial class CpuBackend
 {
     /// <summary>Below this many floating-point operations the dispatch to other threads costs more than they save.</summary>
@@ -28,254 +29,46 @@ public sealed unsafe partial class CpuBackend
             RequireLength("matmul", "relu mask", reluMask.Length, (long)m * n, shape);
         if (m == 0 || n == 0)
             return;
+        if (DotJob.Suits(shape))
+        {
+            var dots = new DotJob(shape, a.Pointer, b.Pointer, c.Pointer, bias.Pointer, activation == Activation.Relu, reluMask.Pointer);
+            if (shape.Flops < SerialFlops)
+                for (int i = 0; i < DotJob.Tasks(shape); i++)
+                    dots.Run(i);
+            else
+                team.ForEach(DotJob.Tasks(shape), ref dots);
+            return;
+        }
         int slab = (int)Math.Min(n, Math.Max(1, PackedLimit / Math.Max(1, k) / Microkernels.Panel) * Microkernels.Panel);
         for (int n0 = 0; n0 < n; n0 += slab)
         {
-            var job = new MatMulJob(shape, a.Pointer, b.Pointer, c.Pointer, bias.Pointer, activation, reluMask.Pointer, n0, Math.Min(slab, n - n0), team);
-            job.Place(sharedScratch.Reserve(job.SharedFloats), threadScratch.Reserve(job.ThreadFloats * team.Threads));
-            if (shape.Flops < SerialFlops)
-                job.RunAlone();
-            else
-                team.OnEveryThread(ref job);
+            var job = new MatMulJob(shape, a.Pointer, b.Pointer, c.Pointer, bias.Pointer, activation, reluMask.Pointer, n0, Math.Min(slab, n - n0), team.Threads);
+            RunProduct(ref job, shape.Flops);
         }
     }
 
-    private static void RequireLength(string operation, string operand, int length, long expected, object shape)
+    public void BiasGradient(int rows, int columns, Slice<float> g, Slice<float> dbias, bool accumulate) => Sum(g, 1, rows, columns, 1, dbias, accumulate);
+
+    public void ReluMask(Slice<float> y, Slice<float> g)
+    {
+        RequireLength("relu mask", "g", g.Length, y.Length, y.Length);
+        var job = new ReluMaskJob(y.Pointer, g.Pointer, y.Length);
+        team.ForEach(job.Parts, ref job);
+    }
+
+    private void RunProduct<J>(ref J job, double flops) where J : struct, IProductJob
+    {
+        bool alone = flops < SerialFlops || team.Threads == 1;
+        job.Place(sharedScratch.Reserve(job.SharedFloats), threadScratch.Reserve(job.ThreadFloats * team.Threads), alone ? null : team);
+        if (alone)
+            job.Run(0);
+        else
+            team.OnEveryThread(ref job);
+    }
+
+    private static void RequireLength<S>(string operation, string operand, int length, long expected, S shape)
     {
         if (length != expected)
             throw new ArgumentException($"{operation}: {operand} has {length} elements, {shape} needs {expected}; check the shape that was passed");
-    }
-}
-
-/// <summary>
-/// One matrix product, as every thread runs it. The operand that all tasks share is packed first, together; then tasks of whole tiles are taken one by one.
-/// Each element of C is the sum over the same blocks of k, each block in ascending k, whoever computes it: no result depends on the number of threads.
-/// </summary>
-internal unsafe struct MatMulJob : IJob
-{
-    /// <summary>Depth of a block of k: a panel of B and a tile's rows of A stay in the first-level cache, and rounding errors of long sums stay apart.</summary>
-    private const int BlockDepth = 384;
-
-    /// <summary>Up to this many rows the tasks are column panels (all of A is shared); above, they are row blocks (all of B is shared).</summary>
-    private const int ColumnSplitRows = 384;
-
-    /// <summary>Up to this many columns packing A costs more than reading it in place.</summary>
-    private const int InPlaceColumns = 128;
-
-    private const int TilesPerTask = 8;
-
-    private readonly ThreadTeam team;
-    private readonly MatMulShape shape;
-    private readonly float* a, b, c, bias, mask;
-    private readonly bool relu, columnSplit, packA, packB;
-    private readonly int firstColumn, columns, panels, rowTiles, blocks, tasks, rowParts, packItems;
-    private readonly nint lda, ldb, ldc;
-    private float* initial, zeros, shared, threadScratch;
-    private bool alone;
-    private int nextPack, nextTask;
-
-    public MatMulJob(MatMulShape shape, float* a, float* b, float* c, float* bias, Activation activation, float* mask, int firstColumn, int columns, ThreadTeam team)
-    {
-        this.team = team;
-        this.shape = shape;
-        this.a = a;
-        this.c = c + firstColumn;
-        this.bias = bias == null ? null : bias + firstColumn;
-        this.mask = mask == null ? null : mask + firstColumn;
-        this.firstColumn = firstColumn;
-        this.columns = columns;
-        relu = activation == Activation.Relu;
-        lda = shape.TransposeA ? shape.M : shape.K;
-        ldb = shape.TransposeB ? shape.K : shape.N;
-        ldc = shape.N;
-        this.b = b + (shape.TransposeB ? firstColumn * ldb : firstColumn);
-        panels = (columns + Microkernels.Panel - 1) / Microkernels.Panel;
-        rowTiles = (shape.M + Microkernels.MaxRows - 1) / Microkernels.MaxRows;
-        blocks = Math.Max(1, (shape.K + BlockDepth - 1) / BlockDepth);
-        columnSplit = shape.M <= ColumnSplitRows && (panels >= 2 * team.Threads || panels >= rowTiles);
-        packA = columns > InPlaceColumns && rowTiles > 1;
-        packB = shape.TransposeB || !columnSplit || (rowTiles > 2 && ldb % 512 == 0);
-        if (columnSplit)
-        {
-            rowParts = panels % team.Threads == 0 || panels >= 16 * team.Threads ? 1 : Math.Min(2, rowTiles);
-            tasks = panels * rowParts;
-            packItems = packA ? rowTiles : 0;
-        }
-        else
-        {
-            int perThread = Math.Max(1, rowTiles / (4 * team.Threads));
-            int least = (rowTiles + Math.Min(TilesPerTask, perThread) - 1) / Math.Min(TilesPerTask, perThread);
-            tasks = Math.Min(rowTiles, (least + team.Threads - 1) / team.Threads * team.Threads);
-            rowTiles = Math.Min(shape.M, (rowTiles + tasks - 1) / tasks * tasks);
-            rowParts = 1;
-            packItems = panels;
-        }
-    }
-
-    /// <summary>Shared working memory: padded bias, zeros, and the packed operand.</summary>
-    public readonly long SharedFloats => (panels + 1L) * Microkernels.Panel + 64 + (columnSplit ? packA ? (long)shape.M * shape.K : 0 : (long)panels * Microkernels.Panel * shape.K);
-
-    /// <summary>Working memory of each thread: its own packed panel of B, or block of A.</summary>
-    public readonly long ThreadFloats => 1024 + (columnSplit ? Microkernels.Panel : packA ? (long)(rowTiles / tasks + 1) * Microkernels.MaxRows : 0) * (long)(Math.Min(shape.K, BlockDepth) + 1);
-
-    public void Place(float* sharedBlock, float* threadBlock)
-    {
-        initial = sharedBlock;
-        zeros = initial + (nint)panels * Microkernels.Panel;
-        shared = sharedBlock + ((panels + 1) * Microkernels.Panel + 63) / 64 * 64;
-        threadScratch = threadBlock;
-        if (bias != null)
-            Packing.CopyRow(bias, initial, columns);
-        Packing.Clear(initial + (bias == null ? 0 : columns), (panels + 1) * Microkernels.Panel - (bias == null ? 0 : columns));
-    }
-
-    public void RunAlone()
-    {
-        alone = true;
-        Run(0);
-    }
-
-    public void Run(int thread)
-    {
-        if (packItems > 0)
-        {
-            for (int i; (i = Interlocked.Increment(ref nextPack) - 1) < packItems;)
-                for (int block = 0; block < blocks; block++)
-                    if (columnSplit)
-                        PackRowTile(i, block, SharedTile(i, block));
-                    else
-                        PackPanel(i, block, SharedPanel(i, block));
-            if (!alone)
-                team.Barrier();
-        }
-        float* own = threadScratch + thread * ThreadFloats;
-        nint* rowsOfA = stackalloc nint[Microkernels.RowLimit];
-        nint* rowsOfC = stackalloc nint[Microkernels.RowLimit];
-        for (int i = 0; i < Microkernels.RowLimit; i++)
-        {
-            rowsOfA[i] = i * lda;
-            rowsOfC[i] = i * ldc;
-        }
-        Tile tile = default;
-        tile.ARows = rowsOfA;
-        tile.CRows = rowsOfC;
-        tile.Runs = tile.Groups = 1;
-        for (int i; (i = Interlocked.Increment(ref nextTask) - 1) < tasks;)
-            if (columnSplit)
-                ComputePanel(i, &tile, own);
-            else
-                ComputeRows(i, &tile, own);
-    }
-
-    /// <summary>One column panel, all or half of the rows: B is packed here (or read in place), A is shared.</summary>
-    private readonly void ComputePanel(int task, Tile* tile, float* own)
-    {
-        int panel = task / rowParts, part = task % rowParts;
-        int from = (int)((long)rowTiles * part / rowParts), to = (int)((long)rowTiles * (part + 1) / rowParts);
-        int valid = Math.Min(Microkernels.Panel, columns - panel * Microkernels.Panel), width = Microkernels.WidthFor(valid);
-        for (int block = 0; block < blocks; block++)
-        {
-            if (packB || valid < width)
-            {
-                PackPanel(panel, block, own);
-                tile->BStep = Microkernels.Panel;
-            }
-            else
-                tile->BStep = ldb;
-            SetBlock(tile, block, panel);
-            for (int t = from; t < to; t++)
-            {
-                tile->B = tile->BStep == Microkernels.Panel && (packB || valid < width) ? own : b + DepthFrom(block) * ldb + (nint)panel * Microkernels.Panel;
-                Multiply(tile, t, block, panel, packA ? SharedTile(t, block) : null, width, valid);
-            }
-        }
-    }
-
-    /// <summary>A block of rows, all columns: A is packed here (or read in place), B is shared.</summary>
-    private readonly void ComputeRows(int task, Tile* tile, float* own)
-    {
-        int from = (int)((long)rowTiles * task / tasks), to = (int)((long)rowTiles * (task + 1) / tasks);
-        for (int block = 0; block < blocks; block++)
-        {
-            nint depth = DepthFrom(block + 1) - DepthFrom(block), row0 = RowFrom(from);
-            if (packA)
-                for (int t = from; t < to; t++)
-                    PackRowTile(t, block, own + (RowFrom(t) - row0) * depth);
-            tile->BStep = Microkernels.Panel;
-            for (int panel = 0; panel < panels; panel++)
-            {
-                int valid = Math.Min(Microkernels.Panel, columns - panel * Microkernels.Panel), width = Microkernels.WidthFor(valid);
-                SetBlock(tile, block, panel);
-                for (int t = from; t < to; t++)
-                {
-                    tile->B = SharedPanel(panel, block);
-                    Multiply(tile, t, block, panel, packA ? own + (RowFrom(t) - row0) * depth : null, width, valid);
-                }
-            }
-        }
-    }
-
-    private readonly void SetBlock(Tile* tile, int block, int panel)
-    {
-        tile->Depth = DepthFrom(block + 1) - DepthFrom(block);
-        tile->Initial = block == 0 ? initial + (nint)panel * Microkernels.Panel : zeros;
-        tile->Add = block > 0 || shape.Accumulate;
-        tile->Relu = relu && block == blocks - 1;
-        tile->Prefetch = tile->Depth >= 64;
-    }
-
-    private readonly void Multiply(Tile* tile, int rowTile, int block, int panel, float* packed, int width, int valid)
-    {
-        nint row = RowFrom(rowTile);
-        int rows = (int)(RowFrom(rowTile + 1) - row);
-        nint offset = row * ldc + (nint)panel * Microkernels.Panel;
-        tile->C = c + offset;
-        tile->Mask = mask == null ? null : mask + offset;
-        bool gather = packed == null && !shape.TransposeA;
-        if (packed != null)
-        {
-            tile->A = packed;
-            tile->AStep = rows;
-        }
-        else if (gather)
-        {
-            tile->A = a + row * lda + DepthFrom(block);
-            tile->AStep = 1;
-        }
-        else
-        {
-            tile->A = a + DepthFrom(block) * lda + row;
-            tile->AStep = lda;
-        }
-        Microkernels.Run(gather ? Microkernels.Rows(rows, width) : Microkernels.Columns(rows, width), tile, rows, width, valid);
-    }
-
-    private readonly nint RowFrom(int rowTile) => (nint)((long)shape.M * rowTile / rowTiles);
-
-    private readonly nint DepthFrom(int block) => (nint)((long)shape.K * block / blocks);
-
-    private readonly float* SharedTile(int rowTile, int block) => shared + DepthFrom(block) * shape.M + RowFrom(rowTile) * (DepthFrom(block + 1) - DepthFrom(block));
-
-    private readonly float* SharedPanel(int panel, int block) =>
-        shared + (DepthFrom(block) * panels + panel * (DepthFrom(block + 1) - DepthFrom(block))) * Microkernels.Panel;
-
-    private readonly void PackRowTile(int rowTile, int block, float* to)
-    {
-        nint row = RowFrom(rowTile), depth = DepthFrom(block);
-        int rows = (int)(RowFrom(rowTile + 1) - row), count = (int)(DepthFrom(block + 1) - depth);
-        if (shape.TransposeA)
-            Packing.Copy(a + depth * lda + row, lda, rows, count, to, rows);
-        else
-            Packing.Transpose(a + row * lda + depth, lda, rows, count, to, rows);
-    }
-
-    private readonly void PackPanel(int panel, int block, float* to)
-    {
-        nint column = (nint)panel * Microkernels.Panel, depth = DepthFrom(block);
-        int valid = Math.Min(Microkernels.Panel, columns - (int)column), count = (int)(DepthFrom(block + 1) - depth);
-        if (shape.TransposeB)
-            Packing.Transpose(b + column * ldb + depth, ldb, valid, count, to, Microkernels.Panel);
-        else
-            Packing.Copy(b + depth * ldb + column, ldb, valid, count, to, Microkernels.Panel);
     }
 }

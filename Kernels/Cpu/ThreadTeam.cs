@@ -188,7 +188,7 @@ public sealed unsafe class ThreadTeam : IDisposable
 
         public void Once()
         {
-            if (++spins < 20_000)
+            if (++spins < SpinsBeforeParking)
                 Thread.SpinWait(1);
             else
                 Thread.Yield();

@@ -1,9 +1,9 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Estimators;
+using VaeFromScratch.Models.Noise;
 using VaeFromScratch.Models.Runs;
 
 namespace VaeFromScratch.Models.Evaluation;
@@ -15,15 +15,35 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
     /// <summary>Below this total information (nats) a run has collapsed: the decoder ignores the code.</summary>
     public const double CollapsedBelow = 0.5;
 
+    public FactorTable Factors => new(Indicators, Mixture);
+
     public bool Collapsed => Indicators.Information < CollapsedBelow;
 
-    public static EvaluationResult Compute(VaeModel model, ImageDataset dataset, RunConfiguration configuration)
+    /// <summary>The components of a mixture of noise; none elsewhere.</summary>
+    public IReadOnlyList<NoiseComponent> NoiseComponents { get; init; } = [];
+
+    /// <summary>Whether the noise model defines a likelihood: without one there is no EVLB.</summary>
+    public bool HasLikelihood { get; init; } = true;
+
+    /// <summary>-(NLL + KL), nats per image (V5); null without a likelihood.</summary>
+    public double? Evlb => HasLikelihood ? Likelihoods.Evlb : null;
+
+    /// <summary>NLL by importance sampling, nats per image (M7), and the samples S it was made with; null when it was not asked for.</summary>
+    public (double Nll, int Samples)? Importance { get; init; }
+
+    /// <param name="importanceSamples">S of (M7); 0 to leave it out.</param>
+    public static EvaluationResult Compute(VaeModel model, ImageDataset dataset, RunConfiguration configuration, int importanceSamples = 0)
     {
         using var evaluator = new Evaluator(model, dataset, configuration);
         var likelihoods = evaluator.Likelihoods();
         var encodings = evaluator.Encode();
         var backend = model.Compute.Backend;
-        return new(configuration, dataset.Split, likelihoods, encodings, Indicators.Compute(backend, encodings), MixtureInformation.Compute(backend, encodings, configuration.Seed));
+        return new(configuration, dataset.Split, likelihoods, encodings, Indicators.Compute(backend, encodings), MixtureInformation.Compute(backend, encodings, configuration.Seed))
+        {
+            NoiseComponents = model.Noise.Components,
+            HasLikelihood = model.Noise.IsLikelihood,
+            Importance = importanceSamples > 0 ? (evaluator.ImportanceNll(importanceSamples), importanceSamples) : null,
+        };
     }
 
     /// <summary>The contents of evaluation.json. Information in nats, squared error per image; null where the model does not define a value.</summary>
@@ -39,9 +59,13 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
             ["images"] = Likelihoods.Images,
             ["nll_nats"] = Likelihoods.Nll,
             ["kl_nats"] = Likelihoods.Kl,
-            ["evlb_nats"] = Likelihoods.Evlb,
+            ["evlb_nats"] = Evlb,
+            ["nll_importance_nats"] = Importance?.Nll,
+            ["importance_samples"] = Importance?.Samples,
             ["bce_nats"] = bernoulli ? Likelihoods.Nll : null,
+            ["noise"] = Configuration.Noise,
             ["sigma2"] = Likelihoods.Variance,
+            ["noise_components"] = NoiseComponents.Count == 0 ? null : new JsonArray([.. NoiseComponents.Select(c => new JsonObject { ["weight"] = c.Weight, ["sigma2"] = c.Variance })]),
             ["squared_error"] = Likelihoods.SquaredError,
             ["mi_nats"] = Indicators.Information,
             ["mi_points"] = Indicators.Points,
@@ -72,15 +96,6 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
     public void Save(RunDirectory run)
     {
         AtomicFile.WriteText(run.EvaluationFile, ToJson().ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
-        AtomicFile.WriteText(run.File("influence.csv"), WriteInfluence);
-    }
-
-    /// <summary>The table of factors, most informative first.</summary>
-    private void WriteInfluence(TextWriter to)
-    {
-        to.Write("factor,mi_nats,mi_centred_nats,mi_mixture_nats,aggregate_variance,kl_nats,mean_variance,influential\n");
-        foreach (var f in Indicators.Ranked)
-            to.Write(string.Create(CultureInfo.InvariantCulture,
-                $"{f.Factor},{f.Information:G9},{f.CentredInformation:G9},{Mixture.Factors[f.Factor].Information.Value:G9},{f.AggregateVariance:G9},{f.Kl:G9},{f.MeanVariance:G9},{(f.Influential ? "true" : "false")}\n"));
+        Factors.SaveCsv(run.InfluenceFile);
     }
 }

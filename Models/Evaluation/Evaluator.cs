@@ -8,6 +8,7 @@ namespace VaeFromScratch.Models.Evaluation;
 /// <summary>Means over a set, nats per image (equations.md (V5)).</summary>
 /// <param name="Nll">Of one z ~ q(z|x) per image.</param>
 /// <param name="SquaredError">Of the decoded mean, summed over pixels, per image.</param>
+/// <param name="Variance">sigma^2 of the noise; where the decoder gives one for each pixel, their mean over the set at the decoded means.</param>
 /// <param name="Terms">Every term of the model's own objective, "loss" first.</param>
 public sealed record Likelihoods(int Images, double Nll, double Kl, double SquaredError, float? Variance, IReadOnlyList<(string Name, double Value)> Terms)
 {
@@ -18,7 +19,8 @@ public sealed record Likelihoods(int Images, double Nll, double Kl, double Squar
 /// <summary>Runs a model over a data set without training it.</summary>
 public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfiguration configuration) : IDisposable
 {
-    private const int BatchSize = 500;
+    // Rows that importance sampling decodes at a time: large enough to keep a device busy, small enough for convolutional networks.
+    private const int RowsAtATime = 4000;
 
     // Training counts steps from 0; evaluation draws from the upper half, so that it never repeats training noise and always repeats itself.
     private const uint FirstEvaluationStep = 0x8000_0000;
@@ -44,7 +46,8 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     /// <param name="decodeMeans">Whether to decode the means too, for the squared error; it is NaN otherwise.</param>
     public Likelihoods Likelihoods(bool decodeMeans = true)
     {
-        double squaredError = decodeMeans ? 0 : double.NaN;
+        double squaredError = decodeMeans ? 0 : double.NaN, variance = 0;
+        bool variancePerPixel = false;
         double loss = 0;
         var names = new List<string>();
         var sums = new List<double>();
@@ -66,14 +69,50 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
             }
             if (!decodeMeans)
                 return;
-            var mean = model.DecodeMean(model.Encode(x).Mu);
-            squaredError += (x - mean).Square().Sum().Item();
+            var decoded = model.Decode(model.Encode(x).Mu);
+            squaredError += (x - model.Noise.Mean(decoded)).Square().Sum().Item();
+            if (model.Noise.PixelVariance(decoded) is { } ofPixels)
+            {
+                variancePerPixel = true;
+                variance += ofPixels.Mean().Item() * (double)images / dataset.Count;
+            }
         });
         int n = dataset.Count;
-        return new(n, Sum("nll") / n, Sum("kl") / n, squaredError / n, model.Noise.Variance,
+        return new(n, Sum("nll") / n, Sum("kl") / n, squaredError / n, variancePerPixel ? (float)variance : model.Noise.Variance,
             [("loss", loss / n), .. names.Select((name, i) => (name, sums[i] / n))]);
 
         double Sum(string name) => names.IndexOf(name) is >= 0 and var i ? sums[i] : throw new InvalidOperationException($"the objective of this model has no term '{name}'");
+    }
+
+    /// <summary>
+    /// NLL by importance sampling, nats per image: -log mean_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x) (equations.md (M7)). An upper bound in expectation that falls
+    /// towards the NLL as the number of samples grows.
+    /// </summary>
+    /// <param name="samples">S.</param>
+    /// <exception cref="OptionException">The model's noise defines no likelihood.</exception>
+    public double ImportanceNll(int samples)
+    {
+        if (samples < 1)
+            throw new OptionException($"nll-samples {samples}: expected a positive number");
+        if (!model.Noise.IsLikelihood)
+            throw new OptionException($"nll-samples: noise {model.Noise.Name} defines no likelihood, so that there is none to estimate");
+        double sum = 0;
+        ForEachBatch((x, _) =>
+        {
+            int images = x.Shape[0], repeats = Math.Clamp(RowsAtATime / images, 1, samples);
+            var q = model.Encode(x).Repeat(repeats);
+            var repeated = x.RepeatRows(repeats).Reshape([-1, .. x.Shape.Sizes[1..]]);
+            var likelihoods = new LogMeans(images);
+            for (int done = 0; done < samples; done += repeats)
+            {
+                using var tape = new Tape(model.Compute, gradients: false);
+                var z = q.Sample(model.Rng).Z;
+                var nll = model.Noise.NegativeLogLikelihood(repeated, model.Decode(z)).Value;
+                likelihoods.Add((-(nll + q.LogRatioToPrior(z))).ToArray(), Math.Min(repeats, samples - done));
+            }
+            sum -= likelihoods.Values().Sum();
+        });
+        return sum / dataset.Count;
     }
 
     /// <summary>Squared error per image of the decoded mean when only some factors are kept and the others set to 0 (paper 1, table 2).</summary>
@@ -105,11 +144,12 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
 
     private void ForEachBatch(Action<Tensor, int> action)
     {
-        for (int start = 0; start < dataset.Count; start += BatchSize)
+        int size = model.EvaluationBatch;
+        for (int start = 0; start < dataset.Count; start += size)
         {
-            int count = Math.Min(BatchSize, dataset.Count - start);
+            int count = Math.Min(size, dataset.Count - start);
             using var tape = new Tape(model.Compute, gradients: false);
-            model.Rng.BeginStep(FirstEvaluationStep + (uint)(start / BatchSize));
+            model.Rng.BeginStep(FirstEvaluationStep + (uint)(start / size));
             var indices = model.Compute.Pool.Rent<int>(count);
             model.Compute.Backend.Upload<int>([.. Enumerable.Range(start, count)], indices);
             action(data.Gather(indices, model.Rng), start);

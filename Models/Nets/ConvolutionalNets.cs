@@ -6,42 +6,44 @@ namespace VaeFromScratch.Models.Nets;
 
 /// <summary>
 /// The convolutional networks of papers 1 and 2: 4x4 convolutions of stride 2 and padding 1 (32, 32 channels for 28x28 images; 32, 32, 64, 64 for 32x32 and
-/// larger), a hidden layer of 256, and the mirror image back. ReLU everywhere but on the heads and the last transposed convolution.
+/// larger), a hidden layer of 256, and the mirror image back. ReLU, or what <see cref="HiddenLayers"/> says, everywhere but on the heads and the last transposed convolution.
 /// </summary>
 public static class ConvolutionalNets
 {
     private const int Kernel = 4, Stride = 2, Padding = 1, Hidden = 256;
 
-    public static GaussianEncoder Encoder(ImageShape image, int latents, Initialise init)
+    public static GaussianEncoder Encoder(ImageShape image, int latents, HiddenLayers hidden, Initialise init)
     {
         var sizes = Sizes(image);
         var layers = new List<Module>();
         for (int i = 1; i < sizes.Count; i++)
-            layers.Add(new Conv2d($"encoder.conv{i}", sizes[i - 1].Channels, sizes[i].Channels, Kernel, Stride, Padding, init, Activation.Relu));
+            layers.AddRange(hidden.After(activation => new Conv2d($"encoder.conv{i}", sizes[i - 1].Channels, sizes[i].Channels, Kernel, Stride, Padding, init, activation), $"encoder.bn{i}", sizes[i].Channels));
         var (h, w, c) = sizes[^1];
         layers.Add(new Function(x => x.Reshape(-1, h * w * c)));
-        layers.Add(new Linear("encoder.fc", h * w * c, Hidden, init, Activation.Relu, DiskLayout.LinearFromImage(h, w, c, Hidden)));
+        layers.AddRange(hidden.After(activation => new Linear("encoder.fc", h * w * c, Hidden, init, activation, DiskLayout.LinearFromImage(h, w, c, Hidden)), "encoder.bn_fc", Hidden));
         return new(new Sequential([.. layers]), new Linear("encoder.mu", Hidden, latents, init), new Linear("encoder.logvar", Hidden, latents, init));
     }
 
     /// <param name="outputChannels">Of the last layer: the image's, or more where the noise model asks for them.</param>
-    public static Module Decoder(ImageShape image, int latents, int outputChannels, Initialise init)
+    public static Module Decoder(ImageShape image, int latents, int outputChannels, HiddenLayers hidden, Initialise init)
     {
         var sizes = Sizes(image);
         var (h, w, c) = sizes[^1];
         List<Module> layers =
         [
-            new Linear("decoder.fc1", latents, Hidden, init, Activation.Relu),
-            new Linear("decoder.fc2", Hidden, h * w * c, init, Activation.Relu, DiskLayout.LinearToImage(Hidden, h, w, c), DiskLayout.Image(h, w, c)),
-            new Function(x => x.Reshape(-1, h, w, c)),
+            .. hidden.After(activation => new Linear("decoder.fc1", latents, Hidden, init, activation), "decoder.bn_fc1", Hidden),
+            .. hidden.After(activation => new Sequential(
+                new Linear("decoder.fc2", Hidden, h * w * c, init, activation, DiskLayout.LinearToImage(Hidden, h, w, c), DiskLayout.Image(h, w, c)),
+                new Function(x => x.Reshape(-1, h, w, c))), "decoder.bn_fc2", c),
         ];
         for (int i = sizes.Count - 1; i > 0; i--)
         {
             // Where the encoder halved an odd size, the way back needs one more row or column.
             var (from, to) = (sizes[i], sizes[i - 1]);
-            bool last = i == 1;
-            layers.Add(new ConvTranspose2d($"decoder.deconv{sizes.Count - i}", from.Channels, last ? outputChannels : to.Channels, Kernel, Stride, Padding, init,
-                last ? Activation.None : Activation.Relu, to.Height - 2 * from.Height, to.Width - 2 * from.Width));
+            string name = $"decoder.deconv{sizes.Count - i}";
+            Module Product(int channels, Activation activation) =>
+                new ConvTranspose2d(name, from.Channels, channels, Kernel, Stride, Padding, init, activation, to.Height - 2 * from.Height, to.Width - 2 * from.Width);
+            layers.AddRange(i == 1 ? [Product(outputChannels, Activation.None)] : hidden.After(activation => Product(to.Channels, activation), $"decoder.bn{sizes.Count - i}", to.Channels));
         }
         return new Sequential([.. layers]);
     }

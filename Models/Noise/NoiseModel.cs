@@ -3,6 +3,11 @@ using VaeFromScratch.Models.Terms;
 
 namespace VaeFromScratch.Models.Noise;
 
+/// <summary>One Gaussian of a mixture of noise.</summary>
+/// <param name="Weight">pi_k.</param>
+/// <param name="Variance">sigma_k^2, squared pixel units.</param>
+public readonly record struct NoiseComponent(float Weight, float Variance);
+
 /// <summary>p(x|z): how an image scatters around what the decoder says (equations.md, section N).</summary>
 public abstract class NoiseModel
 {
@@ -11,6 +16,9 @@ public abstract class NoiseModel
 
     /// <summary>Parameters and state that are saved with the model.</summary>
     public virtual IEnumerable<Parameter> Parameters => [];
+
+    /// <summary>Whether <see cref="NegativeLogLikelihood"/> is one; where it is not, no bound of the likelihood exists.</summary>
+    public virtual bool IsLikelihood => true;
 
     /// <summary>Channels that the decoder puts out for images of <paramref name="channels"/>.</summary>
     public virtual int DecoderChannels(int channels) => channels;
@@ -28,6 +36,12 @@ public abstract class NoiseModel
     {
     }
 
-    /// <summary>sigma^2 now, where the model has a single one.</summary>
+    /// <summary>sigma^2 now, where the model has a single one; of a mixture the variance of the whole.</summary>
     public virtual float? Variance => null;
+
+    /// <summary>The components of a mixture; none elsewhere.</summary>
+    public virtual IReadOnlyList<NoiseComponent> Components => [];
+
+    /// <summary>sigma^2 of each pixel, [B, H, W, C], where the decoder gives it.</summary>
+    public virtual Tensor? PixelVariance(Tensor decoded) => null;
 }

@@ -25,26 +25,32 @@ public sealed class RunDirectory
 
     public string EvaluationFile => File("evaluation.json");
 
+    public string InfluenceFile => File("influence.csv");
+
+    public string ReducedFile => File("reduced.csv");
+
     public string ReportFile => File("report.html");
 
     public bool HasCheckpoint => System.IO.File.Exists(CheckpointFile);
 
     public string File(string name) => System.IO.Path.Combine(Path, name);
 
+    /// <summary>A new folder; it is made with the first file, so that a run that cannot start leaves nothing behind.</summary>
     /// <exception cref="OptionException">The folder is there and not empty.</exception>
-    public static RunDirectory Create(string path)
-    {
-        if (System.IO.File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any()))
-            throw new OptionException($"--out {path}: it exists already; name another folder, or add --resume to continue the run in it");
-        Directory.CreateDirectory(path);
-        return new(path);
-    }
+    public static RunDirectory Create(string path) => IsFree(path)
+        ? new(path)
+        : throw new OptionException($"--out {path}: it exists already; name another folder, or add --resume to continue the run in it");
 
     /// <summary>The folder, whatever a run that was killed before its first file has left in it.</summary>
-    public static RunDirectory CreateOrReuse(string path)
+    public static RunDirectory CreateOrReuse(string path) => new(path);
+
+    /// <summary>A new folder of this name, with -2, -3, ... added when it is taken.</summary>
+    public static RunDirectory CreateUnique(string path)
     {
-        Directory.CreateDirectory(path);
-        return new(path);
+        string free = path;
+        for (int i = 2; !IsFree(free); i++)
+            free = FormattableString.Invariant($"{path}-{i}");
+        return new(free);
     }
 
     /// <exception cref="DataException">The folder is not a run.</exception>
@@ -56,6 +62,14 @@ public sealed class RunDirectory
         return System.IO.File.Exists(run.ConfigurationFile)
             ? run
             : throw new DataException($"{path}: it has no config.json, so it is not a run directory; name a folder that `vae train` made");
+    }
+
+    /// <summary>Deletes the temporary files of a run that was killed while it wrote.</summary>
+    public void RemoveLeftovers()
+    {
+        foreach (string name in (string[])["config.json", "metrics.csv", "model.safetensors", "checkpoint.safetensors"])
+            foreach (string leftover in Directory.GetFiles(Path, $".{name}.*"))
+                System.IO.File.Delete(leftover);
     }
 
     public void SaveConfiguration(RunConfiguration configuration) => AtomicFile.WriteText(ConfigurationFile, configuration.ToJson());
@@ -74,9 +88,9 @@ public sealed class RunDirectory
     }
 
     /// <summary>Writes model.safetensors: every parameter in PyTorch's name and layout.</summary>
-    public void SaveModel(VaeModel model) => WeightFile.Save(model.Arena.Parameters, ModelFile);
+    public void SaveModel(VaeModel model) => WeightFile.Save(model.Parameters, ModelFile);
 
-    public void LoadModel(VaeModel model) => WeightFile.Load(model.Arena.Parameters, ModelFile);
+    public void LoadModel(VaeModel model) => WeightFile.Load(model.Parameters, ModelFile);
 
     /// <summary>Writes checkpoint.safetensors; the rows of metrics.csv go with it, so that both always agree.</summary>
     public void SaveCheckpoint(TrainingState state, IReadOnlyList<string> metrics)
@@ -117,4 +131,7 @@ public sealed class RunDirectory
             throw new DataException($"{CheckpointFile}: not a checkpoint of this version; train again into another folder", e);
         }
     }
+
+    private static bool IsFree(string path) =>
+        !System.IO.File.Exists(path) && (!Directory.Exists(path) || !Directory.EnumerateFileSystemEntries(path).Any());
 }

@@ -28,7 +28,7 @@ public sealed class TrainingRun : IDisposable
         this.data = configuration.Limit > 0 ? data with { Train = data.Train.Take(configuration.Limit) } : data;
         var train = this.data.Train;
         trainingData = new(compute, train, configuration.Binarise, configuration.Seed);
-        Model = ModelCatalogue.Create(compute, configuration, new ImageShape(train.Height, train.Width, train.Channels), trainingData.Variance);
+        Model = ModelCatalogue.Create(compute, configuration, new ImageShape(train.Height, train.Width, train.Channels), trainingData.Variance, train.Count);
         trainer = new(Model, trainingData, configuration);
         test = new(Model, data.Test, configuration);
     }
@@ -92,6 +92,7 @@ public sealed class TrainingRun : IDisposable
     {
         var result = EvaluationResult.Compute(Model, data.Test, Configuration);
         result.Save(directory);
+        MembershipMaps.Save(Model, data.Test, directory.File(MembershipMaps.FileName));
         return result;
     }
 

@@ -24,18 +24,21 @@ public sealed class Trainer : IDisposable
     private const int MaximumTerms = 64;
     private const int StepsBetweenReports = 25;
 
+    // The second batch comes in an order of its own.
+    private const ulong SecondOrder = 0x9E37_79B9_7F4A_7C15;
+
     private readonly VaeModel model;
     private readonly RunConfiguration configuration;
     private readonly TrainingData data;
     private readonly Compute compute;
     private readonly BatchOrder order;
-    private readonly Schedule learningRate;
+    private readonly BatchOrder? secondOrder;
     private readonly Dictionary<int, CapturedStep> steps = [];
     private readonly List<string> termNames = [];
-    private readonly Slice<int> indices;
+    private readonly Slice<int> indices, secondIndices;
     private readonly Slice<float> sums;
     private readonly double[] epochSums = new double[MaximumTerms];
-    private readonly IReadOnlyList<(TrainingPhase Phase, Optimiser Optimiser)> phases;
+    private readonly IReadOnlyList<(TrainingPhase Phase, Optimiser Optimiser, Schedule LearningRate)> phases;
     private double secondsBefore;
     private double secondsAtEpochStart;
     private readonly Stopwatch clock = new();
@@ -45,9 +48,10 @@ public sealed class Trainer : IDisposable
         (this.model, this.data, this.configuration) = (model, data, configuration);
         compute = model.Compute;
         order = new(data.Count, configuration.Batch, configuration.Seed);
-        learningRate = Schedules.PerEpoch(configuration.LearningRate, configuration.LearningRateDecay);
-        phases = [.. model.Phases.Select(p => (p, CreateOptimiser(p.Arena)))];
+        secondOrder = model.UsesSecondBatch ? new(data.Count, configuration.Batch, configuration.Seed ^ SecondOrder) : null;
+        phases = [.. model.Phases.Select(p => (p, CreateOptimiser(p), Schedules.PerEpoch(p.Optimiser?.LearningRate ?? configuration.LearningRate, configuration.LearningRateDecay)))];
         indices = compute.Pool.Rent<int>(order.BatchSize);
+        secondIndices = compute.Pool.Rent<int>(order.BatchSize);
         sums = compute.Pool.Rent<float>(MaximumTerms);
         compute.Backend.Fill(sums, 0);
     }
@@ -76,9 +80,10 @@ public sealed class Trainer : IDisposable
     public EpochSummary? TrainEpoch(Func<bool>? interrupt = null, Action<TrainingProgress>? progress = null)
     {
         clock.Start();
+        using var second = secondOrder?.Batches(Epoch, StepInEpoch).GetEnumerator();
         foreach (var batch in order.Batches(Epoch, StepInEpoch))
         {
-            RunStep(batch.Span);
+            RunStep(batch.Span, second is not null && second.MoveNext() ? second.Current.Span : default);
             StepInEpoch++;
             bool last = StepInEpoch == StepsPerEpoch;
             if (last || StepInEpoch % StepsBetweenReports == 0)
@@ -132,54 +137,71 @@ public sealed class Trainer : IDisposable
     {
         foreach (var step in steps.Values)
             step.Dispose();
-        foreach (var (_, optimiser) in phases)
+        foreach (var (_, optimiser, _) in phases)
             optimiser.Dispose();
         compute.Pool.Return(indices);
+        compute.Pool.Return(secondIndices);
         compute.Pool.Return(sums);
     }
 
     private double Seconds => secondsBefore + clock.Elapsed.TotalSeconds;
 
-    private void RunStep(ReadOnlySpan<int> batch)
+    private void RunStep(ReadOnlySpan<int> batch, ReadOnlySpan<int> second)
     {
         double epoch = Epoch + (double)StepInEpoch / StepsPerEpoch;
         if (!steps.TryGetValue(batch.Length, out var step))
             steps.Add(batch.Length, step = CaptureStep(batch.Length));
         compute.Backend.Upload(batch, indices.Part(0, batch.Length));
+        if (!second.IsEmpty)
+            compute.Backend.Upload(second, secondIndices.Part(0, second.Length));
         model.Rng.BeginStep((uint)Step);
         foreach (var scalar in model.ScheduledScalars)
             scalar.Set(epoch);
-        foreach (var (_, optimiser) in phases)
+        model.BeforeStep((uint)Step, batch.Length);
+        foreach (var (_, optimiser, learningRate) in phases)
             optimiser.BeginStep(Step + 1, learningRate(epoch));
         step.Replay();
     }
 
-    private CapturedStep CaptureStep(int batch) => compute.Capture(() =>
+    private CapturedStep CaptureStep(int images) => compute.Capture(() =>
     {
         model.Rng.RestartDraws();
         using var outer = new Tape(compute, gradients: false, training: true);
-        var x = data.Gather(indices.Part(0, batch), model.Rng);
+        var batch = new TrainingBatch(data.Gather(indices.Part(0, images), model.Rng), secondOrder is null ? null : data.Gather(secondIndices.Part(0, images), model.Rng));
         var names = new List<string>();
-        foreach (var (phase, optimiser) in phases)
+        var tapes = new Stack<Tape>();
+        try
         {
-            foreach (var (other, _) in phases)
-                other.Arena.Frozen = other != phase;
-            using var tape = new Tape(compute);
-            var objective = phase.Objective(x);
-            tape.Backward(objective.Seeds());
-            optimiser.Update();
-            if (phase.Arena == model.Arena)
-                model.Noise.AfterStep();
-            AddToSums(objective, batch, names);
+            foreach (var (phase, optimiser, _) in phases)
+            {
+                foreach (var (other, _, _) in phases)
+                    other.Arena.Frozen = other != phase;
+                var tape = new Tape(compute);
+                tapes.Push(tape);
+                var objective = phase.Objective(batch);
+                tape.Backward(objective.Seeds());
+                optimiser.Update();
+                bool ofModel = phase.Arena == model.Arena;
+                if (ofModel)
+                    model.Noise.AfterStep();
+                AddToSums(objective, images, ofModel, names);
+            }
         }
-        foreach (var (phase, _) in phases)
-            phase.Arena.Frozen = false;
+        finally
+        {
+            // Later phases read tensors of earlier ones, so that all tapes end together.
+            while (tapes.TryPop(out var tape))
+                tape.Dispose();
+            foreach (var (phase, _, _) in phases)
+                phase.Arena.Frozen = false;
+        }
         termNames.Clear();
         termNames.AddRange(names);
     });
 
     /// <summary>Adds each term, times the images it stands for, to its sum on the device; a term whose weight changes adds its share of the loss to one more.</summary>
-    private void AddToSums(Objective objective, int batch, List<string> names)
+    /// <param name="inLoss">Whether the terms are part of the reported loss, which is the model's own.</param>
+    private void AddToSums(Objective objective, int images, bool inLoss, List<string> names)
     {
         foreach (var (term, weight, factor) in objective.Terms)
         {
@@ -193,8 +215,8 @@ public sealed class Trainer : IDisposable
             int slot = names.Count;
             if (slot == MaximumTerms)
                 throw new InvalidOperationException($"an objective has more than {MaximumTerms} terms");
-            names.Add(FormattableString.Invariant($"{name}={weight:R}"));
-            compute.Backend.Sum(value.Data, 1, value.Length, 1, (float)batch / value.Length, sums.Part(slot, 1), accumulate: true);
+            names.Add(FormattableString.Invariant($"{name}={(inLoss ? weight : 0):R}"));
+            compute.Backend.Sum(value.Data, 1, value.Length, 1, (float)images / value.Length, sums.Part(slot, 1), accumulate: true);
         }
     }
 
@@ -238,16 +260,17 @@ public sealed class Trainer : IDisposable
         return new(Epoch + 1, configuration.Epochs, Step, StepInEpoch, StepsPerEpoch, images / seconds, Means(images), model.Noise.Variance, remaining);
     }
 
-    private Optimiser CreateOptimiser(ParameterArena arena) => configuration.Optimiser switch
+    private Optimiser CreateOptimiser(TrainingPhase phase) => (phase.Optimiser, configuration.Optimiser) switch
     {
-        "rmsprop" => new RmsProp(compute, arena),
-        "sgd" => new Sgd(compute, arena, configuration.Momentum),
-        _ => new Adam(compute, arena),
+        ({ } own, _) => new Adam(compute, phase.Arena, own.Beta1, own.Beta2),
+        (_, "rmsprop") => new RmsProp(compute, phase.Arena),
+        (_, "sgd") => new Sgd(compute, phase.Arena, configuration.Momentum),
+        _ => new Adam(compute, phase.Arena),
     };
 
     private IEnumerable<(string Name, Slice<float> Slice)> Arrays()
     {
-        foreach (var (phase, optimiser) in phases)
+        foreach (var (phase, optimiser, _) in phases)
         {
             yield return ($"{phase.Name}.values", phase.Arena.Values);
             yield return ($"{phase.Name}.state", phase.Arena.State);

@@ -83,6 +83,18 @@ public sealed class GradientTests : OnCpu
         yield return new("Reparameterise z only", [S(3, 4), S(3, 4)], (x, rng) => Ops.Reparameterise(x[0], x[1], rng).Z);
         yield return new("Reparameterise kl only", [S(3, 4), S(3, 4)], (x, rng) => Ops.Reparameterise(x[0], x[1], rng).Kl);
         yield return new("GaussianNll", [S(3, 4), Shape.Scalar], (x, _) => Ops.GaussianNll(Tape.Current!.Constant(S(3, 4), Values(12, 9)), x[0], x[1].Exp()).Nll);
+        foreach (var (label, weights) in new[] { ("", PairLogWeights.Uniform(4)), ("stratified ", PairLogWeights.Stratified(4, 9)) })
+        {
+            Shape[] inputs = [S(4, 3), S(4, 3), S(4, 3), S(4, 4)];
+            yield return new($"MixtureLogDensity {label}both", inputs, (x, _) =>
+            {
+                var density = Ops.MixtureLogDensity(x[0], x[1], x[2], weights, x[3]);
+                return density.Joint.RepeatEach(3) * 0.5f + density.Marginal;
+            });
+            yield return new($"MixtureLogDensity {label}joint", inputs[..3], (x, _) => Ops.MixtureLogDensity(x[0], x[1], x[2], weights).Joint);
+            yield return new($"MixtureLogDensity {label}marginal", inputs[..3], (x, _) => Ops.MixtureLogDensity(x[0], x[1], x[2], weights).Marginal);
+        }
+        yield return new("MixtureLogDensity of its own means", [S(4, 3), S(4, 3)], (x, _) => Ops.MixtureLogDensity(x[0], x[0], x[1], PairLogWeights.Stratified(4, 9)).Joint);
         yield return new("BernoulliNll", [S(3, 4)], (x, _) => Ops.BernoulliNll(Tape.Current!.Constant(S(3, 4), Values(12, 9, 0, 1)), x[0]));
         yield return new("BatchNorm", [S(6, 3), S(3), S(3)], (x, _) => x[0].BatchNorm(x[1], x[2], Tape.Current!.Full(S(3), 0), Tape.Current!.Full(S(3), 1)));
         yield return new("BatchNorm relu", [S(6, 3), S(3), S(3)], (x, _) => x[0].BatchNorm(x[1], x[2] + 5, Tape.Current!.Full(S(3), 0), Tape.Current!.Full(S(3), 1), activation: Activation.Relu), 0.1, 1);

@@ -160,6 +160,23 @@ public sealed class MixtureTests
         Assert.That(subset.Rows.Select(r => (int)r), Is.EqualTo(PointSubset.Choose(5000, 100, seed: 2)));
     }
 
+    [TestCase(900, null)]
+    [TestCase(900, 250)]
+    [TestCase(20_003, null)]
+    public void A_stream_keeps_the_points_that_memory_would(int points, int? requested)
+    {
+        var e = Synthetic.NumPyEncodings(points);
+        var sample = new EncodingSample(e.Factors, seed: 6, requested, e.Categories);
+        foreach (var (from, to) in new[] { (0, 1), (1, 311), (311, points) })
+            sample.Add(e.Mu.Span[(from * 5)..(to * 5)], e.LogVar.Span[(from * 5)..(to * 5)], e.Probabilities.Span[(from * 3)..(to * 3)]);
+        var expected = e.Rows(PointSubset.Choose(points, PointSubset.SizeFor(points, requested), seed: 6));
+        var kept = sample.Result();
+        Assert.That(kept.Points, Is.EqualTo(points > 20_000 ? 10_000 : requested ?? points));
+        Assert.That(kept.Mu.ToArray(), Is.EqualTo(expected.Mu.ToArray()));
+        Assert.That(kept.LogVar.ToArray(), Is.EqualTo(expected.LogVar.ToArray()));
+        Assert.That(kept.Probabilities.ToArray(), Is.EqualTo(expected.Probabilities.ToArray()));
+    }
+
     [Test]
     public void Narrow_posteriors_far_from_the_origin_keep_their_density()
     {
@@ -175,14 +192,26 @@ public sealed class MixtureTests
     }
 
     [Test]
+    public void Posteriors_narrower_than_float32_can_place_are_still_told_apart()
+    {
+        // sigma is 2e-9 where neighbouring floats lie 1e-6 apart: a draw falls on its mean or on a neighbour many deviations away.
+        var (mu, logVar) = (new float[400], new float[400]);
+        for (int i = 0; i < 400; i++)
+            (mu[i], logVar[i]) = (8 + 0.01f * (i / 2) + 0.003f * (i % 2), -40);
+        var mixture = MixtureInformation.Compute(Synthetic.Backend, new(200, 2, mu, logVar), seed: 1);
+        Assert.That(mixture.Information.Value, Is.EqualTo(Math.Log(200)).Within(0.05));
+        Assert.That(mixture.Factors[1].Information.Value, Is.EqualTo(Math.Log(200)).Within(0.05));
+    }
+
+    [Test]
     public void What_cannot_be_is_an_error()
     {
         var e = new Encodings(2, 1, new float[] { 0, 1 }, new float[] { 0, -90 });
         Assert.That(() => MixtureInformation.Compute(Synthetic.Backend, e, 1), Throws.TypeOf<EstimatorException>().With.Message.Contains("logvar of factor 0 in row 1 is -90"));
         Assert.That(() => MixtureInformation.Compute(Synthetic.Backend, Synthetic.Gaussian(10, 1), 1, components: 0), Throws.TypeOf<EstimatorException>());
-        Assert.That(() => MixtureInformation.CheckInformation("I(x; z)", new(9.3, 0.01, BoundKind.Lower, Math.Log(10_000), 10_000), 128), Throws.TypeOf<EstimatorException>().With.Message.Contains("outside 0 to 9.21034"));
-        Assert.That(() => MixtureInformation.CheckInformation("I(x; z)", new(-0.1, 0.01, BoundKind.Lower, Math.Log(10_000), 10_000), 128), Throws.TypeOf<EstimatorException>());
-        Assert.That(() => MixtureInformation.CheckNotNegative("TC", new(double.NaN, 0.01, BoundKind.Neither, 1, 100), 1), Throws.TypeOf<EstimatorException>());
+        Assert.That(() => MixtureInformation.CheckInformation("I(x; z)", new(9.3, 0.01, BoundKind.Lower, Math.Log(10_000), 10_000), 0.01), Throws.TypeOf<EstimatorException>().With.Message.Contains("outside 0 to 9.21034"));
+        Assert.That(() => MixtureInformation.CheckInformation("I(x; z)", new(-0.1, 0.01, BoundKind.Lower, Math.Log(10_000), 10_000), 0.01), Throws.TypeOf<EstimatorException>());
+        Assert.That(() => MixtureInformation.CheckNotNegative("TC", new(double.NaN, 0.01, BoundKind.Neither, 1, 100), 0.01), Throws.TypeOf<EstimatorException>());
     }
 
     [Test]

@@ -27,7 +27,8 @@ public sealed class TrainerTests : OnCpu
         // What is left is the pixels' own noise: uniform over 20 levels, variance 33 / 255^2 = 0.0005 per pixel.
         double noiseOnly = 64 * 0.5 * (0.0005 / 0.01 + Math.Log(2 * Math.PI * 0.01));
         Assert.That(first, Is.GreaterThan(noiseOnly + 50));
-        Assert.That(last, Is.LessThan(noiseOnly + 6));
+        // The importance-weighted bound asks for one good code of several, so that single ones may be worse.
+        Assert.That(last, Is.LessThan(noiseOnly + (name == "iwae" ? 12 : 6)));
     }
 
     [Test]

@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.Globalization;
+using VaeFromScratch.Cli.Report;
+using VaeFromScratch.Engine.IO;
+using VaeFromScratch.Estimators;
+using VaeFromScratch.Models;
+using VaeFromScratch.Models.Evaluation;
+
+namespace VaeFromScratch.Cli.Commands;
+
+/// <summary>vae influence: ranks the factors of a trained run by information, and shows what the best of them can reconstruct.</summary>
+internal static class InfluenceCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("influence", "rank the factors of a run by information; writes influence.csv and influence.svg, with --keep also reduced.csv");
+        var path = new Argument<string>("RUN") { Description = "a run directory" };
+        var points = new Option<int>("--points") { Description = "test images to measure on, a subset chosen by the seed when there are more", DefaultValueFactory = _ => 10_000 };
+        var keep = new Option<string?>("--keep") { Description = "reconstruct with the most informative factors only: percentages such as 100,50,20,10,0" };
+        command.Arguments.Add(path);
+        command.Options.Add(points);
+        command.Options.Add(keep);
+        var common = new CommonOptions(command);
+        command.SetAction(parsed =>
+        {
+            var context = common.Read(parsed);
+            double[] percents = ParseKeep(parsed.GetValue(keep));
+            int wanted = parsed.GetValue(points);
+            if (wanted < 1)
+                throw new OptionException($"--points {wanted}: expected a positive number");
+            using var run = context.OpenRun(parsed.GetValue(path)!);
+            Measure(context, run, wanted, percents);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static void Measure(CommandContext context, OpenRun run, int points, double[] percents)
+    {
+        using var evaluator = new Evaluator(run.Model, run.Data.Test, run.Configuration);
+        var all = evaluator.Encode();
+        var encodings = points < all.Points ? all.Rows(PointSubset.Choose(all.Points, points, run.Configuration.Seed)) : all;
+        var backend = run.Compute.Backend;
+        var factors = new FactorTable(Indicators.Compute(backend, encodings), MixtureInformation.Compute(backend, encodings, run.Configuration.Seed));
+        factors.SaveCsv(run.Directory.InfluenceFile);
+        AtomicFile.WriteText(run.Directory.File("influence.svg"), Charts.Spectrum(factors).ToSvg());
+        ResultTables.Ranking(context.Output, factors);
+        ResultTables.Totals(context.Output, factors);
+        var json = factors.Totals();
+        json["factors"] = factors.Rows(factors.Indicators.Ranked);
+        json["reduced"] = null;
+        if (percents.Length > 0)
+        {
+            var reduced = ReducedTable.Compute(evaluator, all, factors.Indicators, percents);
+            reduced.SaveCsv(run.Directory.ReducedFile);
+            ResultTables.Print(context.Output, reduced, run.Model.Latents);
+            json["reduced"] = reduced.ToJson();
+        }
+        context.Output.Json(json);
+    }
+
+    private static double[] ParseKeep(string? text) => text is null ? [] : Array.ConvertAll(text.Split(','), part =>
+        double.TryParse(part, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out double percent) && percent is >= 0 and <= 100
+            ? percent
+            : throw new OptionException($"--keep {text}: '{part}' is not a percentage; expected numbers from 0 to 100 with commas between, such as 100,20,10"));
+}

@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Models;
+
+namespace VaeFromScratch.Cli.Commands;
+
+/// <summary>vae list: the models, data sets and devices there are.</summary>
+internal static class ListCommand
+{
+    private static readonly string[] Kinds = ["models", "datasets", "devices"];
+
+    public static Command Create()
+    {
+        var command = new Command("list", "the models, data sets and devices there are");
+        var kind = new Argument<string>("WHAT") { Description = "models, datasets or devices; all three when left out", DefaultValueFactory = _ => "" };
+        command.Arguments.Add(kind);
+        var common = new CommonOptions(command, computes: false);
+        command.SetAction(parsed =>
+        {
+            var context = common.Read(parsed);
+            string what = parsed.GetValue(kind)!;
+            string[] wanted = what == "" ? Kinds : what.Split(',');
+            if (wanted.FirstOrDefault(w => !Kinds.Contains(w)) is { } unknown)
+                throw new OptionException($"list {unknown}: expected models, datasets or devices");
+            var json = new JsonObject();
+            foreach (string w in wanted.Distinct())
+                json[w] = w switch { "models" => Models(context.Output), "datasets" => Datasets(context), _ => Devices(context.Output) };
+            context.Output.Json(json);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static JsonArray Models(Output output)
+    {
+        output.Table(["model", "paper", "equation", "options"], ModelCatalogue.All.Select(m => (IReadOnlyList<string>)[m.Name, m.Paper, m.Equation, string.Join(", ", m.Options)]), textColumns: 4);
+        output.Line();
+        return [.. ModelCatalogue.All.Select(m => new JsonObject
+        {
+            ["name"] = m.Name,
+            ["paper"] = m.Paper,
+            ["equation"] = m.Equation,
+            ["options"] = new JsonArray([.. m.Options.Select(o => JsonValue.Create(o))]),
+            ["defaults"] = JsonNode.Parse(m.Defaults.ToJson()),
+        })];
+    }
+
+    /// <summary>Prints the data sets and whether their files are there.</summary>
+    public static JsonArray Datasets(CommandContext context)
+    {
+        string folder = context.ResolveDataDir();
+        var sets = DatasetCatalogue.All.Select(set => (Info: set, Missing: Missing(set, folder))).ToArray();
+        context.Output.Table(["data set", "files", "what", "licence"], sets.Select(s => (IReadOnlyList<string>)
+            [s.Info.Name, s.Missing == 0 ? "present" : s.Missing == s.Info.Files.Count ? "absent" : "incomplete", s.Info.Description, s.Info.Licence]), textColumns: 4);
+        context.Output.Line();
+        return [.. sets.Select(s => new JsonObject
+        {
+            ["name"] = s.Info.Name,
+            ["description"] = s.Info.Description,
+            ["licence"] = s.Info.Licence,
+            ["source"] = s.Info.Source,
+            ["bytes"] = s.Info.Bytes,
+            ["present"] = s.Missing == 0,
+        })];
+    }
+
+    private static int Missing(DatasetInfo set, string folder) => set.Files.Count(file =>
+        !file.Optional && !File.Exists(Path.Combine(folder, file.Path)) && !File.Exists(Path.Combine(folder, file.Path + ".gz")));
+
+    private static JsonArray Devices(Output output)
+    {
+        using var cpu = Device.Open("cpu");
+        string description = $"{Environment.ProcessorCount} logical processors";
+        output.Table(["device", "what"], [[cpu.Name, description]], textColumns: 2);
+        return [new JsonObject { ["name"] = cpu.Name, ["description"] = description }];
+    }
+}

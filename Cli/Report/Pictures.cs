@@ -1,0 +1,101 @@
+using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.IO;
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Models;
+using VaeFromScratch.Models.Evaluation;
+using VaeFromScratch.Models.Training;
+
+namespace VaeFromScratch.Cli.Report;
+
+/// <summary>Draws what a model has learned. Codes are drawn from a random stream of their own, so that a seed always gives the same pictures.</summary>
+internal sealed class Pictures(VaeModel model, RunConfiguration configuration)
+{
+    /// <summary>Keeps these draws apart from those of training and evaluation ("pict" in ASCII).</summary>
+    private const uint Stream = 0x70696374;
+
+    private const int BatchSize = 250;
+    private const int ShownSize = 56;
+
+    /// <summary>Images decoded from z ~ N(0, I).</summary>
+    public byte[] Samples(int count, int columns)
+    {
+        using var rng = new Rng(model.Compute, configuration.Seed, Stream);
+        using var tape = new Tape(model.Compute, gradients: false);
+        return Grid(columns, Decode(rng.Draw(Distribution.Normal, new(count, model.Latents)).ToArray()));
+    }
+
+    /// <summary>The first images of a set, each row of originals above their reconstructions.</summary>
+    public byte[] Reconstructions(ImageDataset dataset, int count, int columns)
+    {
+        var (originals, codes) = First(dataset, count);
+        float[] decoded = Decode(codes);
+        var rows = new List<float>(2 * originals.Length);
+        int rowLength = columns * model.Image.Pixels;
+        for (int start = 0; start < originals.Length; start += rowLength)
+        {
+            int length = Math.Min(rowLength, originals.Length - start);
+            // Empty places of a short last row are white, as the gaps are.
+            foreach (float[] images in (float[][])[originals, decoded])
+                rows.AddRange([.. images[start..(start + length)], .. Enumerable.Repeat(1f, rowLength - length)]);
+        }
+        return Grid(columns, [.. rows]);
+    }
+
+    /// <summary>One row an image: its code with one factor set to <paramref name="steps"/> values from -range to range.</summary>
+    /// <param name="codes">[images, H].</param>
+    public byte[] Traversal(float[] codes, int factor, double range, int steps)
+    {
+        int h = model.Latents, images = codes.Length / h;
+        var moved = new float[images * steps * h];
+        for (int i = 0; i < images * steps; i++)
+        {
+            codes.AsSpan(i / steps * h, h).CopyTo(moved.AsSpan(i * h));
+            moved[i * h + factor] = (float)(steps == 1 ? 0 : range * (2.0 * (i % steps) / (steps - 1) - 1));
+        }
+        return Grid(steps, Decode(moved));
+    }
+
+    /// <summary>Codes side by side, decoded.</summary>
+    public byte[] Row(float[] codes) => Grid(codes.Length / model.Latents, Decode(codes));
+
+    /// <summary>Images side by side.</summary>
+    public byte[] Grid(int columns, float[] images)
+    {
+        var (height, width, channels) = (model.Image.Height, model.Image.Width, model.Image.Channels);
+        int scale = Math.Max(1, ShownSize / Math.Max(height, width));
+        return new ImageGrid(height, width, channels, columns) { Scale = scale }.ToPng(images);
+    }
+
+    /// <summary>The first images of a set as the model sees them, [count, H, W, C], and the means of their codes, [count, H].</summary>
+    public (float[] Images, float[] Codes) First(ImageDataset dataset, int count)
+    {
+        using var data = new TrainingData(model.Compute, dataset.Take(count), configuration.Binarise, configuration.Seed);
+        using var rng = new Rng(model.Compute, configuration.Seed, Stream);
+        var images = new List<float>();
+        var codes = new List<float>();
+        for (int start = 0; start < data.Count; start += BatchSize)
+        {
+            int n = Math.Min(BatchSize, data.Count - start);
+            var indices = model.Compute.Pool.Rent<int>(n);
+            model.Compute.Backend.Upload<int>([.. Enumerable.Range(start, n)], indices);
+            using (var tape = new Tape(model.Compute, gradients: false))
+            {
+                var x = data.Gather(indices, rng);
+                images.AddRange(x.ToArray());
+                codes.AddRange(model.Encode(x).Mu.ToArray());
+            }
+            model.Compute.Pool.Return(indices);
+        }
+        return ([.. images], [.. codes]);
+    }
+
+    private float[] Decode(float[] codes)
+    {
+        int h = model.Latents, count = codes.Length / h;
+        var images = new List<float>(count * model.Image.Pixels);
+        for (int start = 0; start < count; start += BatchSize)
+            images.AddRange(Evaluator.Decode(model, codes[(start * h)..(Math.Min(count, start + BatchSize) * h)]));
+        return [.. images];
+    }
+}

@@ -1,0 +1,147 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.Report;
+using VaeFromScratch.Estimators;
+using VaeFromScratch.Models;
+using VaeFromScratch.Models.Evaluation;
+using VaeFromScratch.Models.Runs;
+
+namespace VaeFromScratch.Cli.Report;
+
+/// <summary>report.html: one self-contained page about a trained run.</summary>
+internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDataset test, EvaluationResult result, ReducedTable reduced)
+{
+    private const int MostInformative = 8;
+    private const int LeastInformative = 3;
+    private const int FactorRows = 15;
+    private const int StripImages = 11;
+    private const double TraversalRange = 3;
+
+    /// <summary>Rows of the reduced reconstruction that every report has, percent of the factors kept.</summary>
+    public static double[] DefaultPercents { get; } = [100, 20, 10, 5, 0];
+
+    private readonly RunConfiguration configuration = result.Configuration;
+    private readonly Indicators indicators = result.Indicators;
+    private readonly Pictures pictures = new(model, result.Configuration);
+
+    /// <summary>Measures what the report needs beyond an evaluation, writes influence.svg, reduced.csv and report.html.</summary>
+    public static ReducedTable Write(RunDirectory directory, VaeModel model, ImageDataset test, EvaluationResult result)
+    {
+        using var evaluator = new Evaluator(model, test, result.Configuration);
+        var reduced = ReducedTable.Compute(evaluator, result.Encodings, result.Indicators, DefaultPercents);
+        reduced.SaveCsv(directory.ReducedFile);
+        Engine.IO.AtomicFile.WriteText(directory.File("influence.svg"), Charts.Spectrum(result.Factors).ToSvg());
+        new RunReport(directory, model, test, result, reduced).Save();
+        return reduced;
+    }
+
+    private void Save()
+    {
+        var metrics = MetricsTable.Read(directory.MetricsFile);
+        string made = configuration.Started.Length >= 10 ? $"{configuration.Started[..10]}, " : "";
+        var page = new HtmlPage($"{configuration.Model} on {configuration.Data}", $"{made}{configuration.Epochs} {(configuration.Epochs == 1 ? "epoch" : "epochs")}, {configuration.Latents} factors, seed {configuration.Seed}, on {configuration.Device}");
+        Headline(page, metrics);
+        if (metrics.Epochs > 0)
+            page.Section("Training").Charts(Charts.Training(metrics));
+        Information(page);
+        Traversals(page);
+        Reduced(page);
+        page.Section("Reconstructions").Figure(pictures.Reconstructions(test, 2 * StripImages, StripImages), "The first test images in file order; each row of originals stands above the row of their reconstructions, decoded from the mean of q(z|x).");
+        page.Section("Samples").Figure(pictures.Samples(4 * StripImages, StripImages), "Decoded from codes drawn from the prior N(0, I) by the run's seed.");
+        NoiseComponents(page);
+        Sources(page);
+        page.Section("Configuration").Definitions(JsonNode.Parse(configuration.ToJson())!.AsObject().Select(p => (p.Key, p.Value!.ToString() is "" ? "-" : p.Value.ToString())));
+        page.Save(directory.ReportFile);
+    }
+
+    private void Headline(HtmlPage page, MetricsTable metrics)
+    {
+        var l = result.Likelihoods;
+        page.Headline(
+        [
+            ("EVLB, nats per image", result.Evlb is { } evlb ? Number(evlb, "F1") : "no likelihood"),
+            ("negative log-likelihood", Number(l.Nll, "F1")),
+            ("KL to the prior", Number(l.Kl, "F2")),
+            ("squared error per image", Number(l.SquaredError, "F2")),
+            .. l.Variance is { } v ? [("noise variance \u03c3\u00b2", Number(v, "G3"))] : ((string, string)[])[],
+            ("information (I2), nats", Number(indicators.Information, "F2")),
+            ("by the mixture (X1), nats", Number(result.Mixture.Information.Value, "F2")),
+            ("influential factors", $"{indicators.InfluentialFactors} of {indicators.Factors.Count}"),
+            .. metrics.Epochs > 0 ? [("training time, s", Number(metrics.Columns["seconds"][^1], "F1")), ("training images/s", Number(metrics.Columns["images_per_second"][^1], "F0"))] : ((string, string)[])[],
+        ]);
+        page.Paragraph($"Measured on the {l.Images} {result.Split} images.");
+        if (result.Collapsed)
+            page.Note(ResultTables.CollapseAdvice(indicators));
+    }
+
+    private void Information(HtmlPage page)
+    {
+        page.Section("Information of the factors")
+            .Figure(Charts.Spectrum(result.Factors), "Factors sorted by their information about the image. A factor that the model does not use has no information and keeps the prior's variance of 1.")
+            .Table(["factor", "information (I2)", "centred (I4)", "mixture (I6)", "mean variance", "aggregate variance", "KL"], [.. indicators.Ranked.Take(FactorRows).Select(f => (IReadOnlyList<string>)
+            [
+                Whole(f.Factor), Number(f.Information, "F3"), Number(f.CentredInformation, "F3"), Number(result.Mixture.Factors[f.Factor].Information.InRange, "F3"),
+                Number(f.MeanVariance, "F4"), Number(f.AggregateVariance, "F3"), Number(f.Kl, "F3"),
+            ])], $"The {Math.Min(FactorRows, indicators.Factors.Count)} most informative of {indicators.Factors.Count} factors; nats. All of them are in influence.csv.");
+    }
+
+    private void Traversals(HtmlPage page)
+    {
+        float[] code = pictures.First(test, 1).Codes;
+        var ranked = indicators.Ranked;
+        int most = Math.Min(MostInformative, ranked.Count), least = Math.Min(LeastInformative, ranked.Count - most);
+        (string, byte[]) Strip(FactorIndicators f) => ($"factor {f.Factor}\n{Number(f.Information, "F2")} nats", pictures.Traversal(code, f.Factor, TraversalRange, StripImages));
+        page.Section("Traversals").Strips(ranked.Take(most).Select(Strip),
+            $"The code of the first test image with one factor set to {StripImages} values from -{TraversalRange} to {TraversalRange}: the {most} most informative factors.");
+        if (least > 0)
+            page.Strips(ranked.TakeLast(least).Select(Strip), $"The same for the {least} least informative factors: where nothing changes, the decoder ignores the factor.");
+    }
+
+    private void Reduced(HtmlPage page)
+    {
+        var (originals, codes) = pictures.First(test, StripImages);
+        byte[] Masked(ReducedReconstruction kept)
+        {
+            float[] mask = kept.Mask(model.Latents);
+            return pictures.Row([.. codes.Select((z, i) => z * mask[i % mask.Length])]);
+        }
+        page.Section("What the most informative factors can reconstruct")
+            .Table(["factors kept", "of all, %", "information (I2), nats", "squared error per image"], [.. reduced.Rows.Select(r => (IReadOnlyList<string>)
+                [Whole(r.Kept.Factors.Count), Number(r.Kept.Percent, "0.###"), Number(r.Kept.Information, "F2"), Number(r.SquaredError, "F2")])],
+                "The other factors are set to 0 before the mean is decoded; all test images (paper 1, table 2).")
+            .Strips([("original", pictures.Grid(StripImages, originals)), .. reduced.Rows.Select(r => ($"{r.Kept.Factors.Count} factors\n{Number(r.Kept.Information, "F1")} nats", Masked(r.Kept)))]);
+    }
+
+    private void NoiseComponents(HtmlPage page)
+    {
+        if (MembershipMaps.Draw(model, test) is not { } maps)
+            return;
+        page.Section("Components of the noise")
+            .Table(["component", "weight", "sigma^2"], [.. result.NoiseComponents.Select((c, k) => (IReadOnlyList<string>)[Whole(k), Number(c.Weight, "F4"), Number(c.Variance, "G4")])], "The mixture around the decoded mean (paper 2, appendix A).")
+            .Figure(maps, "Test images, their decoded means, and for each component a map of the probability that a pixel's residual belongs to it: white is 1.");
+    }
+
+    private void Sources(HtmlPage page)
+    {
+        var l = result.Likelihoods;
+        string images = $"{l.Images} {result.Split} images", mixture = $"{result.Mixture.Points} {result.Split} images";
+        page.Section("Where the numbers come from").Table(["number", "how it is measured", "from", "equation"],
+        [
+            ["EVLB", "-(NLL + KL) with weight 1 on the KL, whatever the training used; one z ~ q(z|x) per image, drawn by the seed", images, "(V5)"],
+            ["NLL", "-log p(x|z) of that z, summed over pixels", images, "(N1), (N2)"],
+            ["KL", "KL(q(z|x) || N(0, I)) in closed form", images, "(V2)"],
+            ["squared error", "of the image decoded from the mean of q(z|x), summed over pixels", images, "(V5)"],
+            ["information", "1/2 (log s* - mean log sigma^2), summed over factors: an upper bound of I(x; z), exact for a Gaussian aggregate posterior", images, "(I2), (I3)"],
+            ["centred information", "the same around the mean of mu: an upper bound, never above (I2)", images, "(I4)"],
+            ["mixture information", $"z ~ q(z|x) against the mixture of all posteriors; cannot exceed log {result.Mixture.Points} = {Number(result.Mixture.Ceiling, "F2")} nats; standard error {Number(result.Mixture.Information.StandardError, "G2")}", mixture, "(I6), (X1)"],
+            ["influential factor", $"a factor with more than {Number(FactorIndicators.InfluentialInformation, "0.#")} nats by (I2)", images, "(D8)"],
+            ["reduced reconstruction", "the most informative factors by (I2) are kept, the others set to 0", images, "paper 1, table 2"],
+            ["training curves", "means over the epoch while the weights move; test: after the epoch, one z per image", "metrics.csv", "(V3)"],
+        ], "The tags are those of docs/equations.md.");
+    }
+
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+
+    private static string Whole(int value) => value.ToString(CultureInfo.InvariantCulture);
+}

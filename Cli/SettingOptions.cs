@@ -1,0 +1,75 @@
+using System.CommandLine;
+using System.Globalization;
+using VaeFromScratch.Models;
+
+namespace VaeFromScratch.Cli;
+
+/// <summary>One key of the configuration set on the command line.</summary>
+/// <param name="Option">The option as the user wrote it, for errors.</param>
+internal readonly record struct Setting(string Option, string Key, string Value);
+
+/// <summary>The options that set keys of a run's configuration, <c>--data</c> and <c>--set</c> among them.</summary>
+internal sealed class SettingOptions
+{
+    private static readonly (string Option, string Key, string Description)[] Names =
+    [
+        ("--data", "data", "a data set of `vae list datasets` (default: mnist)"),
+        ("--epochs", "epochs", "passes over the training images"),
+        ("--batch", "batch", "images per step; more than there are means one batch"),
+        ("--lr", "learning_rate", "learning rate"),
+        ("--beta", "beta", "weight of the KL term"),
+        ("--latent", "latents", "number of factors"),
+        ("--noise", "noise", "the decoder's noise: learned, fixed:VARIANCE, network, mog:K, bernoulli or weighted"),
+        ("--noise-update", "noise_update", "how a learned variance moves: closed-form or gradient"),
+        ("--network", "network", "conv, or mlp:WIDTH,WIDTH,..."),
+        ("--limit", "limit", "train on the first N images only"),
+        ("--binarise", "binarise", "none, threshold, static or dynamic"),
+        ("--gamma", "gamma", "weight of the distance to the capacity (capacity-vae), the total correlation (factor-vae) or the marginal KL (beta-tcvae)"),
+        ("--capacity", "capacity", "largest capacity in nats (capacity-vae)"),
+        ("--reading", "reading", "which InfoVAE: mmd or marginal (info-vae)"),
+        ("--estimate", "estimate", "how a batch stands for the data: weighted, stratified or batch (beta-tcvae, info-vae)"),
+        ("--lambda", "lambda", "weight of the MMD or adversarial term (info-vae, wae-mmd, wae-gan, aae)"),
+        ("--samples", "samples", "codes for each image (iwae)"),
+    ];
+
+    private readonly (Option<string?> Option, string Key)[] options = [.. Names.Select(n => (new Option<string?>(n.Option) { Description = n.Description }, n.Key))];
+    private readonly Option<string[]> set = new("--set") { Description = "any other key of the configuration, KEY=VALUE; may be repeated", DefaultValueFactory = _ => [] };
+
+    /// <summary>Adds the options to a command.</summary>
+    public SettingOptions(Command command)
+    {
+        foreach (var (option, _) in options)
+            command.Options.Add(option);
+        command.Options.Add(set);
+    }
+
+    /// <summary>What was written on the command line; defaults are not in it.</summary>
+    /// <exception cref="OptionException">A pair of <c>--set</c> has no equals sign.</exception>
+    public IReadOnlyList<Setting> Read(ParseResult parsed, CommandContext context)
+    {
+        var given = new List<Setting>();
+        foreach (var (option, key) in options)
+            if (parsed.GetValue(option) is { } value)
+                given.Add(new(option.Name, key, value));
+        if (context.SeedGiven)
+            given.Add(new("--seed", "seed", context.Seed.ToString(CultureInfo.InvariantCulture)));
+        if (context.PrecisionGiven)
+            given.Add(new("--precision", "precision", context.Precision));
+        foreach (string pair in parsed.GetValue(set)!)
+        {
+            int equals = pair.IndexOf('=');
+            if (equals <= 0)
+                throw new OptionException($"--set {pair}: expected KEY=VALUE, such as --set kl_warm_up_epochs=1");
+            given.Add(new("--set", pair[..equals], pair[(equals + 1)..]));
+        }
+        return given;
+    }
+
+    /// <exception cref="OptionException">There is no such key, or a value does not fit it.</exception>
+    public static RunConfiguration Apply(RunConfiguration configuration, IEnumerable<Setting> given)
+    {
+        foreach (var (option, key, value) in given)
+            configuration = configuration.With(key, value, option);
+        return configuration;
+    }
+}

@@ -1,0 +1,125 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace VaeFromScratch.Kernels.Cpu.Products;
+
+/// <summary>Copies of matrix blocks in the order in which a microkernel reads them: k-major, a fixed width of neighbours per k.</summary>
+internal static unsafe class Packing
+{
+    /// <summary>to[k * width + i] = from[i * stride + k]: rows become neighbours. Entries from <paramref name="rows"/> to <paramref name="width"/> are set to 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Transpose(float* from, nint stride, int rows, int depth, float* to, int width)
+    {
+        int i = 0;
+        for (; i < rows && rows >= 4; i += 4)
+        {
+            // The last group overlaps the one before it rather than go row by row.
+            i = Math.Min(i, rows - 4);
+            float* r0 = from + i * stride, r1 = r0 + stride, r2 = r1 + stride, r3 = r2 + stride;
+            float* t = to + i;
+            int k = 0;
+            for (; k + 4 <= depth; k += 4, t += 4 * width)
+            {
+                var v0 = Vector128.Load(r0 + k);
+                var v1 = Vector128.Load(r1 + k);
+                var v2 = Vector128.Load(r2 + k);
+                var v3 = Vector128.Load(r3 + k);
+                var low01 = LowHalves(v0, v1);
+                var high01 = HighHalves(v0, v1);
+                var low23 = LowHalves(v2, v3);
+                var high23 = HighHalves(v2, v3);
+                Vector128.Store(LowPairs(low01, low23), t);
+                Vector128.Store(HighPairs(low01, low23), t + width);
+                Vector128.Store(LowPairs(high01, high23), t + 2 * width);
+                Vector128.Store(HighPairs(high01, high23), t + 3 * width);
+            }
+            for (; k < depth; k++, t += width)
+            {
+                t[0] = r0[k];
+                t[1] = r1[k];
+                t[2] = r2[k];
+                t[3] = r3[k];
+            }
+        }
+        for (i = rows >= 4 ? rows : 0; i < rows; i++)
+        {
+            float* r = from + i * stride;
+            float* t = to + i;
+            for (int k = 0; k < depth; k++, t += width)
+                *t = r[k];
+        }
+        for (; i < width; i++)
+        {
+            float* t = to + i;
+            for (int k = 0; k < depth; k++, t += width)
+                *t = 0;
+        }
+    }
+
+    /// <summary>to[k * width + i] = from[k * stride + i], 0 from <paramref name="columns"/> to <paramref name="width"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Copy(float* from, nint stride, int columns, int depth, float* to, int width)
+    {
+        for (int k = 0; k < depth; k++, from += stride, to += width)
+        {
+            int i = 0;
+            for (; i <= columns - 8; i += 8)
+                Vector256.Store(Vector256.Load(from + i), to + i);
+            for (; i < columns; i++)
+                to[i] = from[i];
+            for (; i < width; i++)
+                to[i] = 0;
+        }
+    }
+
+    /// <summary>A short copy without the cost of a call to the runtime.</summary>
+    public static void CopyRow(float* from, float* to, int count)
+    {
+        int i = 0;
+        for (; i <= count - 8; i += 8)
+            Vector256.Store(Vector256.Load(from + i), to + i);
+        for (; i < count; i++)
+            to[i] = from[i];
+    }
+
+    public static void Clear(float* to, int count)
+    {
+        int i = 0;
+        for (; i <= count - 8; i += 8)
+            Vector256.Store(Vector256<float>.Zero, to + i);
+        for (; i < count; i++)
+            to[i] = 0;
+    }
+
+    /// <summary>Rows and columns of an image [height, width, channels] from a corner that may lie outside it; what is outside is 0.</summary>
+    public static void CopyPadded(float* image, int height, int width, int channels, int firstRow, int rows, int firstColumn, int columns, float* to)
+    {
+        int left = Math.Clamp(-firstColumn, 0, columns), skip = Math.Max(0, firstColumn);
+        int copied = Math.Clamp(width - skip, 0, columns - left), right = columns - left - copied;
+        for (int row = firstRow; row < firstRow + rows; row++, to += (nint)columns * channels)
+        {
+            if (row < 0 || row >= height)
+            {
+                Clear(to, columns * channels);
+                continue;
+            }
+            Clear(to, left * channels);
+            CopyRow(image + ((nint)row * width + skip) * channels, to + left * channels, copied * channels);
+            Clear(to + (left + copied) * channels, right * channels);
+        }
+    }
+
+    /// <summary>a0 b0 a1 b1; with the next three, the steps of a 4 x 4 transposition.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> LowHalves(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.UnpackLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> HighHalves(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.UnpackHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LowPairs(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.MoveLowToHigh(a, b) : Vector128.Create(a[0], a[1], b[0], b[1]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> HighPairs(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.MoveHighToLow(b, a) : Vector128.Create(a[2], a[3], b[2], b[3]);
+}

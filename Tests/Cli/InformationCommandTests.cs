@@ -1,0 +1,51 @@
+using System.Text.Json;
+using NUnit.Framework;
+
+namespace VaeFromScratch.Tests.Cli;
+
+/// <summary>vae list, data and doctor.</summary>
+public sealed class InformationCommandTests
+{
+    [Test]
+    public void List_models_has_their_defaults()
+    {
+        var models = Tool.Run("list", "models", "--json").Json().GetProperty("models").EnumerateArray().ToList();
+        var beta = models.Single(m => m.GetProperty("name").GetString() == "beta-vae");
+        Assert.That(beta.GetProperty("paper").GetString(), Is.Not.Empty);
+        Assert.That(beta.GetProperty("equation").GetString(), Does.Contain("V3"));
+        Assert.That(beta.GetProperty("defaults").GetProperty("beta").GetDouble(), Is.EqualTo(10));
+        var plain = models.Single(m => m.GetProperty("name").GetString() == "vae");
+        Assert.That(plain.GetProperty("defaults").GetProperty("beta").GetDouble(), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void List_without_a_kind_lists_everything()
+    {
+        var json = Tool.Run("list", "--json").Json();
+        Assert.That(json.EnumerateObject().Select(p => p.Name), Is.EqualTo(new[] { "models", "datasets", "devices" }));
+        Assert.That(json.GetProperty("devices").EnumerateArray().Select(d => d.GetProperty("name").GetString()), Does.Contain("cpu"));
+        Assert.That(Tool.Run("list").Succeeded().Out, Does.Contain("beta-vae").And.Contain("mnist").And.Contain("cpu"));
+    }
+
+    [Test]
+    public void Data_says_what_is_there()
+    {
+        var sets = Tool.Run("data", "--json").Json().GetProperty("datasets").EnumerateArray().ToDictionary(s => s.GetProperty("name").GetString()!, s => s.GetProperty("present").GetBoolean());
+        Assert.That(sets["mnist"], Is.True);
+        Assert.That(sets["fashion-mnist"], Is.False);
+        Assert.That(Tool.Run("data", "list").Succeeded().Out, Does.Contain("absent"));
+    }
+
+    [Test]
+    public void Doctor_describes_the_machine_and_passes_its_self_test()
+    {
+        var json = Tool.Run("doctor", "--selftest", "--json").Json();
+        Assert.That(json.GetProperty("device").GetString(), Is.EqualTo("cpu"));
+        Assert.That(json.GetProperty("copy_bytes_per_second").GetDouble(), Is.Positive);
+        Assert.That(json.GetProperty("fma_flops_per_second").GetDouble(), Is.Positive);
+        Assert.That(json.GetProperty("threads").GetInt32(), Is.EqualTo(Environment.ProcessorCount));
+        var selfTest = json.GetProperty("selftest");
+        Assert.That(selfTest.GetProperty("failed").GetInt32(), Is.Zero);
+        Assert.That(selfTest.GetProperty("cases").GetArrayLength(), Is.EqualTo(Reference.KernelCases.All().Count()));
+    }
+}

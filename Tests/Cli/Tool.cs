@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Text.Json;
+using NUnit.Framework;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Tests.Engine;
+
+namespace VaeFromScratch.Tests.Cli;
+
+/// <summary>What one call of the tool left behind.</summary>
+internal sealed record ToolResult(int ExitCode, string Out, string Error)
+{
+    /// <summary>Standard output as the one JSON object that it has to be.</summary>
+    public JsonElement Json()
+    {
+        Assert.That(ExitCode, Is.Zero, Error);
+        return JsonDocument.Parse(Out).RootElement;
+    }
+
+    public ToolResult Succeeded()
+    {
+        Assert.That(ExitCode, Is.Zero, Error);
+        return this;
+    }
+}
+
+/// <summary>Runs the built executable as a user does, on a small data set in MNIST's format.</summary>
+internal static class Tool
+{
+    public const int TrainImages = 300;
+    public const int TestImages = 120;
+
+    /// <summary>A model so small that a run takes a moment.</summary>
+    public static readonly string[] Tiny = ["--limit", "200", "--batch", "50", "--set", "latents=8", "--network", "mlp:32", "--set", "beta=1"];
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly Lazy<string> Data = new(MakeData);
+    private static readonly Lazy<string> Work = new(() => TestFiles.Folder("cli-work"));
+    private static readonly Lazy<string> Trained = new(() =>
+    {
+        string run = Path.Combine(TestFiles.Folder("cli-trained"), "run");
+        Run(["train", "--epochs", "3", .. Tiny, "--out", run]).Succeeded();
+        return run;
+    });
+
+    /// <summary>The folder that holds mnist/ with the first images of the real one.</summary>
+    public static string DataDir => Data.Value;
+
+    /// <summary>Where the tool runs: relative paths start here.</summary>
+    public static string WorkDir => Work.Value;
+
+    /// <summary>A copy of a finished run that the test may damage.</summary>
+    public static string CopyOfRun()
+    {
+        string copy = TestFiles.Folder("cli-run");
+        foreach (string file in Directory.GetFiles(Trained.Value))
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        return copy;
+    }
+
+    /// <summary>A finished run that nobody changes.</summary>
+    public static string TrainedRun => Trained.Value;
+
+    public static ToolResult Run(params string[] arguments)
+    {
+        using var process = Start(arguments);
+        return Finish(process);
+    }
+
+    public static Process Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = WorkDir,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "vae.dll"));
+        foreach (string argument in arguments)
+            start.ArgumentList.Add(argument);
+        start.Environment["VAE_DATA"] = DataDir;
+        // No driver, whatever the machine: these tests are about the tool.
+        start.Environment["VAE_CUDA_LIBRARY"] = Path.Combine(DataDir, "no-such-driver");
+        return Process.Start(start)!;
+    }
+
+    public static ToolResult Finish(Process process)
+    {
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(Patience))
+        {
+            process.Kill();
+            Assert.Fail($"vae did not end within {Patience}");
+        }
+        process.WaitForExit();
+        return new(process.ExitCode, output.Result, error.Result);
+    }
+
+    /// <summary>Asserts that a failure has the right code and one sentence on standard error that says <paramref name="says"/>.</summary>
+    public static void Fails(ToolResult result, int exitCode, params string[] says)
+    {
+        Assert.That(result.ExitCode, Is.EqualTo(exitCode), result.Error + result.Out);
+        string[] lines = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.That(lines, Has.Length.EqualTo(1), result.Error);
+        Assert.That(lines[0], Does.StartWith("vae: ").And.Not.Contain("unexpected"));
+        foreach (string part in says)
+            Assert.That(lines[0], Does.Contain(part));
+    }
+
+    private static string MakeData()
+    {
+        string folder = TestFiles.Folder("cli-data");
+        var splits = Mnist.Load(TestFiles.Datasets);
+        WriteSplit(Path.Combine(folder, "mnist", "train"), splits.Train.Take(TrainImages));
+        WriteSplit(Path.Combine(folder, "mnist", "t10k"), splits.Test.Take(TestImages));
+        return folder;
+    }
+
+    private static void WriteSplit(string prefix, ImageDataset split)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(prefix)!);
+        byte[] count = BitConverter.GetBytes(split.Count);
+        Array.Reverse(count);
+        File.WriteAllBytes($"{prefix}-images-idx3-ubyte", [0, 0, 8, 3, .. count, 0, 0, 0, 28, 0, 0, 0, 28, .. split.Pixels]);
+        File.WriteAllBytes($"{prefix}-labels-idx1-ubyte", [0, 0, 8, 1, .. count, .. split.Labels!]);
+    }
+}

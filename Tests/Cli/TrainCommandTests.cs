@@ -1,0 +1,189 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using NUnit.Framework;
+using VaeFromScratch.Tests.Engine;
+
+namespace VaeFromScratch.Tests.Cli;
+
+public sealed class TrainCommandTests
+{
+    [Test]
+    public void A_run_has_all_its_files()
+    {
+        string run = Tool.TrainedRun;
+        string[] expected = ["checkpoint.safetensors", "config.json", "evaluation.json", "influence.csv", "influence.svg", "metrics.csv", "model.safetensors", "reduced.csv", "report.html"];
+        Assert.That(Directory.GetFiles(run).Select(Path.GetFileName), Is.EquivalentTo(expected));
+    }
+
+    [Test]
+    public void Configuration_records_what_the_run_was_made_with()
+    {
+        var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(Tool.TrainedRun, "config.json"))).RootElement;
+        Assert.Multiple(() =>
+        {
+            Assert.That(config.GetProperty("model").GetString(), Is.EqualTo("beta-vae"));
+            Assert.That(config.GetProperty("latents").GetInt32(), Is.EqualTo(8));
+            Assert.That(config.GetProperty("network").GetString(), Is.EqualTo("mlp:32"));
+            Assert.That(config.GetProperty("beta").GetDouble(), Is.EqualTo(1));
+            Assert.That(config.GetProperty("limit").GetInt32(), Is.EqualTo(200));
+            Assert.That(config.GetProperty("seed").GetInt32(), Is.EqualTo(1));
+            Assert.That(config.GetProperty("device").GetString(), Is.EqualTo("cpu"));
+            Assert.That(config.GetProperty("version").GetString(), Is.Not.Empty);
+        });
+    }
+
+    [Test]
+    public void Metrics_have_one_row_an_epoch()
+    {
+        string[] lines = File.ReadAllLines(Path.Combine(Tool.TrainedRun, "metrics.csv"));
+        Assert.That(lines[0], Is.EqualTo("epoch,step,seconds,images_per_second,train_loss,train_nll,train_kl,test_loss,test_nll,test_kl,sigma2"));
+        Assert.That(lines.Skip(1).Select(l => l.Split(',')[..2]), Is.EqualTo(new[] { ["1", "4"], ["2", "8"], new[] { "3", "12" } }));
+        foreach (string cell in lines.Skip(1).SelectMany(l => l.Split(',')))
+            Assert.That(double.IsFinite(double.Parse(cell, CultureInfo.InvariantCulture)));
+    }
+
+    [Test]
+    public void Report_loads_nothing_and_runs_nothing()
+    {
+        string html = File.ReadAllText(Path.Combine(Tool.TrainedRun, "report.html"));
+        Assert.That(html, Does.StartWith("<!DOCTYPE html>").And.Contain("data:image/png;base64,").And.Contain("Information spectrum").And.Contain("Traversals").And.Contain("Samples"));
+        Assert.That(html.Replace("http://www.w3.org/2000/svg", ""), Does.Not.Contain("://").And.Not.Contain("<script"));
+    }
+
+    [Test]
+    public void Same_seed_same_bytes_and_another_seed_others()
+    {
+        byte[] first = File.ReadAllBytes(Path.Combine(Tool.TrainedRun, "model.safetensors"));
+        string folder = TestFiles.Folder("cli-seeds");
+        Tool.Run(["train", "--epochs", "3", .. Tool.Tiny, "--threads", "1", "--report", "false", "--out", Path.Combine(folder, "a")]).Succeeded();
+        Tool.Run(["train", "--epochs", "3", .. Tool.Tiny, "--seed", "2", "--report", "false", "--out", Path.Combine(folder, "b")]).Succeeded();
+        Assert.That(File.ReadAllBytes(Path.Combine(folder, "a", "model.safetensors")), Is.EqualTo(first), "same seed on one thread");
+        Assert.That(File.ReadAllBytes(Path.Combine(folder, "b", "model.safetensors")), Is.Not.EqualTo(first), "another seed");
+        Assert.That(File.Exists(Path.Combine(folder, "a", "report.html")), Is.False, "--report false");
+    }
+
+    [Test]
+    public void Json_is_the_evaluation_and_nothing_else()
+    {
+        string run = Path.Combine(TestFiles.Folder("cli-json"), "run");
+        var json = Tool.Run(["train", "--epochs", "1", .. Tool.Tiny, "--json", "--out", run]).Json();
+        Assert.That(json.GetProperty("images").GetInt32(), Is.EqualTo(Tool.TestImages));
+        Assert.That(json.GetProperty("evlb_nats").GetDouble(), Is.EqualTo(-json.GetProperty("nll_nats").GetDouble() - json.GetProperty("kl_nats").GetDouble()).Within(1e-9));
+    }
+
+    [Test]
+    public void Without_out_a_run_gets_a_name_of_its_own()
+    {
+        string[] options = ["train", "capacity-vae", "--epochs", "1", "--limit", "50", "--latent", "2", "--network", "mlp:8", "--report", "false"];
+        for (int i = 0; i < 2; i++)
+            Tool.Run(options).Succeeded();
+        string runs = Path.Combine(Tool.WorkDir, "runs");
+        Assert.That(Directory.GetDirectories(runs).Select(Path.GetFileName).ToArray(), Has.Length.EqualTo(2).And.All.Match(@"^\d{8}-\d{6}-capacity-vae-mnist(-2)?$"));
+        Directory.Delete(runs, recursive: true);
+    }
+
+    [Test]
+    public void A_batch_larger_than_the_data_is_one_batch()
+    {
+        string run = Path.Combine(TestFiles.Folder("cli-batch"), "run");
+        Tool.Run("train", "--epochs", "2", "--limit", "30", "--batch", "1000", "--latent", "2", "--network", "mlp:8", "--report", "false", "--out", run).Succeeded();
+        Assert.That(File.ReadAllLines(Path.Combine(run, "metrics.csv"))[^1], Does.StartWith("2,2,"));
+    }
+
+    [Test]
+    public void A_finished_run_resumed_does_nothing()
+    {
+        string run = Tool.CopyOfRun();
+        var before = Snapshot(run);
+        var result = Tool.Run("train", "--resume", "--out", run).Succeeded();
+        Assert.That(result.Out, Does.Contain("finished").And.Contain("nothing to do"));
+        Assert.That(Snapshot(run), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void More_epochs_continue_a_finished_run()
+    {
+        string run = Tool.CopyOfRun();
+        string metrics = File.ReadAllText(Path.Combine(run, "metrics.csv"));
+        var result = Tool.Run("train", "--resume", "--epochs", "4", "--out", run).Succeeded();
+        Assert.That(result.Out, Does.Contain("resumed at epoch 4, step 12"));
+        Assert.That(File.ReadAllText(Path.Combine(run, "metrics.csv")), Does.StartWith(metrics).And.Contain("\n4,16,"));
+    }
+
+    [Test]
+    public void Killed_and_resumed_gives_the_bytes_of_an_uninterrupted_run()
+    {
+        string folder = TestFiles.Folder("cli-kill");
+        string whole = Path.Combine(folder, "whole"), killed = Path.Combine(folder, "killed");
+        string[] options = ["train", "--epochs", "40", .. Tool.Tiny, "--report", "false"];
+        Tool.Run([.. options, "--out", whole]).Succeeded();
+
+        using (var process = Tool.Start([.. options, "--out", killed]))
+        {
+            WaitForFile(process, Path.Combine(killed, "checkpoint.safetensors"));
+            Thread.Sleep(Random.Shared.Next(150));
+            process.Kill();
+            process.WaitForExit();
+        }
+        string metricsFile = Path.Combine(killed, "metrics.csv");
+        string rowsBefore = File.Exists(metricsFile) ? File.ReadAllText(metricsFile) : "";
+        Tool.Run("train", "--resume", "--report", "false", "--out", killed).Succeeded();
+        Assert.That(File.ReadAllBytes(Path.Combine(killed, "model.safetensors")), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "model.safetensors"))));
+        Assert.That(File.ReadAllText(metricsFile), Does.StartWith(rowsBefore));
+        Assert.That(File.ReadAllLines(metricsFile), Has.Length.EqualTo(41));
+        Assert.That(Directory.GetFiles(killed, "*safetensors*").Select(Path.GetFileName), Is.EquivalentTo(new[] { "model.safetensors", "checkpoint.safetensors" }), "no temporary file is left");
+    }
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    public void Interrupt_writes_a_checkpoint_and_says_how_to_go_on()
+    {
+        string folder = TestFiles.Folder("cli-interrupt");
+        string whole = Path.Combine(folder, "whole"), stopped = Path.Combine(folder, "stopped");
+        string[] options = ["train", "--epochs", "60", .. Tool.Tiny, "--report", "false"];
+        Tool.Run([.. options, "--out", whole]).Succeeded();
+        using (var process = Tool.Start([.. options, "--out", stopped]))
+        {
+            WaitForFile(process, Path.Combine(stopped, "checkpoint.safetensors"));
+            Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
+            var result = Tool.Finish(process);
+            Assert.That(result.ExitCode, Is.EqualTo(130), result.Error);
+            Assert.That(result.Error, Does.Contain($"vae train --resume --out {stopped}"));
+        }
+        Assert.That(File.Exists(Path.Combine(stopped, "model.safetensors")), Is.False);
+        var resumed = Tool.Run("train", "--resume", "--report", "false", "--out", stopped).Succeeded();
+        Assert.That(resumed.Out, Does.Match(@"resumed at epoch \d+, step \d+"));
+        Assert.That(File.ReadAllBytes(Path.Combine(stopped, "model.safetensors")), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "model.safetensors"))));
+    }
+
+    [Test]
+    public void Resume_refuses_other_settings_and_imported_weights()
+    {
+        string run = Tool.CopyOfRun();
+        Tool.Fails(Tool.Run("train", "--resume", "--beta", "3", "--out", run), 2, "--beta 3", "another beta");
+        Tool.Fails(Tool.Run("train", "vae", "--resume", "--out", run), 2, "MODEL vae", "beta-vae");
+        File.Delete(Path.Combine(run, "checkpoint.safetensors"));
+        Tool.Fails(Tool.Run("train", "--resume", "--out", run), 2, "--resume", "without a checkpoint");
+    }
+
+    [Test]
+    public void Resume_refuses_a_damaged_checkpoint()
+    {
+        string run = Tool.CopyOfRun(), checkpoint = Path.Combine(run, "checkpoint.safetensors");
+        File.WriteAllBytes(checkpoint, File.ReadAllBytes(checkpoint)[..5000]);
+        Tool.Fails(Tool.Run("train", "--resume", "--epochs", "9", "--out", run), 4, "checkpoint.safetensors");
+    }
+
+    private static Dictionary<string, string> Snapshot(string run) =>
+        Directory.GetFiles(run).ToDictionary(f => Path.GetFileName(f), f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))));
+
+    private static void WaitForFile(Process process, string file)
+    {
+        while (!File.Exists(file))
+        {
+            Assert.That(process.HasExited, Is.False, "the run ended before it could be stopped");
+            Thread.Sleep(5);
+        }
+    }
+}
