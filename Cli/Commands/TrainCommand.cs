@@ -114,6 +114,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             Output.Warn($"stopped in epoch {epoch} at step {step}; continue with: vae train --resume --out {directory.Path}");
             return ExitCode.Interrupted;
         }
+        context.Output.Line($"measuring on the {data.Test.Count} test images");
         var result = run.Evaluate();
         ResultTables.Print(context.Output, result);
         if (writeReport)
