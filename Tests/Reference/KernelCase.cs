@@ -15,7 +15,9 @@ public sealed record KernelCase(string Operation, string Label, Action<CaseConte
 }
 
 /// <summary>What a <see cref="KernelCase"/> works with: device buffers, reproducible inputs, and the comparison.</summary>
-public sealed class CaseContext(IBackend backend) : IDisposable
+/// <param name="backend">Where the case runs.</param>
+/// <param name="leastTolerance">Widens every tolerance relative to the largest reference value: for devices that compute with less than float32.</param>
+public sealed class CaseContext(IBackend backend, double leastTolerance = 0) : IDisposable
 {
     private const float Canary = -7.25e33f;
     private readonly BufferPool pool = new(backend);
@@ -100,6 +102,7 @@ public sealed class CaseContext(IBackend backend) : IDisposable
             Failures.Add($"{what}: {values.Length} values, reference has {expected.Length}");
             return;
         }
+        absolute = Math.Max(absolute, leastTolerance);
         double scale = 0;
         foreach (double e in expected)
             if (double.IsFinite(e))
@@ -135,9 +138,9 @@ public sealed class CaseContext(IBackend backend) : IDisposable
     public void Dispose() => pool.Dispose();
 
     /// <summary>Runs a case on a backend and returns its failures.</summary>
-    public static CaseContext Evaluate(IBackend backend, KernelCase kernelCase)
+    public static CaseContext Evaluate(IBackend backend, KernelCase kernelCase, double leastTolerance = 0)
     {
-        var context = new CaseContext(backend);
+        var context = new CaseContext(backend, leastTolerance);
         kernelCase.Body(context);
         context.CheckGuards();
         return context;
