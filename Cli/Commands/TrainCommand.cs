@@ -57,7 +57,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         var configuration = SettingOptions.Apply(ModelCatalogue.Find(model ?? "beta-vae").Defaults, given);
         configuration.Validate();
         var data = context.LoadData(configuration.Data);
-        using var compute = context.OpenCompute();
+        using var compute = context.OpenCompute(configuration.Precision);
         configuration = configuration with { Device = compute.Name, Version = BuildInfo.Version, Commit = BuildInfo.Commit, Started = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) };
         var directory = outDir is null ? RunDirectory.CreateUnique(DefaultPath(configuration)) : resume ? RunDirectory.CreateOrReuse(outDir) : RunDirectory.Create(outDir);
         using var run = new TrainingRun(compute, configuration, data, directory);
@@ -87,7 +87,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             return ExitCode.Done;
         }
         var data = context.LoadData(configuration.Data);
-        using var compute = context.OpenCompute();
+        using var compute = context.OpenCompute(configuration.Precision);
         using var run = new TrainingRun(compute, configuration, data, directory);
         if (directory.HasCheckpoint)
             run.Resume();
