@@ -54,13 +54,16 @@ internal static class DoctorCommand
             new("multiply-add peak", "fma_flops_per_second", Math.Round(peak), $"{Giga(peak, "GFLOP/s")} in float32, {team.Threads} threads"),
         };
         if (backend is CudaBackend cuda)
-            facts.AddRange(Gpu(CudaDeviceInfo.Measure(cuda), cuda.Precision));
+            facts.AddRange(Gpu(CudaDeviceInfo.Measure(cuda, quick: IsAnotherDriver), cuda.Precision));
         context.Output.Table(["", ""], facts.Where(f => f.Text != "").Select(f => (IReadOnlyList<string>)[f.Title, f.Text]), textColumns: 2);
         var json = new JsonObject();
         foreach (var fact in facts)
             json[fact.Key] = fact.Value;
         return json;
     }
+
+    /// <summary>The emulator, for which a full measurement would take minutes.</summary>
+    private static bool IsAnotherDriver => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("VAE_CUDA_LIBRARY"));
 
     private static IEnumerable<Fact> Gpu(CudaDeviceInfo info, Precision precision) =>
     [

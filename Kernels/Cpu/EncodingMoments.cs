@@ -73,7 +73,7 @@ public sealed unsafe partial class CpuBackend
             V variance = V.Broadcast(0f), square = variance, mean = variance, log = variance;
             for (int r = 0; r < groupRows; r++, at += h)
             {
-                V m = V.LoadPart(mu + at, count), l = V.LoadPart(logVar + at, count);
+                V m = Lanes.LoadUpTo<V>(mu + at, count), l = Lanes.LoadUpTo<V>(logVar + at, count);
                 variance += VectorMath.Exp(l);
                 square = V.Fma(m, m, square);
                 mean += m;

@@ -126,12 +126,12 @@ public sealed unsafe partial class CpuBackend
                 {
                     int count = Math.Min(h - i, IVector<V>.Lanes);
                     nint at = (nint)r * h + i;
-                    V g = gz == null ? zero : V.LoadPart(gz + at, count);
-                    V sigma = VectorMath.Exp(half * V.LoadPart(logVar + at, count));
-                    V toMu = V.Fma(k, V.LoadPart(mu + at, count), g);
-                    V toLogVar = V.Fma(half * g * V.LoadPart(epsilon + at, count), sigma, halfK * V.Fma(sigma, sigma, -one));
-                    V.StorePart(accumulate ? V.LoadPart(dmu + at, count) + toMu : toMu, dmu + at, count);
-                    V.StorePart(accumulate ? V.LoadPart(dlogVar + at, count) + toLogVar : toLogVar, dlogVar + at, count);
+                    V g = gz == null ? zero : Lanes.LoadUpTo<V>(gz + at, count);
+                    V sigma = VectorMath.Exp(half * Lanes.LoadUpTo<V>(logVar + at, count));
+                    V toMu = V.Fma(k, Lanes.LoadUpTo<V>(mu + at, count), g);
+                    V toLogVar = V.Fma(half * g * Lanes.LoadUpTo<V>(epsilon + at, count), sigma, halfK * V.Fma(sigma, sigma, -one));
+                    Lanes.StoreUpTo(accumulate ? Lanes.LoadUpTo<V>(dmu + at, count) + toMu : toMu, dmu + at, count);
+                    Lanes.StoreUpTo(accumulate ? Lanes.LoadUpTo<V>(dlogVar + at, count) + toLogVar : toLogVar, dlogVar + at, count);
                 }
             }
         }
@@ -232,8 +232,8 @@ public sealed unsafe partial class CpuBackend
                 {
                     nint at = (nint)r * d + i;
                     int count = Math.Min(d - i, IVector<V>.Lanes);
-                    V slope = S.Of(V.LoadPart(x + at, count), V.LoadPart(prediction + at, count));
-                    V.StorePart(accumulate ? V.Fma(factor, slope, V.LoadPart(to + at, count)) : factor * slope, to + at, count);
+                    V slope = S.Of(Lanes.LoadUpTo<V>(x + at, count), Lanes.LoadUpTo<V>(prediction + at, count));
+                    Lanes.StoreUpTo(accumulate ? V.Fma(factor, slope, Lanes.LoadUpTo<V>(to + at, count)) : factor * slope, to + at, count);
                 }
             }
         }

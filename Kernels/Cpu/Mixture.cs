@@ -53,8 +53,8 @@ public sealed unsafe partial class CpuBackend
                     int count = Math.Min(h - i, IVector<V>.Lanes);
                     nint from = (nint)j * h + i;
                     float* to = packed + ((nint)strip * components + j) * Packed;
-                    V log = V.LoadPart(logVar + from, count);
-                    V.Store(V.LoadPart(mu + from, count), to);
+                    V log = Lanes.LoadUpTo<V>(logVar + from, count);
+                    V.Store(Lanes.LoadUpTo<V>(mu + from, count), to);
                     // Lanes behind the last latent have precision and constant 0: they add nothing to a sum over latents.
                     V.Store(Lanes.Keep(minusHalf * VectorMath.Exp(-log), count), to + 16);
                     V.Store(Lanes.Keep(minusHalf * (logTwoPi + log), count), to + 32);
@@ -124,7 +124,7 @@ public sealed unsafe partial class CpuBackend
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Add<V>(float* terms, int count) where V : struct, IVector<V>
         {
-            float larger = MathF.Max(max, V.MaxLanes(Rows.Max<V>(terms, count))), shift = Rows.Shift(larger);
+            float larger = MathF.Max(max, V.MaxLanes(Rows.Largest<V>(terms, count))), shift = Rows.Shift(larger);
             V s = V.Broadcast(shift), total = V.Broadcast(0f);
             for (int i = 0; i < count; i += IVector<V>.Lanes)
                 total += VectorMath.Exp(Lanes.LoadPartOr(terms + i, Math.Min(count - i, IVector<V>.Lanes), V.Broadcast(float.NegativeInfinity)) - s);

@@ -53,10 +53,10 @@ public sealed unsafe partial class CpuBackend
             for (int k = 0; k < block; k += IVector<V>.Lanes)
             {
                 int count = Math.Min(block - k, IVector<V>.Lanes);
-                V share = V.Broadcast(g) * VectorMath.Exp(V.LoadPart(terms + k, count) - V.Broadcast(joint));
-                V.StorePart(share, terms + k, count);
+                V share = V.Broadcast(g) * VectorMath.Exp(Lanes.LoadUpTo<V>(terms + k, count) - V.Broadcast(joint));
+                Lanes.StoreUpTo(share, terms + k, count);
                 if (dpairBias != null)
-                    V.StorePart(V.LoadPart(dpairBias + k, count) + share, dpairBias + k, count);
+                    Lanes.StoreUpTo(Lanes.LoadUpTo<V>(dpairBias + k, count) + share, dpairBias + k, count);
             }
         }
     }
@@ -74,16 +74,16 @@ public sealed unsafe partial class CpuBackend
             for (int r = tile * tileRows; r < last; r++)
             {
                 nint at = (nint)r * mixture.H + strip * 16;
-                V latents = V.LoadPart(z + at, count), d = V.LoadPart(dz + at, count);
-                V g = gMarginal == null ? V.Broadcast(0f) : V.LoadPart(gMarginal + at, count);
-                V logs = gMarginal == null ? g : V.LoadPart(marginal + at, count);
+                V latents = Lanes.LoadUpTo<V>(z + at, count), d = Lanes.LoadUpTo<V>(dz + at, count);
+                V g = gMarginal == null ? V.Broadcast(0f) : Lanes.LoadUpTo<V>(gMarginal + at, count);
+                V logs = gMarginal == null ? g : Lanes.LoadUpTo<V>(marginal + at, count);
                 for (int j = 0; j < mixture.Components; j += MixtureBlock)
                 {
                     int block = Math.Min(MixtureBlock, mixture.Components - j);
                     mixture.Weights(r, j, block, weight);
                     d += Block(latents, mixture.Component(strip, j), block, weight, g, logs, gMarginal != null, shares == null ? null : shares + (nint)r * mixture.Components + j, sums + (nint)j * 32);
                 }
-                V.StorePart(d, dz + at, count);
+                Lanes.StoreUpTo(d, dz + at, count);
             }
         }
 
@@ -119,15 +119,15 @@ public sealed unsafe partial class CpuBackend
                 {
                     int count = Math.Min(h - i, IVector<V>.Lanes);
                     nint at = (nint)j * h + i;
-                    V toMu = V.LoadPart(dmu + at, count), toLogVar = V.LoadPart(dlogVar + at, count);
+                    V toMu = Lanes.LoadUpTo<V>(dmu + at, count), toLogVar = Lanes.LoadUpTo<V>(dlogVar + at, count);
                     float* sums = partials + ((nint)strip * components + j) * 32;
                     for (int tile = 0; tile < tiles; tile++, sums += partial)
                     {
                         toMu += V.Load(sums);
                         toLogVar += V.Load(sums + 16);
                     }
-                    V.StorePart(toMu, dmu + at, count);
-                    V.StorePart(toLogVar, dlogVar + at, count);
+                    Lanes.StoreUpTo(toMu, dmu + at, count);
+                    Lanes.StoreUpTo(toLogVar, dlogVar + at, count);
                 }
         }
     }

@@ -145,8 +145,8 @@ public sealed unsafe partial class CpuBackend
                 for (int i = 0; i < n; i += IVector<V>.Lanes)
                 {
                     int count = Math.Min(n - i, IVector<V>.Lanes);
-                    V normalised = V.Fma(V.LoadPart(x + from + i, count) - V.LoadPart(mean + i, count), V.LoadPart(scale + i, count), V.LoadPart(shift + i, count));
-                    V.StorePart(V.AtLeast(normalised, floor), y + from + i, count);
+                    V normalised = V.Fma(Lanes.LoadUpTo<V>(x + from + i, count) - Lanes.LoadUpTo<V>(mean + i, count), Lanes.LoadUpTo<V>(scale + i, count), Lanes.LoadUpTo<V>(shift + i, count));
+                    Lanes.StoreUpTo(V.AtLeast(normalised, floor), y + from + i, count);
                 }
                 from += n;
             }
@@ -167,9 +167,9 @@ public sealed unsafe partial class CpuBackend
                 for (int i = 0; i < n; i += IVector<V>.Lanes)
                 {
                     int count = Math.Min(n - i, IVector<V>.Lanes);
-                    V deviation = V.LoadPart(x + from + i, count) - V.LoadPart(mean + i, count);
-                    V d = V.LoadPart(scale + i, count) * V.Fma(-deviation, V.LoadPart(slope + i, count), V.LoadPart(g + from + i, count) - V.LoadPart(meanG + i, count));
-                    V.StorePart(accumulate ? V.LoadPart(dx + from + i, count) + d : d, dx + from + i, count);
+                    V deviation = Lanes.LoadUpTo<V>(x + from + i, count) - Lanes.LoadUpTo<V>(mean + i, count);
+                    V d = Lanes.LoadUpTo<V>(scale + i, count) * V.Fma(-deviation, Lanes.LoadUpTo<V>(slope + i, count), Lanes.LoadUpTo<V>(g + from + i, count) - Lanes.LoadUpTo<V>(meanG + i, count));
+                    Lanes.StoreUpTo(accumulate ? Lanes.LoadUpTo<V>(dx + from + i, count) + d : d, dx + from + i, count);
                 }
                 from += n;
             }

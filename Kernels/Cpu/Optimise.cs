@@ -43,23 +43,12 @@ public sealed unsafe partial class CpuBackend
             V minusStep = V.Broadcast(-step), root = V.Broadcast(rootScale), left = V.Broadcast(keep), epsilon = V.Broadcast(constants.Epsilon);
             for (; i < end; i += IVector<V>.Lanes)
             {
-                int count = end - i;
-                if (count >= IVector<V>.Lanes)
-                {
-                    V gradient = V.Load(g + i);
-                    V first = V.Fma(b1, V.Load(m + i), c1 * gradient), second = V.Fma(b2, V.Load(v + i), c2 * gradient * gradient);
-                    V.Store(first, m + i);
-                    V.Store(second, v + i);
-                    V.Store(V.Fma(minusStep, first / V.Fma(V.Sqrt(second), root, epsilon), left * V.Load(p + i)), p + i);
-                }
-                else
-                {
-                    V gradient = V.LoadPart(g + i, count);
-                    V first = V.Fma(b1, V.LoadPart(m + i, count), c1 * gradient), second = V.Fma(b2, V.LoadPart(v + i, count), c2 * gradient * gradient);
-                    V.StorePart(first, m + i, count);
-                    V.StorePart(second, v + i, count);
-                    V.StorePart(V.Fma(minusStep, first / V.Fma(V.Sqrt(second), root, epsilon), left * V.LoadPart(p + i, count)), p + i, count);
-                }
+                int count = Math.Min(end - i, IVector<V>.Lanes);
+                V gradient = Lanes.LoadUpTo<V>(g + i, count);
+                V first = V.Fma(b1, Lanes.LoadUpTo<V>(m + i, count), c1 * gradient), second = V.Fma(b2, Lanes.LoadUpTo<V>(v + i, count), c2 * gradient * gradient);
+                Lanes.StoreUpTo(first, m + i, count);
+                Lanes.StoreUpTo(second, v + i, count);
+                Lanes.StoreUpTo(V.Fma(minusStep, first / V.Fma(V.Sqrt(second), root, epsilon), left * Lanes.LoadUpTo<V>(p + i, count)), p + i, count);
             }
         }
     }
@@ -74,10 +63,10 @@ public sealed unsafe partial class CpuBackend
             for (; i < end; i += IVector<V>.Lanes)
             {
                 int count = Math.Min(end - i, IVector<V>.Lanes);
-                V gradient = V.LoadPart(g + i, count);
-                V second = V.Fma(a, V.LoadPart(v + i, count), b * gradient * gradient);
-                V.StorePart(second, v + i, count);
-                V.StorePart(V.Fma(minusRate, gradient / (V.Sqrt(second) + e), V.LoadPart(p + i, count)), p + i, count);
+                V gradient = Lanes.LoadUpTo<V>(g + i, count);
+                V second = V.Fma(a, Lanes.LoadUpTo<V>(v + i, count), b * gradient * gradient);
+                Lanes.StoreUpTo(second, v + i, count);
+                Lanes.StoreUpTo(V.Fma(minusRate, gradient / (V.Sqrt(second) + e), Lanes.LoadUpTo<V>(p + i, count)), p + i, count);
             }
         }
     }
@@ -92,10 +81,10 @@ public sealed unsafe partial class CpuBackend
             for (; i < end; i += IVector<V>.Lanes)
             {
                 int count = Math.Min(end - i, IVector<V>.Lanes);
-                V parameter = V.LoadPart(p + i, count);
-                V velocity = V.Fma(mu, V.LoadPart(u + i, count), V.Fma(decay, parameter, V.LoadPart(g + i, count)));
-                V.StorePart(velocity, u + i, count);
-                V.StorePart(V.Fma(minusRate, velocity, parameter), p + i, count);
+                V parameter = Lanes.LoadUpTo<V>(p + i, count);
+                V velocity = V.Fma(mu, Lanes.LoadUpTo<V>(u + i, count), V.Fma(decay, parameter, Lanes.LoadUpTo<V>(g + i, count)));
+                Lanes.StoreUpTo(velocity, u + i, count);
+                Lanes.StoreUpTo(V.Fma(minusRate, velocity, parameter), p + i, count);
             }
         }
     }

@@ -80,7 +80,7 @@ public sealed unsafe partial class CpuBackend
         }
         for (int r = 0; r < rows; r++, x += n, y += n)
         {
-            V max = V.Broadcast(V.MaxLanes(Rows.Max<V>(x, n)));
+            V max = V.Broadcast(V.MaxLanes(Rows.Largest<V>(x, n)));
             V sum = V.Broadcast(0f);
             int i = 0;
             for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
@@ -123,7 +123,7 @@ public sealed unsafe partial class CpuBackend
             }
             for (int r = first; r < last; r++, from += n, to += n)
             {
-                V max = V.Broadcast(V.MaxLanes(Rows.Max<V>(from, n)));
+                V max = V.Broadcast(V.MaxLanes(Rows.Largest<V>(from, n)));
                 V sum = V.Broadcast(0f);
                 int i = 0;
                 for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)

@@ -77,14 +77,17 @@ public sealed unsafe partial class CpuBackend
             for (int o = group * plan.OutersPerPart; o < lastOuter; o++)
             {
                 Block<V>((nint)(o * plan.Length), rowPart * plan.RowsPerPart, firstColumn, columns, totals);
-                for (int c = results; c < columns; c++)
-                    totals[c % plan.Inner] += totals[c];
-                nint to = (nint)o * plan.Inner + firstColumn;
+                for (int c = results, to = 0; c < columns; c++)
+                {
+                    totals[to] += totals[c];
+                    to = to + 1 == results ? 0 : to + 1;
+                }
+                nint at = (nint)o * plan.Inner + firstColumn;
                 if (partial != null)
                     new Span<double>(totals, results).CopyTo(new(partial + ((nint)o * plan.RowParts + rowPart) * plan.Inner + firstColumn, results));
                 else
                     for (int c = 0; c < results; c++)
-                        y[to + c] = (float)(accumulate ? y[to + c] + scale * totals[c] : scale * totals[c]);
+                        y[at + c] = (float)(accumulate ? y[at + c] + scale * totals[c] : scale * totals[c]);
             }
         }
 

@@ -11,7 +11,7 @@ namespace VaeFromScratch.Tests.Kernels;
 public sealed class CpuDeterminismTests
 {
     /// <summary>The digest of <see cref="Calls"/>'s outputs. It changes only when a formula or an order of summation does, and then on CUDA too where the formula is shared.</summary>
-    private const ulong Expected = 13435811337094316550;
+    private const ulong Expected = 13566890414092396143;
 
     [Test]
     public void Every_vector_width_gives_the_same_bits()

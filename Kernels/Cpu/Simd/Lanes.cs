@@ -12,6 +12,19 @@ internal static unsafe class Lanes
     public static V LoadPartOr<V>(float* source, int count, V rest) where V : struct, IVector<V> =>
         V.SelectLess(V.Load((float*)LaneNumbers), V.Broadcast(count), V.LoadPart(source, count), rest);
 
+    /// <summary>A whole vector where <paramref name="count"/> is 16, else its first lanes: masked accesses are slow on some processors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V LoadUpTo<V>(float* source, int count) where V : struct, IVector<V> => count == IVector<V>.Lanes ? V.Load(source) : V.LoadPart(source, count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreUpTo<V>(V value, float* destination, int count) where V : struct, IVector<V>
+    {
+        if (count == IVector<V>.Lanes)
+            V.Store(value, destination);
+        else
+            V.StorePart(value, destination, count);
+    }
+
     /// <summary>Lanes 0 .. <paramref name="count"/> - 1 of x, and 0 behind them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Keep<V>(V x, int count) where V : struct, IVector<V> => V.SelectLess(V.Load((float*)LaneNumbers), V.Broadcast(count), x, V.Broadcast(0f));

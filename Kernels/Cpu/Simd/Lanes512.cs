@@ -38,11 +38,13 @@ internal readonly struct Lanes512(Vector512<float> value) : IVector<Lanes512>
     [MethodImpl(Inline)]
     public static Lanes512 SplitExponent(Lanes512 x, out Lanes512 exponent)
     {
+        // Mantissas in [1, 2) above sqrt(2) are halved. The second comparison differs from the first so that each select keeps its own mask register.
+        var one = Vector512.Create(1f);
         var m = Avx512F.GetMantissa(x.v, 0);
         var e = Avx512F.GetExponent(x.v);
-        var low = Vector512.LessThan(m, Vector512.Create(LaneConstants.SqrtTwo));
-        exponent = new(Vector512.ConditionalSelect(low, e, e + Vector512.Create(1f)));
-        return new(Vector512.ConditionalSelect(low, m, m * Vector512.Create(0.5f)));
+        m = Vector512.ConditionalSelect(Vector512.LessThan(m, Vector512.Create(LaneConstants.SqrtTwo)), m, m * Vector512.Create(0.5f));
+        exponent = new(Vector512.ConditionalSelect(Vector512.LessThan(m, one), e + one, e));
+        return new(m);
     }
 
     [MethodImpl(Inline)] public static Lanes512 TopBits(Lanes512 words) => new(Vector512.ConvertToSingle(Vector512.ShiftRightLogical(words.v.AsInt32(), 9)));

@@ -25,13 +25,15 @@ internal static unsafe class PairSum
 
     /// <summary>Stores the first <paramref name="count"/> lanes' sums as doubles.</summary>
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void StoreLanes<V>(V high, V low, double* totals, int count) where V : struct, IVector<V>
     {
         float* h = stackalloc float[2 * IVector<V>.Lanes];
         float* l = h + IVector<V>.Lanes;
         V.Store(high, h);
-        V.Store(low, l);
+        // The rounding "error" beside an infinity is NaN: it counts as 0.
+        V.Store(V.SelectLess(V.Abs(high), V.Broadcast(float.PositiveInfinity), low, V.Broadcast(0f)), l);
         for (int i = 0; i < count; i++)
-            totals[i] = float.IsFinite(h[i]) ? (double)h[i] + l[i] : h[i];
+            totals[i] = (double)h[i] + l[i];
     }
 }

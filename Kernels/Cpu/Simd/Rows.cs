@@ -16,12 +16,28 @@ internal static unsafe class Rows
         return i < n ? V.Max(max, Lanes.LoadPartOr(row + i, n - i, max)) : max;
     }
 
-    /// <summary>The row's sum: four vectors are added in float, groups of four in pairs of floats, lanes in double.</summary>
+    /// <summary>The row's sum: at most four vectors are added in float, such groups in pairs of floats, lanes in double.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Sum<V>(float* row, int n) where V : struct, IVector<V>
     {
         V high = V.Broadcast(0f), low = high;
         int i = 0;
+        if (n <= 8 * IVector<V>.Lanes)
+        {
+            for (; i <= n - 2 * IVector<V>.Lanes; i += 2 * IVector<V>.Lanes)
+            {
+                high += V.Load(row + i);
+                low += V.Load(row + i + IVector<V>.Lanes);
+            }
+            if (i <= n - IVector<V>.Lanes)
+            {
+                high += V.Load(row + i);
+                i += IVector<V>.Lanes;
+            }
+            if (i < n)
+                low += V.LoadPart(row + i, n - i);
+            return V.SumLanes(high, low);
+        }
         for (; i <= n - 4 * IVector<V>.Lanes; i += 4 * IVector<V>.Lanes)
             PairSum.Add(ref high, ref low, (V.Load(row + i) + V.Load(row + i + 16)) + (V.Load(row + i + 32) + V.Load(row + i + 48)));
         V rest = V.Broadcast(0f);
@@ -29,23 +45,40 @@ internal static unsafe class Rows
             rest += V.Load(row + i);
         if (i < n)
             rest += V.LoadPart(row + i, n - i);
-        if (n < 4 * IVector<V>.Lanes)
-            return V.SumLanes(rest);
         PairSum.Add(ref high, ref low, rest);
         return PairSum.Total(high, low);
+    }
+
+    /// <summary>The row's maximum, spread over lanes, where NaN need not come through: what follows is NaN anyway.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Largest<V>(float* row, int n) where V : struct, IVector<V>
+    {
+        V max = V.Broadcast(float.NegativeInfinity);
+        int i = 0;
+        for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+            max = V.AtLeast(V.Load(row + i), max);
+        return i < n ? V.AtLeast(Lanes.LoadPartOr(row + i, n - i, max), max) : max;
     }
 
     /// <summary>log sum exp of a row: -infinity where every entry is, +infinity where any is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float LogSumExp<V>(float* row, int n) where V : struct, IVector<V>
     {
-        float shift = Shift(V.MaxLanes(Max<V>(row, n)));
-        V s = V.Broadcast(shift), high = V.Broadcast(0f), low = high;
+        float shift = Shift(V.MaxLanes(Largest<V>(row, n)));
+        V s = V.Broadcast(shift), zero = V.Broadcast(0f), high = zero, low = zero, four = zero;
         int i = 0;
         for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
-            PairSum.Add(ref high, ref low, VectorMath.Exp(V.Load(row + i) - s));
+        {
+            four += VectorMath.Exp(V.Load(row + i) - s);
+            if ((i & 48) == 48)
+            {
+                PairSum.Add(ref high, ref low, four);
+                four = zero;
+            }
+        }
         if (i < n)
-            PairSum.Add(ref high, ref low, VectorMath.Exp(Lanes.LoadPartOr(row + i, n - i, V.Broadcast(float.NegativeInfinity)) - s));
+            four += VectorMath.Exp(Lanes.LoadPartOr(row + i, n - i, V.Broadcast(float.NegativeInfinity)) - s);
+        PairSum.Add(ref high, ref low, four);
         return (float)(shift + Math.Log(PairSum.Total(high, low)));
     }
 
