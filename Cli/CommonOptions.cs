@@ -16,7 +16,7 @@ public sealed class CommonOptions
     private readonly Option<string> device = new("--device") { Description = "auto, cpu, cuda or cuda:N", DefaultValueFactory = _ => "auto" };
     private readonly Option<int> threads = new("--threads") { Description = "CPU threads; 0 for one per logical processor" };
     private readonly Option<ulong> seed = new("--seed") { Description = "seed of every random draw (default: the run's own, or 1)", DefaultValueFactory = _ => 1 };
-    private readonly Option<string> precision = new("--precision") { Description = "fp32 or tf32 for matrix products on CUDA", DefaultValueFactory = _ => "fp32" };
+    private readonly Option<string> precision = new("--precision") { Description = "fp32 or tf32 for matrix products on CUDA", DefaultValueFactory = _ => "tf32" };
     private readonly Option<string?> dataDir = new("--data-dir") { Description = "folder of the data sets (default: $VAE_DATA, else datasets/ here or beside the executable)" };
     private readonly Option<string?> cacheDir = new("--cache-dir") { Description = "folder for converted data (default: $XDG_CACHE_HOME/vae, else ~/.cache/vae)" };
     private readonly Option<bool> verbose = new("--verbose") { Description = "show stack traces of failures" };
@@ -70,7 +70,7 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
     /// <inheritdoc cref="OpenCompute"/>
     public IBackend OpenBackend()
     {
-        var backend = Device.Open(DeviceName, Threads);
+        var backend = Device.Open(DeviceName, Threads, Precision == "tf32" ? Kernels.Cuda.Precision.Tf32 : Kernels.Cuda.Precision.Fp32);
         if (Environment.GetEnvironmentVariable("VAE_PROFILE") != "1")
             return backend;
         var profiler = new ProfilingBackend(backend);

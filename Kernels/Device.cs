@@ -1,4 +1,6 @@
+using System.Globalization;
 using VaeFromScratch.Kernels.Cpu;
+using VaeFromScratch.Kernels.Cuda;
 
 namespace VaeFromScratch.Kernels;
 
@@ -8,12 +10,32 @@ public sealed class DeviceException(string message, Exception? inner = null) : E
 /// <summary>Opens a backend by the name a user gives.</summary>
 public static class Device
 {
-    /// <param name="name">auto, cpu, cuda or cuda:N.</param>
+    /// <param name="name">auto, cpu, cuda or cuda:N. auto is CUDA where a driver and a usable GPU are there, else the CPU.</param>
     /// <param name="threads">CPU threads; 0 for one per logical processor.</param>
+    /// <param name="precision">Of matrix work on CUDA.</param>
     /// <exception cref="DeviceException">The name is unknown or there is no such device.</exception>
-    public static IBackend Open(string name, int threads = 0) => name switch
+    public static IBackend Open(string name, int threads = 0, Precision precision = Precision.Tf32)
     {
-        "auto" or "cpu" => new CpuBackend(threads),
-        _ => throw new DeviceException($"unknown device '{name}'; use auto, cpu, cuda or cuda:N"),
-    };
+        const string Numbered = "cuda:";
+        return name switch
+        {
+            "cpu" => new CpuBackend(threads),
+            "cuda" => new CudaBackend(0, precision),
+            "auto" => OpenAny(threads, precision),
+            _ when name.StartsWith(Numbered, StringComparison.Ordinal) && int.TryParse(name[Numbered.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal) => new CudaBackend(ordinal, precision),
+            _ => throw new DeviceException($"unknown device '{name}'; use auto, cpu, cuda or cuda:N"),
+        };
+    }
+
+    private static IBackend OpenAny(int threads, Precision precision)
+    {
+        try
+        {
+            return new CudaBackend(0, precision);
+        }
+        catch (DeviceException)
+        {
+            return new CpuBackend(threads);
+        }
+    }
 }

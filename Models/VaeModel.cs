@@ -90,10 +90,12 @@ public abstract class VaeModel : IDisposable
     /// <summary>MMD^2 between codes and as many draws of N(0, I) (equations.md (X8)).</summary>
     protected Term Mmd(Tensor z) => new("mmd", MaximumMeanDiscrepancy.Squared(z, Rng.Draw(Kernels.Distribution.Normal, z.Shape)));
 
-    /// <summary>A scalar that the trainer sets before each step.</summary>
+    /// <summary>A scalar that the trainer sets before each step; until then it has the value that the schedule ends with.</summary>
     protected Tensor Scheduled(Engine.Optim.Schedule schedule)
     {
         var scalar = new ScheduledScalar(Compute.Allocate(Shape.Scalar), schedule);
+        // A model that is only evaluated has its final weights.
+        scalar.Set(double.PositiveInfinity);
         schedules.Add(scalar);
         return scalar.Value;
     }

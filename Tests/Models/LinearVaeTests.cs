@@ -1,5 +1,5 @@
-using NUnit.Framework;
 using MathNet.Numerics.LinearAlgebra;
+using NUnit.Framework;
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Nn;
 using VaeFromScratch.Engine.Optim;

@@ -116,7 +116,7 @@ public static class ConvCases
         return sums;
     }
 
-    private static KernelCase MaxPool(PoolShape s) => new("MaxPool", s.ToString(), context =>
+    internal static KernelCase MaxPool(PoolShape s) => new("MaxPool", s.ToString(), context =>
     {
         float[] x = context.Hard(s.InSize);
         var (maxima, argmax) = Pool(s, x);
@@ -131,7 +131,7 @@ public static class ConvCases
             context.Failures.Add("argmax is not the first largest entry of each window");
     });
 
-    private static KernelCase MaxPoolGradient(PoolShape s, bool accumulate) => new("MaxPoolGradient", $"{s}{(accumulate ? " accumulate" : "")}", context =>
+    internal static KernelCase MaxPoolGradient(PoolShape s, bool accumulate) => new("MaxPoolGradient", $"{s}{(accumulate ? " accumulate" : "")}", context =>
     {
         float[] g = context.Uniform(s.OutSize), start = context.Uniform(s.InSize);
         var (_, argmax) = Pool(s, context.Hard(s.InSize));

@@ -19,11 +19,12 @@ public static class ElementwiseCases
     ];
 
     public static IEnumerable<KernelCase> All() =>
-        ElementwiseReference.Unary.SelectMany(Unary).Concat(ElementwiseReference.Binary.SelectMany(Binary));
+        ElementwiseReference.Unary.SelectMany(k => Unary(k, Lengths)).Concat(ElementwiseReference.Binary.SelectMany(k => Binary(k, [.. Lengths.Select(n => (n, n, n)), .. Broadcasts])));
 
-    private static IEnumerable<KernelCase> Unary(UnaryReference k)
+    /// <summary>The cases of one kernel at these lengths, then at special values and in place.</summary>
+    internal static IEnumerable<KernelCase> Unary(UnaryReference k, int[] lengths)
     {
-        foreach (int n in Lengths)
+        foreach (int n in lengths)
         {
             yield return new($"Unary {k.Name}", $"{n}", c =>
             {
@@ -61,9 +62,10 @@ public static class ElementwiseCases
         });
     }
 
-    private static IEnumerable<KernelCase> Binary(BinaryReference k)
+    /// <summary>The cases of one kernel at these lengths of result, a and b, then at special values.</summary>
+    internal static IEnumerable<KernelCase> Binary(BinaryReference k, (int N, int A, int B)[] lengths)
     {
-        foreach (var (n, na, nb) in Lengths.Select(n => (n, n, n)).Concat(Broadcasts))
+        foreach (var (n, na, nb) in lengths)
         {
             yield return new($"Binary {k.Name}", $"{na} with {nb}", c =>
             {

@@ -9,7 +9,7 @@ public static class FusedCases
 
     public static IEnumerable<KernelCase> All() => Shapes.SelectMany(s => Of(s.Rows, s.D)).Concat(VarianceUpdates());
 
-    private static IEnumerable<KernelCase> Of(int rows, int d)
+    internal static IEnumerable<KernelCase> Of(int rows, int d)
     {
         string shape = $"{rows}x{d}";
         int n = rows * d;

@@ -15,7 +15,9 @@ public sealed record KernelCase(string Operation, string Label, Action<CaseConte
 }
 
 /// <summary>What a <see cref="KernelCase"/> works with: device buffers, reproducible inputs, and the comparison.</summary>
-public sealed class CaseContext(IBackend backend) : IDisposable
+/// <param name="backend">Where the case runs.</param>
+/// <param name="leastTolerance">Widens every tolerance relative to the largest reference value: for devices that compute with less than float32.</param>
+public sealed class CaseContext(IBackend backend, double leastTolerance = 0) : IDisposable
 {
     private const float Canary = -7.25e33f;
     private readonly BufferPool pool = new(backend);
@@ -30,8 +32,8 @@ public sealed class CaseContext(IBackend backend) : IDisposable
     /// <summary>What did not hold; empty when the kernel is right.</summary>
     public List<string> Failures { get; } = [];
 
-    /// <summary>The timed part, so that a self-test or benchmark can call it again.</summary>
-    public Action? Call { get; private set; }
+    /// <summary>The kernel call by itself, so that a self-test or benchmark can make it again.</summary>
+    public Action<IBackend>? Call { get; private set; }
 
     /// <summary>Uniform values in [low, high).</summary>
     public float[] Uniform(int n, double low = -1, double high = 1)
@@ -82,7 +84,7 @@ public sealed class CaseContext(IBackend backend) : IDisposable
     /// <summary>Calls the kernel once, and remembers how.</summary>
     public void Run(Action<IBackend> call)
     {
-        Call = () => call(Backend);
+        Call = call;
         call(Backend);
         Backend.Synchronise();
     }
@@ -91,15 +93,31 @@ public sealed class CaseContext(IBackend backend) : IDisposable
     /// Compares with the reference: each |error| must be at most relative * |expected| + absolute * (largest |expected|).
     /// NaN and infinities must be equal.
     /// </summary>
-    public void Expect(Slice<float> actual, double[] expected, double relative = 1e-6, double absolute = 1e-6, string what = "output")
+    public void Expect(Slice<float> actual, double[] expected, double relative = 1e-6, double absolute = 1e-6, string what = "output") =>
+        Compare(Download(actual), expected, relative, absolute, what);
+
+    /// <summary>As <see cref="Expect"/>, for the entries <paramref name="at"/> only: where the whole reference would take minutes.</summary>
+    public void ExpectAt(Slice<float> actual, int[] at, Func<int, double> expected, double relative = 1e-6, double absolute = 1e-6, string what = "output")
     {
-        var values = new float[actual.Length];
-        Backend.Download<float>(actual, values);
+        var values = Download(actual);
+        Compare(Array.ConvertAll(at, i => values[i]), Array.ConvertAll(at, i => expected(i)), relative, absolute, what + " at sampled entries");
+    }
+
+    private float[] Download(Slice<float> slice)
+    {
+        var values = new float[slice.Length];
+        Backend.Download<float>(slice, values);
+        return values;
+    }
+
+    private void Compare(float[] values, double[] expected, double relative, double absolute, string what)
+    {
         if (values.Length != expected.Length)
         {
             Failures.Add($"{what}: {values.Length} values, reference has {expected.Length}");
             return;
         }
+        absolute = Math.Max(absolute, leastTolerance);
         double scale = 0;
         foreach (double e in expected)
             if (double.IsFinite(e))
@@ -135,9 +153,9 @@ public sealed class CaseContext(IBackend backend) : IDisposable
     public void Dispose() => pool.Dispose();
 
     /// <summary>Runs a case on a backend and returns its failures.</summary>
-    public static CaseContext Evaluate(IBackend backend, KernelCase kernelCase)
+    public static CaseContext Evaluate(IBackend backend, KernelCase kernelCase, double leastTolerance = 0)
     {
-        var context = new CaseContext(backend);
+        var context = new CaseContext(backend, leastTolerance);
         kernelCase.Body(context);
         context.CheckGuards();
         return context;

@@ -72,7 +72,7 @@ public static class MatMulCases
         return relu ? Math.Max(0, value) : value;
     }
 
-    private static KernelCase BiasGradient(int rows, int columns, bool accumulate) => new("BiasGradient", $"{rows}x{columns}{(accumulate ? " accumulate" : "")}", context =>
+    internal static KernelCase BiasGradient(int rows, int columns, bool accumulate) => new("BiasGradient", $"{rows}x{columns}{(accumulate ? " accumulate" : "")}", context =>
     {
         float[] g = context.Hard(rows * columns), start = context.Uniform(columns);
         var expected = new double[columns];
@@ -88,7 +88,7 @@ public static class MatMulCases
         context.Expect(d, expected, absolute: 3e-6);
     });
 
-    private static KernelCase ReluMask(int n) => new("ReluMask", $"{n}", context =>
+    internal static KernelCase ReluMask(int n) => new("ReluMask", $"{n}", context =>
     {
         float[] y = context.Hard(n), g = context.Hard(n);
         var dg = context.Output(g);

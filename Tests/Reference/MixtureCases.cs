@@ -16,7 +16,7 @@ public static class MixtureCases
 
     public static IEnumerable<KernelCase> All() => Shapes.SelectMany(s => Of(s.Rows, s.Components, s.H)).Append(FarApart());
 
-    private static IEnumerable<KernelCase> Of(int rows, int components, int h)
+    internal static IEnumerable<KernelCase> Of(int rows, int components, int h)
     {
         for (int w = 0; w < 3; w++)
         {

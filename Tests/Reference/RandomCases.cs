@@ -8,18 +8,18 @@ public static class RandomCases
     /// <summary>Seed low, seed high, step, stream.</summary>
     public static uint[] State { get; } = [0x12345678, 0x9abcdef0, 41, 7];
 
-    public static IEnumerable<KernelCase> All()
+    public static IEnumerable<KernelCase> All() =>
+        from distribution in Enum.GetValues<Distribution>()
+        from n in new[] { 1, 3, 4, 31, 32, 33, 1000, 8192, 100_003 }
+        select Of(distribution, n);
+
+    internal static KernelCase Of(Distribution distribution, int n) => new("Random", $"{distribution}, {n}", c =>
     {
-        foreach (var distribution in Enum.GetValues<Distribution>())
-            foreach (int n in new[] { 1, 3, 4, 31, 32, 33, 1000, 8192, 100_003 })
-                yield return new("Random", $"{distribution}, {n}", c =>
-                {
-                    var draw = new RandomDraw(c.Upload(State), 5);
-                    var y = c.Output(n);
-                    c.Run(b => b.Random(distribution, draw, y));
-                    c.Expect(y, Draw(distribution, State, 5, n), 1e-6, 1e-6);
-                });
-    }
+        var draw = new RandomDraw(c.Upload(State), 5);
+        var y = c.Output(n);
+        c.Run(b => b.Random(distribution, draw, y));
+        c.Expect(y, Draw(distribution, State, 5, n), 1e-6, 1e-6);
+    });
 
     /// <summary>The first n entries of a draw.</summary>
     public static double[] Draw(Distribution distribution, uint[] state, uint draw, int n)

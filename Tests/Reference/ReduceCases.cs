@@ -13,7 +13,7 @@ public static class ReduceCases
 
     public static IEnumerable<KernelCase> All() => Shapes.SelectMany(s => Of(s.Outer, s.N, s.Inner)).Concat(Special());
 
-    private static IEnumerable<KernelCase> Of(int outer, int n, int inner)
+    internal static IEnumerable<KernelCase> Of(int outer, int n, int inner)
     {
         string shape = $"[{outer}, {n}, {inner}]";
         foreach (bool accumulate in new[] { false, true })

@@ -9,7 +9,7 @@ public static class SoftmaxCases
 
     public static IEnumerable<KernelCase> All() => Shapes.SelectMany(s => Of(s.Rows, s.N));
 
-    private static IEnumerable<KernelCase> Of(int rows, int n)
+    internal static IEnumerable<KernelCase> Of(int rows, int n)
     {
         string shape = $"{rows}x{n}";
         yield return new("Softmax", shape, c =>

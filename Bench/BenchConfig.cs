@@ -1,0 +1,78 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using BenchmarkDotNet.Columns;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Diagnosers;
+using BenchmarkDotNet.Exporters;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Loggers;
+using BenchmarkDotNet.Reports;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Perfolizer.Horology;
+using VaeFromScratch.Bench.Workloads;
+using VaeFromScratch.Kernels;
+
+namespace VaeFromScratch.Bench;
+
+/// <summary>
+/// Everything about BenchmarkDotNet that is not the benchmarks themselves. All runs are in this process, so that a time and the peak that it is held against come
+/// from the same one. Version 0.14's disassembly, event-pipe and threading diagnosers refuse .NET 10.
+/// </summary>
+public sealed class BenchConfig : ManualConfig
+{
+    public BenchConfig()
+    {
+        AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(3).WithIterationCount(9).WithIterationTime(TimeInterval.FromMilliseconds(150)));
+        AddDiagnoser(MemoryDiagnoser.Default);
+        AddColumn(TargetMethodColumn.Type, StatisticColumn.Median, StatisticColumn.Min, StatisticColumn.Max);
+        AddColumnProvider(DefaultColumnProviders.Params, DefaultColumnProviders.Metrics);
+        AddColumn(new WorkColumn("GFLOP/s", "least floating-point operations over the median time", (r, s) => r.Cost.Flops / s * 1e-9));
+        AddColumn(new WorkColumn("GB/s", "least bytes moved over the median time; inside the caches it can exceed the copy peak", (r, s) => r.Cost.Bytes / s * 1e-9));
+        AddColumn(new WorkColumn("% peak", "least time at the measured peak (multiply-adds or copy, whichever binds) over the median time", (r, s) => 100 * r.Peak.LeastSeconds(r.Cost) / s));
+        AddColumn(new BoundColumn());
+        AddLogger(ConsoleLogger.Default);
+        AddExporter(MarkdownExporter.GitHub);
+        WithOptions(ConfigOptions.DisableOptimizationsValidator);
+        WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(60));
+        WithUnionRule(ConfigUnionRule.AlwaysUseGlobal);
+    }
+
+    /// <summary>What the columns know of the workloads that were set up, by name.</summary>
+    internal static ConcurrentDictionary<string, (KernelCost Cost, Peak Peak)> Prepared { get; } = new();
+
+    private static bool Find(BenchmarkCase benchmark, out (KernelCost Cost, Peak Peak) found)
+    {
+        found = default;
+        return benchmark.Parameters[nameof(WorkloadBenchmark.Row)] is Workload workload && Prepared.TryGetValue(workload.Name, out found);
+    }
+
+    private abstract class Column(string name, string legend) : IColumn
+    {
+        public string Id => name;
+        public string ColumnName => name;
+        public string Legend => legend;
+        public bool AlwaysShow => true;
+        public ColumnCategory Category => ColumnCategory.Custom;
+        public int PriorityInCategory => 0;
+        public bool IsNumeric => true;
+        public UnitType UnitType => UnitType.Dimensionless;
+        public bool IsDefault(Summary summary, BenchmarkCase benchmarkCase) => false;
+        public bool IsAvailable(Summary summary) => true;
+        public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style) => GetValue(summary, benchmarkCase);
+        public abstract string GetValue(Summary summary, BenchmarkCase benchmarkCase);
+    }
+
+    private sealed class WorkColumn(string name, string legend, Func<(KernelCost Cost, Peak Peak), double, double> value) : Column(name, legend)
+    {
+        public override string GetValue(Summary summary, BenchmarkCase benchmarkCase) =>
+            Find(benchmarkCase, out var row) && summary[benchmarkCase]?.ResultStatistics is { } statistics
+                ? value(row, statistics.Median * 1e-9).ToString("F1", CultureInfo.InvariantCulture)
+                : "-";
+    }
+
+    private sealed class BoundColumn() : Column("peak of", "which peak binds: fma or copy")
+    {
+        public override string GetValue(Summary summary, BenchmarkCase benchmarkCase) => !Find(benchmarkCase, out var row) ? "-" : row.Peak.IsComputeBound(row.Cost) ? "fma" : "copy";
+    }
+}

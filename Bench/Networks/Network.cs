@@ -1,0 +1,37 @@
+using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Models;
+using VaeFromScratch.Models.Nets;
+
+namespace VaeFromScratch.Bench.Networks;
+
+/// <summary>A network with what its training minimises.</summary>
+/// <param name="Objective">From a batch [B, H, W, C] to what <see cref="Tape.Backward(ReadOnlySpan{Seed})"/> starts from: nats per image, averaged over the batch.</param>
+public sealed record Network(ParameterArena Arena, Rng Rng, Func<Tensor, Seed[]> Objective) : IDisposable
+{
+    /// <summary>The beta-VAE of papers 1 and 2 with beta 10 and a learned variance: 128 latents for grey images, 32 for colour.</summary>
+    public static RunConfiguration ConvolutionalVae(ImageDataset images, int batch) =>
+        new() { Model = "beta-vae", Latents = images.Channels == 1 ? 128 : 32, Beta = 10, NoiseUpdate = "gradient", Batch = batch, Epochs = int.MaxValue };
+
+    public static Network Of(VaeModel model) => new(model.Arena, model.Rng, x => model.Objective(x).Seeds());
+
+    public static Network ConvolutionalVae(Compute compute, ImageDataset images) =>
+        Of(ModelCatalogue.Create(compute, ConvolutionalVae(images, batch: 1), new(images.Height, images.Width, images.Channels), pixelVariance: 1));
+
+    public void Dispose()
+    {
+        Arena.Dispose();
+        Rng.Dispose();
+    }
+}
+
+/// <summary>Images for steps whose time does not depend on what is in them.</summary>
+public static class RandomImages
+{
+    public static ImageDataset Make(int count, ImageShape shape)
+    {
+        var pixels = new byte[count * shape.Pixels];
+        new Random(7).NextBytes(pixels);
+        return new("random", "train", count, shape.Height, shape.Width, shape.Channels, pixels, Labels: null, Classes: 0, ImageDataset.ByteScale);
+    }
+}

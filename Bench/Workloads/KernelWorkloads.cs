@@ -1,0 +1,116 @@
+using System.Numerics.Tensors;
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Reference;
+
+namespace VaeFromScratch.Bench.Workloads;
+
+/// <summary>Every operation of <see cref="IBackend"/> at sizes that training a VAE has, each checked by its kernel case.</summary>
+internal static class KernelWorkloads
+{
+    /// <summary>Encodings of 10 000 images with 128 latents: elementwise work that does not stay in the caches.</summary>
+    public const int Rows = 10_000, Latents = 128, Values = Rows * Latents;
+
+    /// <summary>A batch of activations that does.</summary>
+    private const int Small = 64 * Latents;
+
+    public static IEnumerable<Workload> Products()
+    {
+        foreach (var (m, k, n) in NetworkShapes.Products)
+            foreach (var (transposeA, transposeB) in new[] { (false, false), (false, true), (true, false) })
+                yield return Workload.Of(SampledProducts.MatMul(new(m, n, k, transposeA, transposeB)));
+        yield return Workload.Of(MatMulCases.BiasGradient(100, 500, accumulate: false));
+        yield return Workload.Of(MatMulCases.BiasGradient(19_600, 32, accumulate: false));
+        yield return Workload.Of(MatMulCases.ReluMask(100 * 14 * 14 * 32));
+    }
+
+    public static IEnumerable<Workload> Convolutions()
+    {
+        foreach (var (name, shape) in NetworkShapes.Convolutions.Concat(NetworkShapes.CifarConvolutions))
+        {
+            yield return Workload.Of(SampledProducts.Forward(shape), $"{name} forward");
+            yield return Workload.Of(SampledProducts.BackwardData(shape), $"{name} backward data");
+            yield return Workload.Of(SampledProducts.BackwardWeight(shape), $"{name} backward weight");
+            yield return Workload.Of(SampledProducts.BackwardData(shape, bias: true), $"{name} transposed forward");
+        }
+        var pool = new PoolShape(128, 32, 32, 32, 2, 2);
+        yield return Workload.Of(ConvCases.MaxPool(pool), "max pool 128x32x32x32");
+        yield return Workload.Of(ConvCases.MaxPoolGradient(pool, accumulate: false), "max pool gradient 128x32x32x32");
+    }
+
+    public static IEnumerable<Workload> Elementwise()
+    {
+        foreach (int n in new[] { Small, Values })
+        {
+            foreach (var kernel in ElementwiseReference.Unary)
+                foreach (var workload in Plain(ElementwiseCases.Unary(kernel, [n]), n))
+                    yield return workload;
+            foreach (var kernel in ElementwiseReference.Binary)
+                foreach (var workload in Plain(ElementwiseCases.Binary(kernel, [(n, n, n)]), n))
+                    yield return workload;
+        }
+        yield return Opponent("Exp", TensorPrimitives.Exp, Math.Exp);
+        yield return Opponent("Tanh", TensorPrimitives.Tanh, Math.Tanh);
+        yield return Opponent("Sigmoid", TensorPrimitives.Sigmoid, ElementwiseReference.Sigmoid);
+    }
+
+    public static IEnumerable<Workload> Memory() =>
+    [
+        Workload.Of(MemoryCases.Fill(Values)),
+        Workload.Of(MemoryCases.CopyBlock(100, 784, 784, 784, accumulate: false)),
+        Workload.Of(MemoryCases.CopyBlock(Rows, 10, 30, 10, accumulate: false)),
+        Workload.Of(MemoryCases.Permute([100, 32, 14, 14], [0, 2, 3, 1])),
+        .. Of(MemoryCases.Gather(6000, 784, 100)),
+    ];
+
+    public static IEnumerable<Workload> Reductions() =>
+        from shape in new[] { (1, Values, 1), (Rows, Latents, 1), (1, Rows, Latents) }
+        from workload in Of(ReduceCases.Of(shape.Item1, shape.Item2, shape.Item3))
+        select workload;
+
+    public static IEnumerable<Workload> Softmax() => Of(SoftmaxCases.Of(2000, 10)).Concat(Of(SoftmaxCases.Of(100, 10)));
+
+    public static IEnumerable<Workload> Draws() => Enum.GetValues<Distribution>().Select(d => Workload.Of(RandomCases.Of(d, Values)));
+
+    public static IEnumerable<Workload> Fused()
+    {
+        foreach (var (rows, d) in new[] { (Rows, Latents), (100, Latents), (100, 784) })
+            foreach (var workload in Of(FusedCases.Of(rows, d)))
+                yield return workload;
+        yield return Workload.Of(FusedCases.All().First(c => c.Operation == "UpdateVariance"), "UpdateVariance");
+    }
+
+    public static IEnumerable<Workload> Mixture() =>
+        from shape in new[] { (100, 100, 10), (128, 128, 128), (100, 10_000, 10) }
+        from workload in Of(MixtureCases.Of(shape.Item1, shape.Item2, shape.Item3).Where(c => !c.Label.Contains("weights 2", StringComparison.Ordinal)))
+        select workload;
+
+    public static IEnumerable<Workload> BatchNorm() =>
+        from shape in new[] { (100, 500), (100, 1000), (128 * 16 * 16, 32) }
+        from workload in Of(NormaliseCases.Of(shape.Item1, shape.Item2))
+        select workload;
+
+    /// <summary>One step over the parameters of the convolutional VAE of 28x28 images.</summary>
+    public static IEnumerable<Workload> Optimisers() => Of(OptimiseCases.Of(ConvVaeParameters));
+
+    public const int ConvVaeParameters = 936_866;
+
+    private static IEnumerable<Workload> Of(IEnumerable<KernelCase> cases) =>
+        cases.Where(c => !c.Label.Contains("accumulate", StringComparison.Ordinal)).Select(c => Workload.Of(c));
+
+    /// <summary>The cases that time the kernel itself; those of special values and of broadcasting only check.</summary>
+    private static IEnumerable<Workload> Plain(IEnumerable<KernelCase> cases, int n) =>
+        Of(cases.Where(c => c.Label.StartsWith($"{n}", StringComparison.Ordinal)));
+
+    /// <summary>The same function by System.Numerics.Tensors, on one thread.</summary>
+    private static Workload Opponent(string name, Action<ReadOnlySpan<float>, Span<float>> function, Func<double, double> reference) =>
+        new($"TensorPrimitives {name}", $"TensorPrimitives.{name} {Values}", _ =>
+        {
+            var random = new Random(1);
+            float[] x = [.. Enumerable.Range(0, Values).Select(_ => 6 * random.NextSingle() - 3)], y = new float[Values];
+            function(x, y);
+            for (int i = 0; i < Values; i++)
+                if (!(Math.Abs(y[i] - reference(x[i])) <= 1e-5 * Math.Max(1, Math.Abs(reference(x[i])))))
+                    throw new WrongResultException($"TensorPrimitives.{name}({x[i]}) = {y[i]}");
+            return new(() => function(x, y), new(name, Values, 2.0 * sizeof(float) * Values), threads: 1);
+        });
+}

@@ -1,0 +1,77 @@
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Cpu;
+using VaeFromScratch.Reference;
+
+namespace VaeFromScratch.Bench.Workloads;
+
+/// <summary>One thing to time. Preparing it also checks it: what gives a wrong answer is never timed.</summary>
+/// <param name="Operation">The method of <see cref="IBackend"/> that it times, with the kernel's name for elementwise ones ("Unary Exp"); otherwise what it is.</param>
+/// <param name="Name">Unique among all workloads.</param>
+/// <param name="Prepare">Makes inputs, checks the result, and gives what to call.</param>
+public sealed record Workload(string Operation, string Name, Func<CpuBackend, Ready> Prepare)
+{
+    /// <summary>A kernel call that is checked by a kernel case.</summary>
+    public static Workload Of(KernelCase kernelCase, string? name = null)
+    {
+        name ??= $"{kernelCase.Operation} {kernelCase.Label}";
+        return new(kernelCase.Operation, name, backend =>
+        {
+            var context = CaseContext.Evaluate(backend, kernelCase);
+            if (context.Failures.Count > 0)
+            {
+                context.Dispose();
+                throw new WrongResultException($"{name}: {string.Join("; ", context.Failures)}");
+            }
+            var call = context.Call ?? throw new InvalidOperationException($"{name}: the kernel case runs nothing");
+            return new(() => call(backend), CostMeter.Of(backend, call), context);
+        });
+    }
+
+    public override string ToString() => Name;
+}
+
+/// <summary>A benchmark's answer differs from its reference: its time would mean nothing.</summary>
+public sealed class WrongResultException(string message) : Exception(message);
+
+/// <summary>A workload whose answer was right.</summary>
+/// <param name="run">The call to time.</param>
+/// <param name="cost">Least work of one call.</param>
+/// <param name="owner">What the call works on.</param>
+/// <param name="threads">Threads whose peak it is held against; 0 for all.</param>
+public sealed class Ready(Action run, KernelCost cost, IDisposable? owner = null, int threads = 0) : IDisposable
+{
+    public Action Run { get; } = run;
+
+    public KernelCost Cost { get; } = cost;
+
+    public int Threads { get; } = threads;
+
+    public void Dispose() => owner?.Dispose();
+}
+
+/// <summary>Does each kernel call and adds up the least work that it stands for.</summary>
+internal sealed class CostMeter(IBackend inner) : BackendDecorator(inner)
+{
+    private double flops;
+    private double bytes;
+
+    public KernelCost Total => new("total", flops, bytes);
+
+    public static KernelCost Of(IBackend backend, Action<IBackend> call)
+    {
+        var meter = new CostMeter(backend);
+        call(meter);
+        return meter.Total;
+    }
+
+    protected override void Invoke(KernelCost cost, Action<IBackend> call)
+    {
+        flops += cost.Flops;
+        bytes += cost.Bytes;
+        call(Inner);
+    }
+
+    public override ICapturedStep Capture(Action<IBackend> step) => RecordingBackend.Record(this, step);
+
+    public override void Dispose() => Inner.Dispose();
+}

@@ -1,0 +1,243 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace VaeFromScratch.Kernels.Cuda;
+
+/// <summary>How matrix products and convolutions multiply.</summary>
+public enum Precision
+{
+    /// <summary>float32 throughout.</summary>
+    Fp32,
+    /// <summary>Operands rounded to 10 bits of mantissa on the tensor cores, sums in float32. Needs compute capability 8.0.</summary>
+    Tf32,
+}
+
+/// <summary>
+/// The kernels on an NVIDIA GPU. Every call is queued on one stream and returns at once. One file per group of operations; this one holds memory, launching and errors.
+/// </summary>
+public sealed unsafe partial class CudaBackend : IBackend
+{
+    internal const uint EventWithoutTiming = 2;
+    private const uint NonBlockingStream = 1;
+    private const int CaptureRelaxed = 2, OutOfMemory = 2, MaxDynamicShared = 8;
+    private const int DefaultShared = 48 << 10;
+
+    private readonly CudaDriver driver;
+    private readonly CudaContext context;
+    private readonly Staging staging;
+    private readonly Workspace workspace;
+    private readonly Dictionary<string, CudaModule> modules = [];
+    private readonly bool waitAfterEachLaunch = Environment.GetEnvironmentVariable("VAE_CUDA_SYNC") == "1";
+    private nint stream;
+    private nint[] functions = new nint[128];
+    private bool capturing, disposed;
+    private int launches;
+    private string? failure;
+    private (string Name, Dim Grid, Dim Block) lastLaunch;
+
+    /// <param name="ordinal">Which GPU, from 0 in the driver's order.</param>
+    /// <param name="precision">Of matrix products and convolutions; fp32 where the GPU has no tf32.</param>
+    /// <param name="library">The driver library; by default the one that VAE_CUDA_LIBRARY names, else NVIDIA's.</param>
+    /// <exception cref="DeviceException">No driver, no such GPU, or one that is too old.</exception>
+    public CudaBackend(int ordinal = 0, Precision precision = Precision.Tf32, string? library = null)
+    {
+        driver = CudaDriver.Load(library);
+        context = new(driver, ordinal);
+        if (precision == Precision.Tf32 && context.ComputeCapability.Major < 8)
+        {
+            precision = Precision.Fp32;
+            Notice = $"{context.DeviceName} has compute capability {context.ComputeCapability.Major}.{context.ComputeCapability.Minor} and no tf32: matrix work runs in fp32";
+        }
+        Precision = precision;
+        nint made;
+        driver.Check(driver.StreamCreate(&made, NonBlockingStream), "making a stream");
+        stream = made;
+        staging = new(this, driver, stream);
+        workspace = new(this, driver);
+    }
+
+    public string Name => $"cuda:{context.Ordinal}";
+
+    /// <summary>What matrix products and convolutions really use.</summary>
+    public Precision Precision { get; }
+
+    /// <summary>What the user should be told about this device, if anything.</summary>
+    public string? Notice { get; }
+
+    internal CudaContext Context => context;
+
+    internal nint Stream => stream;
+
+    public nint Allocate(long bytes)
+    {
+        Enter();
+        ulong address;
+        int result = driver.MemAlloc(&address, (nuint)bytes);
+        if (result == OutOfMemory)
+        {
+            var (free, total) = context.Memory;
+            throw new DeviceMemoryException($"{Name}: no room for {Size(bytes)}; {Size(free)} of {Size(total)} are free; use a smaller batch or close other programs on this GPU");
+        }
+        Check(result, $"allocating {Size(bytes)}");
+        return (nint)address;
+    }
+
+    public void Free(nint address, long bytes)
+    {
+        // Freed after the backend, or after an error that no memory survives: nothing is left to give back.
+        if (disposed || failure is not null)
+            return;
+        Enter();
+        Check(driver.MemFree((ulong)address), $"freeing {Size(bytes)}");
+    }
+
+    public void Upload<T>(ReadOnlySpan<T> from, Slice<T> to) where T : unmanaged
+    {
+        CheckLength("upload", from.Length, to.Length);
+        Outside("upload");
+        staging.Upload(MemoryMarshal.AsBytes(from), to.Address);
+    }
+
+    public void Download<T>(Slice<T> from, Span<T> to) where T : unmanaged
+    {
+        CheckLength("download", from.Length, to.Length);
+        Outside("download");
+        staging.Download(from.Address, MemoryMarshal.AsBytes(to[..from.Length]));
+    }
+
+    public void Synchronise()
+    {
+        Outside("synchronise");
+        Wait();
+    }
+
+    public ICapturedStep Capture(Action<IBackend> step)
+    {
+        Outside("capture");
+        int before = launches;
+        // Relaxed: a kernel file that is first needed inside may still be loaded, a block still allocated.
+        Check(driver.StreamBeginCapture(stream, CaptureRelaxed), "beginning to capture a step");
+        capturing = true;
+        nint graph = 0;
+        int result;
+        try
+        {
+            step(this);
+            LaunchWhatWasPutOff();
+        }
+        catch
+        {
+            putOff = null;
+            driver.StreamEndCapture(stream, &graph);
+            if (graph != 0)
+                driver.GraphDestroy(graph);
+            throw;
+        }
+        finally
+        {
+            capturing = false;
+        }
+        result = driver.StreamEndCapture(stream, &graph);
+        Check(result, "capturing a step");
+        return new CudaGraph(this, driver, stream, graph, launches - before);
+    }
+
+    public void Dispose()
+    {
+        if (disposed)
+            return;
+        disposed = true;
+        context.MakeCurrent();
+        driver.StreamSynchronize(stream);
+        workspace.Dispose();
+        foreach (var module in modules.Values)
+            module.Dispose();
+        staging.Dispose();
+        driver.StreamDestroy(stream);
+        stream = 0;
+        context.Dispose();
+    }
+
+    /// <summary>To be called before the driver: the context must be this thread's, and a device that has failed stays failed.</summary>
+    internal void Enter()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (failure is not null)
+            throw new DeviceException($"{Name} has failed before and cannot be used any more in this process ({failure})");
+        context.MakeCurrent();
+        LaunchWhatWasPutOff();
+    }
+
+    internal void Wait() => Check(driver.StreamSynchronize(stream), "waiting for the GPU");
+
+    /// <summary>Turns a driver error into an exception. Errors come late on a GPU, so the message names the kernel launched last.</summary>
+    internal void Check(int result, string operation)
+    {
+        if (result == 0)
+            return;
+        string what = $"{operation}: {driver.Describe(result)}";
+        // From 700 on the driver's context is lost: illegal addresses, failed launches, time-outs.
+        if (result is >= 700 and < 800)
+        {
+            failure = $"{what}; last launch: {lastLaunch.Name}, grid {lastLaunch.Grid}, block {lastLaunch.Block}";
+            throw new DeviceException($"{Name}: {failure}{(waitAfterEachLaunch ? "" : "; set VAE_CUDA_SYNC=1 to find the kernel for certain")}");
+        }
+        throw new DeviceException($"{Name}: {what}");
+    }
+
+    /// <summary>Queues a kernel.</summary>
+    private void Launch(KernelSlot kernel, Dim grid, Dim block, params ReadOnlySpan<KernelArgument> arguments) => LaunchWithShared(kernel, grid, block, 0, arguments);
+
+    /// <summary>Queues a kernel that asks for dynamic shared memory.</summary>
+    private void LaunchWithShared(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
+    {
+        Enter();
+        nint function = Function(kernel, sharedBytes);
+        void** addresses = stackalloc void*[arguments.Length];
+        int result;
+        fixed (KernelArgument* first = arguments)
+        {
+            for (int i = 0; i < arguments.Length; i++)
+                addresses[i] = KernelArgument.Address(first + i);
+            result = driver.LaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z, (uint)sharedBytes, stream, addresses, null);
+        }
+        lastLaunch = (kernel.Name, grid, block);
+        launches++;
+        Check(result, $"launching {kernel.Name}, grid {grid}, block {block}");
+        if (waitAfterEachLaunch && !capturing)
+            Check(driver.StreamSynchronize(stream), $"running {kernel.Name}, grid {grid}, block {block}");
+    }
+
+    private nint Function(KernelSlot kernel, int sharedBytes)
+    {
+        if (kernel.Index < functions.Length && functions[kernel.Index] != 0)
+            return functions[kernel.Index];
+        if (kernel.Index >= functions.Length)
+            Array.Resize(ref functions, Math.Max(kernel.Index + 1, 2 * functions.Length));
+        if (!modules.TryGetValue(kernel.File, out var module))
+            modules.Add(kernel.File, module = CudaModule.Load(context, kernel.File));
+        nint function = module.Function(kernel.Name);
+        // The dynamic shared memory of a kernel is the same in every launch.
+        if (sharedBytes > DefaultShared)
+            Check(driver.FunctionSetAttribute(function, MaxDynamicShared, sharedBytes), $"giving {kernel.Name} {sharedBytes} bytes of shared memory");
+        return functions[kernel.Index] = function;
+    }
+
+    /// <summary>Blocks of 256 threads for n independent pieces of work: enough to fill the GPU a few times over, each thread then strides.</summary>
+    private int Blocks(int n, int perThread = 1) => (int)Math.Clamp(((long)n + 256 * perThread - 1) / (256 * perThread), 1, 32L * context.Multiprocessors);
+
+    private void Outside(string operation)
+    {
+        Enter();
+        if (capturing)
+            throw new InvalidOperationException($"{operation}: not possible while a step is being captured; a captured step may only call kernels, so move this before or after it");
+    }
+
+    private static void CheckLength(string operation, int from, int to)
+    {
+        if (from > to)
+            throw new ArgumentException($"{operation}: {from} elements do not fit into {to}");
+    }
+
+    private static string Size(long bytes) => bytes >= 10 << 20 ? $"{bytes >> 20} MiB" : $"{bytes} bytes";
+}

@@ -1,0 +1,75 @@
+namespace VaeFromScratch.Kernels.Cuda;
+
+public sealed unsafe partial class CudaBackend
+{
+    private static readonly KernelSlot BatchNormStatisticsKernel = new("normalise", "batch_norm_statistics"), BatchNormApplyKernel = new("normalise", "batch_norm_apply"),
+        BatchNormGradientSumsKernel = new("normalise", "batch_norm_gradient_sums"), BatchNormGradientKernel = new("normalise", "batch_norm_gradient"),
+        MaxPoolKernel = new("normalise", "max_pool"), MaxPoolGradientKernel = new("normalise", "max_pool_gradient"),
+        AdamKernel = new("optimise", "adam"), RmsPropKernel = new("optimise", "rmsprop"), SgdKernel = new("optimise", "sgd");
+
+    public void BatchNormForward(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean, Slice<float> runningVariance,
+        float momentum, float epsilon, Slice<float> mean, Slice<float> inverseDeviation, Slice<float> y, Activation activation)
+    {
+        const float DeviationIsGiven = -1;
+        var plan = PlanReduction(1, rows, channels, floatsOfState: 4);
+        Launch(BatchNormStatisticsKernel, plan.Grid, plan.Block, rows, channels, x, runningMean, runningVariance, momentum, epsilon, mean, inverseDeviation, plan.Partial, workspace.Tickets);
+        Launch(BatchNormApplyKernel, Blocks(rows * channels), 256, rows * channels, (Divider)channels, x, gamma, beta, mean, inverseDeviation, DeviationIsGiven, y, activation == Activation.Relu);
+    }
+
+    public void BatchNormInference(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean, Slice<float> runningVariance,
+        float epsilon, Slice<float> y, Activation activation) =>
+        Launch(BatchNormApplyKernel, Blocks(rows * channels), 256, rows * channels, (Divider)channels, x, gamma, beta, runningMean, runningVariance, epsilon, y, activation == Activation.Relu);
+
+    public void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma, Slice<float> mean, Slice<float> inverseDeviation,
+        Slice<float> dx, bool accumulateDx, Slice<float> dgamma, Slice<float> dbeta, bool accumulateParameters)
+    {
+        // Partial results first, then the sums that the second launch reads: one block of scratch memory for both.
+        var plan = PlanReduction(1, rows, channels, floatsOfState: 4);
+        int partial = 4 * plan.Grid.Y * channels;
+        var scratch = workspace.Floats(partial + 2L * channels);
+        var sums = scratch.Part(partial, 2 * channels);
+        Launch(BatchNormGradientSumsKernel, plan.Grid, plan.Block, rows, channels, g, x, mean, inverseDeviation, sums, dgamma, dbeta, accumulateParameters, scratch, workspace.Tickets);
+        if (!dx.IsAbsent)
+            Launch(BatchNormGradientKernel, Blocks(rows * channels), 256, rows * channels, (Divider)channels, 1f / rows, g, x, gamma, mean, inverseDeviation, sums, dx, accumulateDx);
+    }
+
+    /// <summary>Sizes of what the threads run over, and of the other side of a pooling window.</summary>
+    private readonly struct PoolGeometry(PoolShape shape, bool overInput)
+    {
+        public readonly Divider Channels = shape.Channels, Width = overInput ? shape.Width : shape.OutWidth, Height = overInput ? shape.Height : shape.OutHeight;
+        public readonly uint OtherHeight = (uint)(overInput ? shape.OutHeight : shape.Height), OtherWidth = (uint)(overInput ? shape.OutWidth : shape.Width);
+        public readonly uint Kernel = (uint)shape.Kernel, Stride = (uint)shape.Stride;
+    }
+
+    public void MaxPool(PoolShape shape, Slice<float> x, Slice<float> y, Slice<int> argmax)
+    {
+        var geometry = new PoolGeometry(shape, overInput: false);
+        Launch(MaxPoolKernel, Blocks(shape.OutSize), 256, shape.OutSize, KernelArgument.Structure(&geometry), x, y, argmax);
+    }
+
+    public void MaxPoolGradient(PoolShape shape, Slice<float> g, Slice<int> argmax, Slice<float> dx, bool accumulate)
+    {
+        var geometry = new PoolGeometry(shape, overInput: true);
+        Launch(MaxPoolGradientKernel, Blocks(shape.InSize), 256, shape.InSize, KernelArgument.Structure(&geometry), g, argmax, dx, accumulate);
+    }
+
+    // ---- optimisers
+
+    public void Adam(Slice<float> parameters, Slice<float> gradients, Slice<float> m, Slice<float> v, AdamConstants constants, Slice<float> hyper)
+    {
+        if (parameters.Length > 0)
+            Launch(AdamKernel, Blocks(parameters.Length), 256, parameters, gradients, m, v, parameters.Length, constants.Beta1, constants.Beta2, constants.Epsilon, constants.DecoupledWeightDecay, hyper);
+    }
+
+    public void RmsProp(Slice<float> parameters, Slice<float> gradients, Slice<float> v, float alpha, float epsilon, Slice<float> hyper)
+    {
+        if (parameters.Length > 0)
+            Launch(RmsPropKernel, Blocks(parameters.Length), 256, parameters, gradients, v, parameters.Length, alpha, epsilon, hyper);
+    }
+
+    public void Sgd(Slice<float> parameters, Slice<float> gradients, Slice<float> velocity, float momentum, float weightDecay, Slice<float> hyper)
+    {
+        if (parameters.Length > 0)
+            Launch(SgdKernel, Blocks(parameters.Length), 256, parameters, gradients, velocity, parameters.Length, momentum, weightDecay, hyper);
+    }
+}

@@ -1,0 +1,334 @@
+// Native checks of the kernels on the emulator, without .NET, so that sanitizers can be built in:
+//   checks run         every case in every thread order, on one and on two OS threads: the same bits each time
+//   checks mistakes    deliberately wrong kernels are reported
+//   checks mutation N  the Nth __syncthreads is taken out: other bits in some order, a broken rule, or (in a ThreadSanitizer build) a race; 3 when there are not so many
+#include "gemm.cuh"
+#include "scheduler.h"
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+using emulator::Order;
+
+#if defined(VAE_THREAD_SANITIZER)
+static std::atomic<long> races;
+extern "C" void __tsan_on_report(void*) { races++; }
+extern "C" const char* __tsan_default_options() { return "report_thread_leaks=0:exitcode=0:log_path=/dev/null:symbolize=0"; }
+static long race_count() { return races; }
+#else
+static long race_count() { return 0; }
+#endif
+
+namespace {
+
+typedef unsigned long long Hash;
+
+// What went wrong in the case at hand; empty when nothing did.
+std::string broken;
+
+Divider divider(unsigned d)
+{
+    if (d == 1)
+        return {1, 0, 0};
+    const unsigned bits = 32 - __builtin_clz(d - 1);
+    return {d, (unsigned)((1ull << (31 + bits)) / d + 1), bits - 1};
+}
+
+// Device memory, 64-byte aligned; sanitizers watch its ends.
+struct Buffer {
+    std::shared_ptr<float> memory;
+    size_t n;
+    explicit Buffer(size_t n) : memory((float*)aligned_alloc(64, (n * 4 + 63) & ~(size_t)63), free), n(n)
+    {
+        for (size_t i = 0; i < n; i++)
+            memory.get()[i] = (float)((i * 2654435761u >> 8) & 0xffff) / 32768.0f - 1.0f;
+    }
+    float* p() const { return memory.get(); }
+    unsigned* words() const { return (unsigned*)memory.get(); }
+};
+
+Hash hash_of(std::initializer_list<Buffer> outputs)
+{
+    Hash h = 1469598103934665603ull;
+    for (const Buffer& b : outputs)
+        for (size_t i = 0; i < b.n * 4; i++)
+            h = (h ^ ((const unsigned char*)b.p())[i]) * 1099511628211ull;
+    return h;
+}
+
+Buffer zeros(size_t n)
+{
+    Buffer b(n);
+    memset(b.p(), 0, n * 4);
+    return b;
+}
+
+Buffer random_state()
+{
+    Buffer state(4);
+    const unsigned words[4] = {123, 456, 7, 1};
+    memcpy(state.p(), words, sizeof words);
+    return state;
+}
+
+template<class... A> bool launch(const char* name, dim3 grid, dim3 block, size_t shared, A... arguments)
+{
+    emulator::Kernel* kernel = emulator::find(name);
+    if (!kernel || kernel->parameters != (int)sizeof...(A)) {
+        fprintf(stderr, "checks: %s has other parameters than this file thinks\n", name);
+        exit(2);
+    }
+    const size_t sizes[] = {sizeof(A)...};
+    for (int i = 0; i < kernel->parameters; i++)
+        if (sizes[i] != kernel->size[i]) {
+            fprintf(stderr, "checks: parameter %d of %s has another size\n", i, name);
+            exit(2);
+        }
+    void* pointers[] = {(void*)&arguments...};
+    if (emulator::launch(kernel, grid, block, shared, pointers))
+        return true;
+    if (broken.empty())
+        broken = emulator::last_error();
+    return false;
+}
+
+Epilogue epilogue(const Buffer& c, const Buffer& bias, const Buffer& partial, const Buffer& tickets, unsigned steps, bool vectors)
+{
+    return {c.p(), bias.p(), nullptr, partial.p(), tickets.words(), steps, 1, 0, vectors};
+}
+
+// The columns of g [rows, columns] are summed by extra blocks of the launch.
+struct Sums {
+    Buffer g, out, partial, tickets;
+    ColumnSums arguments;
+    Sums(unsigned rows, unsigned columns, unsigned width, unsigned first_block, unsigned sharing) : g(rows * columns), out(zeros(columns)), partial(zeros(2 * sharing * columns)), tickets(zeros(columns))
+    {
+        arguments = {g.p(), out.p(), (float2*)partial.p(), tickets.words(), rows, columns, width, first_block, 0};
+    }
+    unsigned blocks() const { return (arguments.columns + arguments.width - 1) / arguments.width; }
+};
+
+Hash matmul(const char* kernel, unsigned m, unsigned n, unsigned k, unsigned tile, unsigned depth, unsigned threads, size_t shared, unsigned sharing)
+{
+    Buffer a(m * k), b(k * n), bias(n), c = zeros(m * n);
+    const unsigned tiles = (m + tile - 1) / tile * ((n + tile - 1) / tile), steps = (k + depth - 1) / depth;
+    Buffer partial = zeros((size_t)tiles * sharing * tile * tile), tickets = zeros(tiles);
+    const Epilogue e = epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, n % 4 == 0);
+    if (!strstr(kernel, "_tn_")) {
+        launch(kernel, {tiles, sharing, 1}, {threads, 1, 1}, shared, a.p(), b.p(), m, n, k, e);
+        return hash_of({c, tickets});
+    }
+    const Sums sums(k, n, 32, tiles, sharing);
+    launch(kernel, {tiles + sums.blocks(), sharing, 1}, {threads, 1, 1}, shared, a.p(), b.p(), m, n, k, e, sums.arguments);
+    return hash_of({c, tickets, sums.out, sums.tickets});
+}
+
+Hash convolution(const char* kernel, int direction, unsigned in, unsigned out, size_t shared, unsigned columns, unsigned sharing)
+{
+    ConvGeometry g = {3, 9, 10, in, out, 4, 4, 2, 1, 4, 5, divider(direction == 1 ? out : in), divider(5), divider(4)};
+    Buffer x(3 * 9 * 10 * in), w(16 * in * out), y(3 * 4 * 5 * out), bias(64), c = zeros(direction == 0 ? y.n : direction == 1 ? x.n : w.n);
+    const unsigned rows = direction == 0 ? 60 : direction == 1 ? 3 * 5 * 5 : 16 * in, width = direction == 1 ? in : out;
+    const unsigned k = direction == 0 ? 16 * in : direction == 1 ? 4 * out : 60, steps = (k + 15) / 16;
+    const unsigned tiles = (rows + 127) / 128 * ((width + columns - 1) / columns), classes = direction == 1 ? 4 : 1;
+    Buffer partial = zeros((size_t)tiles * classes * sharing * 128 * columns), tickets = zeros(tiles * classes);
+    const Epilogue e = epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, width % 4 == 0);
+    const dim3 grid = {tiles, sharing, classes}, block = {4 * columns, 1, 1};
+    if (direction == 2) {
+        const Sums sums(270, in, in == 3 ? 4 : in, tiles, sharing);
+        launch(kernel, {tiles + sums.blocks(), sharing, 1}, block, shared, x.p(), y.p(), g, e, sums.arguments);
+        return hash_of({c, sums.out, sums.tickets});
+    }
+    launch(kernel, grid, block, shared, direction == 0 ? x.p() : y.p(), w.p(), g, e);
+    return hash_of({c});
+}
+
+struct Case {
+    const char* name;
+    std::function<Hash()> run;
+};
+
+constexpr size_t Tf32Along = 4 * 3 * (64 * 20), Tf32Across = 4 * 3 * (16 * 72);
+
+const std::vector<Case> cases = {
+    {"fill, copy, gather", [] {
+        Buffer a = zeros(1003), b(1003), c = zeros(1003), indices = zeros(4), rows = zeros(4 * 70);
+        const int order[4] = {3, 0, 2, 3};
+        memcpy(indices.p(), order, sizeof order);
+        launch("fill", {3, 1, 1}, {256, 1, 1}, 0, a.p(), 1003u, 2.5f);
+        launch("copy_block", {3, 1, 1}, {256, 1, 1}, 0, b.p(), c.p(), 300u, divider(30), 100u, 90u, 1);
+        launch("gather_rows", {4, 1, 1}, {256, 1, 1}, 0, b.p(), (int*)indices.p(), 70u, rows.p());
+        return hash_of({a, c, rows});
+    }},
+    {"elementwise", [] {
+        Buffer x(1001), y = zeros(1001), dx(1001), b(77), z = zeros(1001), db = zeros(77), partial = zeros(4 * 77 * 2), tickets = zeros(8);
+        launch("tanh_forward", {2, 1, 1}, {256, 1, 1}, 0, x.p(), y.p(), 1001u, 0.0f);
+        launch("tanh_gradient", {2, 1, 1}, {256, 1, 1}, 0, x.p(), x.p(), y.p(), dx.p(), 1001u, 0.0f, 1);
+        launch("multiply_forward", {2, 1, 1}, {256, 1, 1}, 0, x.p(), divider(1001), b.p(), divider(77), z.p(), 1001u);
+        launch("multiply_gradient_sum", {3, 2, 1}, {32, 8, 1}, 0, 0, x.p(), x.p(), divider(1001), b.p(), divider(77), z.p(), db.p(), 13u, 77u, 0, (float2*)partial.p(), tickets.words());
+        return hash_of({y, dx, z, db});
+    }},
+    {"sum and log_sum_exp, shared among blocks", [] {
+        Buffer x(3 * 700 * 5), y = zeros(15), l = zeros(15), partial = zeros(8 * 15 * 2), tickets = zeros(8);
+        launch("sum", {3, 8, 1}, {8, 32, 1}, 0, x.p(), 3u, 700u, 5u, 0.5f, y.p(), 0, (float2*)partial.p(), tickets.words());
+        launch("log_sum_exp", {3, 8, 1}, {8, 32, 1}, 0, x.p(), 3u, 700u, 5u, l.p(), (float2*)partial.p(), tickets.words());
+        return hash_of({y, l, tickets});
+    }},
+    {"softmax, gumbel_softmax", [] {
+        Buffer x(11 * 45), y = zeros(11 * 45), g = zeros(11 * 45), state = random_state(), temperature(1);
+        temperature.p()[0] = 0.7f;
+        launch("softmax", {2, 1, 1}, {256, 1, 1}, 0, 11u, 45u, x.p(), y.p());
+        launch("gumbel_softmax", {2, 1, 1}, {256, 1, 1}, 0, 11u, 45u, x.p(), temperature.p(), state.words(), 3u, g.p());
+        return hash_of({y, g});
+    }},
+    {"random_draw", [] {
+        Buffer u = zeros(1003), n = zeros(1003), state = random_state();
+        launch("random_draw", {2, 1, 1}, {256, 1, 1}, 0, 0, state.words(), 1u, u.p(), 1003u);
+        launch("random_draw", {2, 1, 1}, {256, 1, 1}, 0, 1, state.words(), 2u, n.p(), 1003u);
+        return hash_of({u, n});
+    }},
+    {"reparameterise, likelihoods, moments", [] {
+        Buffer mu(9 * 40), lv(9 * 40), e = zeros(360), z = zeros(360), kl = zeros(9), nll = zeros(9), sums = zeros(4 * 40 * 2), partial = zeros(4 * 40 * 8), tickets = zeros(8), state = random_state();
+        launch("reparameterise", {1, 1, 1}, {1, 16, 16}, 0, 9u, 10u, 1, mu.p(), lv.p(), state.words(), 0u, e.p(), z.p(), kl.p());
+        launch("bernoulli_nll", {9, 1, 1}, {1, 64, 1}, 0, 9u, 40u, mu.p(), lv.p(), nll.p(), (float2*)nullptr, tickets.words());
+        typedef void* Pointer;
+        launch("encoding_moments", {2, 3, 1}, {32, 8, 1}, 0, 9u, 40u, mu.p(), lv.p(), sums.p(), (Pointer)partial.p(), tickets.words());
+        return hash_of({e, z, kl, nll, sums, tickets});
+    }},
+    {"batch normalisation, pooling, Adam", [] {
+        Buffer x(200 * 6), mean = zeros(6), inverse = zeros(6), rm = zeros(6), rv = zeros(6), partial = zeros(4 * 6 * 4), tickets = zeros(4), p(500), g(500), m = zeros(500), v = zeros(500), hyper(3);
+        launch("batch_norm_statistics", {1, 4, 1}, {8, 32, 1}, 0, 200u, 6u, x.p(), rm.p(), rv.p(), 0.1f, 1e-5f, mean.p(), inverse.p(), (float4*)partial.p(), tickets.words());
+        hyper.p()[0] = 1e-3f, hyper.p()[1] = 0.1f, hyper.p()[2] = 0.001f;
+        launch("adam", {1, 1, 1}, {256, 1, 1}, 0, p.p(), g.p(), m.p(), v.p(), 500u, 0.9f, 0.999f, 1e-8f, 0.01f, hyper.p());
+        return hash_of({mean, inverse, rm, rv, p, m, v});
+    }},
+    {"mixture", [] {
+        Buffer z(6 * 20), mu(150 * 20), lv(150 * 20), joint = zeros(6), marginal = zeros(120), gj(6), shares = zeros(6 * 150), dz = zeros(120);
+        launch("mixture_joint", {2, 1, 1}, {128, 1, 1}, 0, 6u, 150u, 20u, z.p(), mu.p(), lv.p(), -5.0f, -5.0f, -5.0f, 0u, (float*)nullptr, joint.p());
+        launch("mixture_marginal", {2, 1, 1}, {32, 8, 1}, 0, 6u, 150u, 20u, z.p(), mu.p(), lv.p(), -5.0f, -5.0f, -5.0f, 0u, marginal.p());
+        launch("mixture_joint_shares", {2, 2, 1}, {128, 1, 1}, 0, 6u, 150u, 20u, z.p(), mu.p(), lv.p(), -5.0f, -5.0f, -5.0f, 0u, (float*)nullptr, joint.p(), gj.p(), shares.p(), (float*)nullptr);
+        launch("mixture_gradient_z", {6, 1, 1}, {32, 8, 1}, 0, 6u, 150u, 20u, z.p(), mu.p(), lv.p(), -5.0f, -5.0f, -5.0f, 0u, shares.p(), (float*)nullptr, (float*)nullptr, dz.p());
+        return hash_of({joint, marginal, shares, dz});
+    }},
+    {"matmul fp32", [] { return matmul("matmul_nn_64x64_v4_fp32", 70, 68, 100, 64, 16, 128, 0, 1) ^ matmul("matmul_tn_64x64_v1_fp32", 33, 35, 70, 64, 16, 128, 0, 3) ^ matmul("matmul_nt_128x128_v4_fp32", 130, 36, 48, 128, 8, 256, 0, 1); }},
+    {"matmul tf32", [] { return matmul("matmul_nn_64x64_v4_tf32", 70, 68, 100, 64, 16, 128, Tf32Along + Tf32Across, 1) ^ matmul("matmul_tt_64x64_v1_tf32", 33, 35, 130, 64, 16, 128, Tf32Along + Tf32Across, 2); }},
+    {"conv fp32", [] { return convolution("conv_forward_128x32_v4_fp32", 0, 4, 8, 0, 32, 2) ^ convolution("conv_backward_data_128x32_v4_fp32", 1, 4, 8, 0, 32, 1) ^ convolution("conv_backward_weight_128x32_v1_fp32", 2, 3, 5, 0, 32, 2); }},
+    {"conv tf32", [] {
+        const size_t along = 4 * 3 * 20, across = 4 * 3 * 16;
+        return convolution("conv_forward_128x32_v4_tf32", 0, 4, 8, along * 128 + across * 40, 32, 1) ^ convolution("conv_backward_data_128x32_v1_tf32", 1, 3, 5, along * 160, 32, 1)
+            ^ convolution("conv_backward_weight_128x32_v4_tf32", 2, 4, 8, across * (136 + 40), 32, 2);
+    }},
+};
+
+const char* name_of(Order order) { return order == Order::Forward ? "forward" : order == Order::Reverse ? "reverse" : "random"; }
+
+int run()
+{
+    int failures = 0;
+    for (const Case& c : cases) {
+        Hash expected = 0;
+        bool first = true, good = true;
+        for (int threads : {1, 2})
+            for (Order order : {Order::Forward, Order::Reverse, Order::Random}) {
+                emulator::configure(order, threads, 1);
+                broken.clear();
+                const long races_before = race_count();
+                const Hash h = c.run();
+                if (first)
+                    expected = h;
+                first = false;
+                if (!broken.empty() || h != expected || race_count() != races_before) {
+                    good = false;
+                    printf("FAIL  %s, %s order, %d threads: %s\n", c.name, name_of(order), threads, !broken.empty() ? broken.c_str() : h != expected ? "other bits" : "a race");
+                }
+            }
+        if (good)
+            printf("ok    %s\n", c.name);
+        failures += !good;
+    }
+    return failures;
+}
+
+int mistakes()
+{
+    int failures = 0;
+    emulator::configure(Order::Forward, 1, 1);
+    const std::map<const char*, const char*> expected = {{"divergent_barriers", "divergent __syncthreads"}, {"returns_before_barrier", "after some threads returned"}, {"mask_names_absent_lanes", "mask names lanes"}, {"waits_for_ever", "deadlock"}};
+    for (const auto& [kernel, message] : expected) {
+        Buffer out = zeros(64);
+        broken.clear();
+        const bool noticed = !launch(kernel, {1, 1, 1}, {64, 1, 1}, 0, out.p()) && (broken.find(message) != std::string::npos || broken.find("returned while others wait") != std::string::npos || broken.find("divergent") != std::string::npos);
+        printf("%s  %s: %s\n", noticed ? "ok   " : "FAIL ", kernel, broken.c_str());
+        failures += !noticed;
+    }
+    Buffer out = zeros(64), in(256);
+    launch("forgets_to_wait", {1, 1, 1}, {64, 1, 1}, 1024, out.p(), in.p());
+    const bool poisoned = out.p()[3] != out.p()[3];
+    printf("%s  forgets_to_wait: reads %f\n", poisoned ? "ok   " : "FAIL ", out.p()[3]);
+    return failures + !poisoned;
+}
+
+typedef std::pair<std::string, int> Place;
+
+template<class F> void for_each_site(const Place* at, F f)
+{
+    for (emulator::Site* s = emulator::sites(); s; s = s->next)
+        if (!at || (s->line == at->second && at->first == s->file))
+            f(*s);
+}
+
+int mutation(size_t index)
+{
+    std::vector<Hash> expected;
+    std::map<Place, std::vector<size_t>> cases_at;
+    emulator::configure(Order::Forward, 2, 1);
+    for (size_t i = 0; i < cases.size(); i++) {
+        for_each_site(nullptr, [](emulator::Site& s) { s.visited = false; });
+        expected.push_back(cases[i].run());
+        for_each_site(nullptr, [&](emulator::Site& s) {
+            auto& at = cases_at[{s.file, s.line}];
+            if (s.visited && (at.empty() || at.back() != i))
+                at.push_back(i);
+        });
+    }
+    if (index >= cases_at.size())
+        return 3;
+    const auto& [place, touched] = *std::next(cases_at.begin(), index);
+    const size_t slash = place.first.rfind('/');
+    printf("without %s:%d: ", place.first.c_str() + (slash == std::string::npos ? 0 : slash + 1), place.second);
+    fflush(stdout);
+    for_each_site(&place, [](emulator::Site& s) { s.removed = true; });
+    for (Order order : {Order::Forward, Order::Reverse, Order::Random}) {
+        emulator::configure(order, 2, 1);
+        for (size_t i : touched) {
+            broken.clear();
+            const long races_before = race_count();
+            const Hash h = cases[i].run();
+            if (!broken.empty() || h != expected[i] || race_count() != races_before) {
+                printf("%s in %s, %s order\n", !broken.empty() ? "a broken rule" : h != expected[i] ? "other bits" : "a race", cases[i].name, name_of(order));
+                return 0;
+            }
+        }
+    }
+    printf("the same bits in every order\n");
+    return 1;
+}
+}  // namespace
+
+int main(int count, char** arguments)
+{
+    setvbuf(stdout, nullptr, _IOLBF, 0);
+    const std::string what = count > 1 ? arguments[1] : "";
+    if (what == "run")
+        return run() != 0;
+    if (what == "mistakes")
+        return mistakes() != 0;
+    if (what == "mutation" && count > 2)
+        return mutation(strtoul(arguments[2], nullptr, 10));
+    fprintf(stderr, "usage: checks run | mistakes | mutation N\n");
+    return 2;
+}

@@ -1,0 +1,145 @@
+// The CUDA execution model on the host, for the same .cu sources: each CUDA thread is a fiber, each block runs on one OS thread, blocks run on several.
+// Barriers and warp operations are scheduling points, so the order in which threads run between them can be chosen: a kernel that is right gives the
+// same bits in every order. Divergent barriers, warp masks that name absent lanes and deadlocks are reported with file and line.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#define __host__
+#define __device__
+#define __global__
+#define __shared__ static thread_local  // all fibers of a block live on one OS thread
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...)
+#define __align__(n) __attribute__((aligned(n)))
+#define __restrict__ __restrict
+
+struct __align__(8) float2 { float x, y; };
+struct __align__(16) float4 { float x, y, z, w; };
+struct __align__(8) uint2 { unsigned x, y; };
+struct __align__(16) uint4 { unsigned x, y, z, w; };
+struct uint3 { unsigned x, y, z; };
+struct dim3 { unsigned x, y, z; };
+
+namespace emulator {
+
+struct Thread {
+    uint3 index, block, blockSize, gridSize;
+    int lane, warp;
+    unsigned exchanges;
+};
+extern thread_local Thread* current;
+
+// A place in the source where threads meet. A test can switch one off, to see that something notices.
+struct Site {
+    const char* file;
+    int line;
+    bool removed;
+    bool listed;
+    bool visited;
+    Site* next;
+};
+
+void sync_block(Site& site);
+void sync_warp(Site& site);
+// Every lane of the mask deposits n words; returns the 32 x 8 table of the round, valid until the round after next.
+const unsigned (*exchange(unsigned mask, const unsigned* words, int n, const char* file, int line))[8];
+void* dynamic_shared();
+
+struct Copy {
+    float* to;
+    const float* from;
+    int floats;
+    bool valid;
+};
+void copy_push(Copy copy);
+void copy_commit();
+void copy_wait(int pendingGroups);
+
+struct Kernel {
+    const char* name;
+    int parameters;
+    unsigned short size[32];
+    void (*call)(void* function, void** arguments);
+    void* function;
+    Kernel* next;
+};
+void add_kernel(Kernel* kernel);
+
+template<class... A> struct Call {
+    template<size_t... I> static void expand(void (*f)(A...), void** p, std::index_sequence<I...>) { f(*(std::remove_cv_t<A>*)p[I]...); }
+    static void call(void* f, void** p) { expand((void (*)(A...))f, p, std::index_sequence_for<A...>()); }
+};
+
+template<class... A> struct Registration {
+    Kernel kernel;
+    Registration(const char* name, void (*f)(A...))
+        : kernel{name, (int)sizeof...(A), {(unsigned short)sizeof(A)...}, &Call<A...>::call, (void*)f, nullptr} { add_kernel(&kernel); }
+};
+template<class... A> Registration(const char*, void (*)(A...)) -> Registration<A...>;
+
+inline unsigned bits(float f) { unsigned u; __builtin_memcpy(&u, &f, 4); return u; }
+inline float real(unsigned u) { float f; __builtin_memcpy(&f, &u, 4); return f; }
+
+inline float shuffle(unsigned mask, float v, int from, const char* file, int line)
+{
+    const unsigned word = bits(v);
+    return real(exchange(mask, &word, 1, file, line)[from & 31][0]);
+}
+
+// Products of two tf32 numbers are exact in fp32; the sums here are in fp32, one rounding each, as close as the hardware's rule is documented.
+inline void mma(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file, int line)
+{
+    const unsigned mine[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+    const auto table = exchange(0xffffffffu, mine, 6, file, line);
+    const int row = current->lane >> 2, column = (current->lane & 3) * 2;
+    const unsigned kept = 0xffffe000u;
+    for (int k = 0; k < 8; k++) {
+        const int half = k >> 2, t = k & 3;
+        const float a0 = real(table[row * 4 + t][2 * half] & kept), a1 = real(table[row * 4 + t][2 * half + 1] & kept);
+        const float b0 = real(table[column * 4 + t][4 + half] & kept), b1 = real(table[column * 4 + 4 + t][4 + half] & kept);
+        d[0] += a0 * b0;
+        d[1] += a0 * b1;
+        d[2] += a1 * b0;
+        d[3] += a1 * b1;
+    }
+}
+}  // namespace emulator
+
+#define EMULATOR_SITE(action) ({ static emulator::Site site = {__FILE__, __LINE__, false, false, false, nullptr}; action(site); })
+#define __syncthreads() EMULATOR_SITE(emulator::sync_block)
+#define __syncwarp() EMULATOR_SITE(emulator::sync_warp)
+#define __shfl_xor_sync(mask, v, lanes) emulator::shuffle(mask, v, emulator::current->lane ^ (lanes), __FILE__, __LINE__)
+#define mma_tf32(d, a, b) emulator::mma(d, a, b, __FILE__, __LINE__)
+#define threadIdx (emulator::current->index)
+#define blockIdx (emulator::current->block)
+#define blockDim (emulator::current->blockSize)
+#define gridDim (emulator::current->gridSize)
+#define DYNAMIC_SHARED(name) float* name = (float*)emulator::dynamic_shared()
+#define EXPORT(name) static emulator::Registration registration_##name{#name, &name};
+#define DEVICE static inline __attribute__((always_inline))
+#define DEVICE_MEMBER inline __attribute__((always_inline))
+
+DEVICE float2 make_float2(float x, float y) { return {x, y}; }
+DEVICE float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+DEVICE float4 load4(const float* p) { return *(const float4*)__builtin_assume_aligned(p, 16); }
+DEVICE void store4(float* p, float4 v) { *(float4*)__builtin_assume_aligned(p, 16) = v; }
+DEVICE float load_shared_by_blocks(const float* p) { return *(const volatile float*)p; }
+DEVICE void __threadfence() {}  // atomicInc below orders memory on the host
+DEVICE unsigned atomicInc(unsigned* p, unsigned limit)
+{
+    unsigned old = __atomic_load_n(p, __ATOMIC_SEQ_CST), next;
+    do
+        next = old >= limit ? 0 : old + 1;
+    while (!__atomic_compare_exchange_n(p, &old, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    return old;
+}
+DEVICE unsigned __float_as_uint(float f) { return emulator::bits(f); }
+DEVICE float __uint_as_float(unsigned u) { return emulator::real(u); }
+DEVICE unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)(((uint64_t)a * b) >> 32); }
+template<int N> DEVICE void copy_async(float* to, const float* from, bool valid) { emulator::copy_push({to, from, N, valid}); }
+DEVICE void copy_async_commit() { emulator::copy_commit(); }
+template<int Pending> DEVICE void copy_async_wait() { emulator::copy_wait(Pending); }
+DEVICE unsigned to_tf32(float x) { return (emulator::bits(x) + 0x1000u) & 0xffffe000u; }

@@ -1,0 +1,349 @@
+// Matrix products and convolutions are one computation, C [M, N] = A [M, K] B [K, N] with K cut into steps: only where an element of A or B is found differs.
+// This file has those addresses ("operands"), what happens to a finished sum ("output"), and the sharing of a long K among blocks.
+// gemm_fp32.cuh and gemm_tf32.cuh have the two ways of multiplying.
+#pragma once
+#include "reduce.cuh"
+
+// ---- operands
+// A row is a row of A or a column of B. Vectors of elements run along k where AlongK, along rows otherwise; a thread keeps the Row (or the Column) that it needs in
+// registers, so that a step costs one look-up. at() gives an address that may be read even where `valid` is false.
+
+// Stored [rows, k].
+struct RowMajor {
+    static constexpr bool AlongK = true;
+    const float* p;
+    unsigned rows, k;
+    struct Row { unsigned offset; bool valid; };
+    struct Column { unsigned k; bool valid; };
+    DEVICE_MEMBER Row row(unsigned r) const { return Row{r * k, r < rows}; }
+    DEVICE_MEMBER Column column(unsigned c) const { return Column{c, c < k}; }
+    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    {
+        valid = r.valid && c.valid;
+        return valid ? p + (r.offset + c.k) : p;
+    }
+};
+
+// Stored [k, rows].
+struct ColumnMajor {
+    static constexpr bool AlongK = false;
+    const float* p;
+    unsigned rows, k;
+    struct Row { unsigned row; bool valid; };
+    struct Column { unsigned offset; bool valid; };
+    DEVICE_MEMBER Row row(unsigned r) const { return Row{r, r < rows}; }
+    DEVICE_MEMBER Column column(unsigned c) const { return Column{c * rows, c < k}; }
+    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    {
+        valid = r.valid && c.valid;
+        return valid ? p + (c.offset + r.row) : p;
+    }
+};
+
+struct ConvGeometry {
+    unsigned batch, height, width, in_channels, out_channels, kernel_height, kernel_width, stride, padding, out_height, out_width;
+    Divider by_channels;  // of whichever channels k runs over
+    Divider by_out_width, by_out_height;
+};
+
+// Pixels of an NHWC image seen through a kernel window: row (image, y, x) and column (tap, channel) are at pixel (y + dy, x + dx).
+struct Window {
+    static constexpr bool AlongK = true;
+    static constexpr int Outside = -(1 << 20);
+    const float* p;
+    unsigned height, width, channels;
+    struct Row { int base, y, x; };
+    struct Column { int dy, dx; unsigned channel; bool valid; };
+    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    {
+        const int y = r.y + c.dy, x = r.x + c.dx;
+        valid = c.valid && (unsigned)y < height && (unsigned)x < width;
+        return valid ? p + ((unsigned)(r.base + y * (int)width + x) * channels + c.channel) : p;
+    }
+};
+
+// x as [batch out_height out_width, kernel_height kernel_width in_channels]: rows are pixels of y.
+struct ForwardWindow : Window {
+    const ConvGeometry& g;
+    DEVICE_MEMBER ForwardWindow(const float* x, const ConvGeometry& geometry) : Window{x, geometry.height, geometry.width, geometry.in_channels}, g(geometry) {}
+    DEVICE_MEMBER Row row(unsigned r) const
+    {
+        const unsigned line = g.by_out_width.divide(r), image = g.by_out_height.divide(line);
+        if (image >= g.batch)
+            return Row{0, Outside, Outside};
+        const unsigned column = r - line * g.out_width, row = line - image * g.out_height;
+        return Row{(int)(image * g.height * g.width), (int)(row * g.stride) - (int)g.padding, (int)(column * g.stride) - (int)g.padding};
+    }
+    DEVICE_MEMBER Column column(unsigned k) const
+    {
+        const unsigned tap = g.by_channels.divide(k), dy = tap / g.kernel_width;
+        return Column{(int)dy, (int)(tap - dy * g.kernel_width), k - tap * g.in_channels, dy < g.kernel_height};
+    }
+};
+
+// With a stride s only every s-th tap reaches a given pixel of x, and which ones depends on the pixel's remainder: the s x s classes of pixels are products of their
+// own, so that nothing is multiplied by the zeros between the pixels of dy. One dimension of a class:
+struct ClassAxis {
+    unsigned first, count;          // the class's pixels are first, first + stride, ..
+    unsigned first_tap, taps;       // its taps are first_tap, first_tap + stride, ..
+    int origin;                     // pixel i and tap j meet the pixel origin + i - j of dy
+    DEVICE_MEMBER ClassAxis(unsigned remainder, unsigned size, unsigned kernel, unsigned stride, unsigned padding)
+    {
+        first = (remainder + stride - padding % stride) % stride;
+        count = first < size ? (size - first + stride - 1) / stride : 0;
+        first_tap = remainder;
+        taps = remainder < kernel ? (kernel - remainder + stride - 1) / stride : 0;
+        origin = (int)((first + padding - remainder) / stride);
+    }
+};
+
+struct PixelClass {
+    ClassAxis y, x;
+    DEVICE_MEMBER PixelClass(const ConvGeometry& g, unsigned index)
+        : y(index / g.stride, g.height, g.kernel_height, g.stride, g.padding), x(index % g.stride, g.width, g.kernel_width, g.stride, g.padding) {}
+    DEVICE_MEMBER unsigned rows(const ConvGeometry& g) const { return g.batch * y.count * x.count; }
+};
+
+// dy as [pixels of the class, taps out_channels].
+struct BackwardWindow : Window {
+    const ConvGeometry& g;
+    const PixelClass& c;
+    DEVICE_MEMBER BackwardWindow(const float* dy, const ConvGeometry& geometry, const PixelClass& pixels)
+        : Window{dy, geometry.out_height, geometry.out_width, geometry.out_channels}, g(geometry), c(pixels) {}
+    DEVICE_MEMBER Row row(unsigned r) const
+    {
+        if (r >= c.rows(g))
+            return Row{0, Outside, Outside};
+        const unsigned line = r / c.x.count, image = line / c.y.count;
+        return Row{(int)(image * g.out_height * g.out_width), c.y.origin + (int)(line - image * c.y.count), c.x.origin + (int)(r - line * c.x.count)};
+    }
+    DEVICE_MEMBER Column column(unsigned k) const
+    {
+        const unsigned tap = g.by_channels.divide(k);
+        if (tap >= c.y.taps * c.x.taps)
+            return Column{0, 0, 0, false};
+        const unsigned j = tap / c.x.taps;
+        return Column{-(int)j, -(int)(tap - j * c.x.taps), k - tap * g.out_channels, true};
+    }
+};
+
+// w as [in_channels, taps of the class x out_channels].
+struct BackwardWeights {
+    static constexpr bool AlongK = true;
+    const float* p;
+    const ConvGeometry& g;
+    const PixelClass& c;
+    struct Row { unsigned offset; bool valid; };
+    struct Column { unsigned offset; bool valid; };
+    DEVICE_MEMBER Row row(unsigned r) const { return Row{r * g.out_channels, r < g.in_channels}; }
+    DEVICE_MEMBER Column column(unsigned k) const
+    {
+        const unsigned tap = g.by_channels.divide(k);
+        if (tap >= c.y.taps * c.x.taps)
+            return Column{0, false};
+        const unsigned j = tap / c.x.taps, i = tap - j * c.x.taps;
+        const unsigned place = (c.y.first_tap + j * g.stride) * g.kernel_width + c.x.first_tap + i * g.stride;
+        return Column{place * g.in_channels * g.out_channels + k - tap * g.out_channels, true};
+    }
+    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    {
+        valid = r.valid && c.valid;
+        return valid ? p + (r.offset + c.offset) : p;
+    }
+};
+
+// x as [kernel_height kernel_width in_channels, batch out_height out_width]: k runs over the pixels of y, vectors along the channels.
+struct TransposedWindow {
+    static constexpr bool AlongK = false;
+    const float* p;
+    const ConvGeometry& g;
+    struct Row { int dy, dx; unsigned channel; bool valid; };
+    struct Column { int base, y, x; bool valid; };
+    DEVICE_MEMBER Row row(unsigned r) const
+    {
+        const unsigned tap = g.by_channels.divide(r), i = tap / g.kernel_width;
+        return Row{(int)i - (int)g.padding, (int)(tap - i * g.kernel_width) - (int)g.padding, r - tap * g.in_channels, i < g.kernel_height};
+    }
+    DEVICE_MEMBER Column column(unsigned k) const
+    {
+        const unsigned line = g.by_out_width.divide(k), image = g.by_out_height.divide(line);
+        return Column{(int)(image * g.height * g.width), (int)((line - image * g.out_height) * g.stride), (int)((k - line * g.out_width) * g.stride), image < g.batch};
+    }
+    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    {
+        const int y = c.y + r.dy, x = c.x + r.dx;
+        valid = r.valid && c.valid && (unsigned)y < g.height && (unsigned)x < g.width;
+        return valid ? p + ((unsigned)(c.base + y * (int)g.width + x) * g.in_channels + r.channel) : p;
+    }
+};
+
+// ---- output
+
+// What the host decides beside the sizes. Absent addresses are null.
+struct Epilogue {
+    float* c;
+    const float* bias;       // [N]
+    const float* relu_mask;  // like c
+    float* partial;          // sums of blocks that share a tile
+    unsigned* tickets;       // one a tile
+    unsigned steps;          // of K, for each block that shares a tile
+    int relu, accumulate;
+    int vectors;             // rows of c may be written in vectors: N is a multiple of 4 and every address is aligned
+};
+
+struct PlainRows {
+    unsigned rows, columns;
+    DEVICE_MEMBER size_t offset(unsigned r) const { return (size_t)r * columns; }
+};
+
+struct PixelRows {
+    unsigned rows, columns;
+    const ConvGeometry& g;
+    const PixelClass& c;
+    DEVICE_MEMBER PixelRows(const ConvGeometry& geometry, const PixelClass& pixels) : rows(pixels.rows(geometry)), columns(geometry.in_channels), g(geometry), c(pixels) {}
+    DEVICE_MEMBER size_t offset(unsigned r) const
+    {
+        const unsigned line = r / c.x.count, image = line / c.y.count;
+        const unsigned y = c.y.first + (line - image * c.y.count) * g.stride, x = c.x.first + (r - line * c.x.count) * g.stride;
+        return ((size_t)(image * g.height + y) * g.width + x) * columns;
+    }
+};
+
+// Bias, ReLU mask, what was there before, ReLU: in this order.
+DEVICE float finish(const Epilogue& e, size_t at, unsigned column, float v)
+{
+    if (e.bias)
+        v += e.bias[column];
+    if (e.relu_mask && !(e.relu_mask[at] > 0.0f))
+        v = 0.0f;
+    if (e.accumulate)
+        v += e.c[at];
+    return e.relu && v < 0.0f ? 0.0f : v;
+}
+
+DEVICE void finish_one(const Epilogue& e, size_t at, unsigned column, float v) { e.c[at] = finish(e, at, column, v); }
+
+DEVICE void finish_two(const Epilogue& e, size_t at, unsigned column, float2 v)
+{
+    if (e.bias)
+        v = make_float2(v.x + e.bias[column], v.y + e.bias[column + 1]);
+    if (e.relu_mask)
+        v = make_float2(e.relu_mask[at] > 0.0f ? v.x : 0.0f, e.relu_mask[at + 1] > 0.0f ? v.y : 0.0f);
+    if (e.accumulate)
+        v = make_float2(e.c[at] + v.x, e.c[at + 1] + v.y);
+    if (e.relu)
+        v = make_float2(v.x < 0.0f ? 0.0f : v.x, v.y < 0.0f ? 0.0f : v.y);
+    *reinterpret_cast<float2*>(e.c + at) = v;
+}
+
+DEVICE void finish_four(const Epilogue& e, size_t at, unsigned column, float4 v)
+{
+    if (e.bias) {
+        const float4 b = load4(e.bias + column);
+        v = make_float4(v.x + b.x, v.y + b.y, v.z + b.z, v.w + b.w);
+    }
+    if (e.relu_mask) {
+        const float4 m = load4(e.relu_mask + at);
+        v = make_float4(m.x > 0.0f ? v.x : 0.0f, m.y > 0.0f ? v.y : 0.0f, m.z > 0.0f ? v.z : 0.0f, m.w > 0.0f ? v.w : 0.0f);
+    }
+    if (e.accumulate) {
+        const float4 old = load4(e.c + at);
+        v = make_float4(old.x + v.x, old.y + v.y, old.z + v.z, old.w + v.w);
+    }
+    if (e.relu)
+        v = make_float4(v.x < 0.0f ? 0.0f : v.x, v.y < 0.0f ? 0.0f : v.y, v.z < 0.0f ? 0.0f : v.z, v.w < 0.0f ? 0.0f : v.w);
+    store4(e.c + at, v);
+}
+
+// Where gridDim.y blocks share a tile each writes its sums down, and the last one adds them all up in order: the same bits whoever is last. False in the others.
+template<int Threads, int Count> DEVICE bool sum_of_sharing_blocks(const Epilogue& e, float (&sums)[Count])
+{
+    const unsigned blocks = gridDim.y;
+    if (blocks == 1)
+        return true;
+    const unsigned tile = blockIdx.z * gridDim.x + blockIdx.x;
+    float* const mine = e.partial + ((size_t)tile * blocks + blockIdx.y) * (Threads * Count) + threadIdx.x;
+#pragma unroll
+    for (int i = 0; i < Count; i++)
+        mine[i * Threads] = sums[i];
+    if (!is_last_block(e.tickets + tile, blocks))
+        return false;
+    const float* from = e.partial + (size_t)tile * blocks * (Threads * Count) + threadIdx.x;
+#pragma unroll
+    for (int i = 0; i < Count; i++)
+        sums[i] = 0.0f;
+    for (unsigned b = 0; b < blocks; b++, from += Threads * Count) {
+#pragma unroll
+        for (int i = 0; i < Count; i++)
+            sums[i] += load_shared_by_blocks(from + i * Threads);
+    }
+    return true;
+}
+
+// ---- column sums beside a product
+
+// The gradient of a bias needs one more pass over what the weight gradient reads: blocks from first_block on add up the columns of g [rows, columns] in the same launch.
+struct ColumnSums {
+    const float* g;
+    float* out;       // [columns]
+    float2* partial;  // [gridDim.y, columns]
+    unsigned* tickets;
+    unsigned rows, columns;
+    unsigned width;   // threads side by side, a power of two up to 32
+    unsigned first_block;
+    int accumulate;
+};
+
+template<int Threads> DEVICE float2 merge_columns(float2 state, float2* shared, unsigned width)
+{
+    const unsigned t = threadIdx.x;
+    shared[t] = state;
+    for (unsigned half = Threads / 2; half >= width; half /= 2) {
+        __syncthreads();
+        if (t < half)
+            shared[t] = SumState::merge(shared[t], shared[t + half]);
+    }
+    return shared[t];
+}
+
+// True in the blocks that sum columns; they have done so.
+template<int Threads> DEVICE bool sum_columns(const ColumnSums& s, float* memory)
+{
+    if (blockIdx.x < s.first_block)
+        return false;
+    float2* const shared = reinterpret_cast<float2*>(memory);
+    const unsigned x = threadIdx.x & (s.width - 1), y = threadIdx.x / s.width, down = Threads / s.width;
+    const unsigned tile = blockIdx.x - s.first_block, column = tile * s.width + x;
+    const unsigned segments = gridDim.y, length = (s.rows + segments - 1) / segments;
+    const unsigned begin = blockIdx.y * length, end = begin + length < s.rows ? begin + length : s.rows;
+    const bool inside = column < s.columns;
+    float2 state = SumState::identity();
+    if (inside)
+        for (unsigned row = begin + y; row < end; row += down)
+            state = SumState::add(state, s.g[(size_t)row * s.columns + column]);
+    state = merge_columns<Threads>(state, shared, s.width);
+    if (segments > 1) {
+        if (inside && y == 0)
+            s.partial[(size_t)blockIdx.y * s.columns + column] = state;
+        if (!is_last_block(s.tickets + tile, segments))
+            return true;
+        state = SumState::identity();
+        if (inside)
+            for (unsigned segment = y; segment < segments; segment += down)
+                state = SumState::merge(state, load_state(s.partial + (size_t)segment * s.columns + column));
+        state = merge_columns<Threads>(state, shared, s.width);
+    }
+    if (inside && y == 0)
+        s.out[column] = s.accumulate ? s.out[column] + SumState::value(state) : SumState::value(state);
+    return true;
+}
+
+// How a thread's share of an operand's tile lies: Vectors of Width elements, Count of them, in steps of Stride rows (AlongK) or Stride columns.
+template<class Operand, int Rows, int Depth, int Width, int Threads> struct Share {
+    static constexpr int PerLine = (Operand::AlongK ? Depth : Rows) / Width;
+    static constexpr int Stride = Threads / PerLine;
+    static constexpr int Count = (Operand::AlongK ? Rows : Depth) / Stride;
+    static_assert(Threads % PerLine == 0 && Stride * Count == (Operand::AlongK ? Rows : Depth), "the tile does not divide among the threads");
+    static DEVICE_MEMBER int along(int thread) { return thread % PerLine * Width; }
+    static DEVICE_MEMBER int across(int thread) { return thread / PerLine; }
+};

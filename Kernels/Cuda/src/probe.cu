@@ -1,0 +1,51 @@
+// What a card can do at most: the yardsticks that kernels are held against.
+//   probe_copy    8 n bytes, nothing computed: the memory's rate
+//   probe_fma     2 * 16 * iterations operations a thread, in registers: the rate of fused multiply-adds
+//   probe_tensor  2048 * 8 * iterations operations a warp, in registers: the rate of mma.sync in tf32
+#include "cumath.cuh"
+
+KERNEL __launch_bounds__(256) probe_copy(const float* __restrict__ x, float* __restrict__ y, unsigned quads)
+{
+    for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < quads; i += gridDim.x * blockDim.x)
+        store4(y + 4 * (size_t)i, load4(x + 4 * (size_t)i));
+}
+EXPORT(probe_copy)
+
+KERNEL __launch_bounds__(256) probe_fma(float* y, unsigned iterations, float a, float b)
+{
+    float sums[16];
+#pragma unroll
+    for (int i = 0; i < 16; i++)
+        sums[i] = (float)(threadIdx.x + i);
+    for (unsigned k = 0; k < iterations; k++) {
+#pragma unroll
+        for (int i = 0; i < 16; i++)
+            sums[i] = fmaf(sums[i], a, b);
+    }
+    float total = 0.0f;
+#pragma unroll
+    for (int i = 0; i < 16; i++)
+        total += sums[i];
+    y[blockIdx.x * blockDim.x + threadIdx.x] = total;
+}
+EXPORT(probe_fma)
+
+#if HAS_TENSOR_CORES
+KERNEL __launch_bounds__(256) probe_tensor(float* y, unsigned iterations, float a)
+{
+    float sums[8][4] = {};
+    const unsigned word = to_tf32(a);
+    const unsigned x[4] = {word, word, word, word}, z[2] = {word, word};
+    for (unsigned k = 0; k < iterations; k++) {
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            mma_tf32(sums[i], x, z);
+    }
+    float total = 0.0f;
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        total += sums[i][0] + sums[i][1] + sums[i][2] + sums[i][3];
+    y[blockIdx.x * blockDim.x + threadIdx.x] = total;
+}
+EXPORT(probe_tensor)
+#endif

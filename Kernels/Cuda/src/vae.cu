@@ -1,0 +1,178 @@
+// The fused terms of a VAE's objective. Each reads its operands once and writes per-row sums in the same launch.
+//   reparameterise           [rows, h]: reads mu, logVar, writes epsilon, z: 16 rows h bytes; about 120 operations an element (Philox, log, sincos, exp)
+//   reparameterise_gradient  reads gz, mu, logVar, epsilon, writes two: 24 rows h bytes (32 accumulating), 30 operations
+//   gaussian_nll             [rows, d]: 8 rows d bytes, 9 operations;    gaussian_nll_gradient   12 rows d bytes, 3 operations
+//   bernoulli_nll            8 rows d bytes, about 60 operations;        bernoulli_nll_gradient  12 rows d bytes, 30 operations
+//   encoding_moments         8 rows h bytes, about 55 operations: 4 000 000 x 128 is 4.1 GB and 28 GFLOP, so bound by memory on any card with less than 7 FLOP a byte to spare
+//   update_variance          4 rows bytes
+// Ladder: separate exp, noise, product and sum kernels (about 60 bytes an element) -> one launch, noise made in registers (this version).
+#include "reduce.cuh"
+
+#define LOG_TWO_PI 1.83787706640934548f
+
+// One element: z, and the KL of its factor in nats, doubled.
+DEVICE float reparameterise_element(float mu, float log_var, float epsilon, float* z)
+{
+    const float sigma = exp_f(0.5f * log_var);
+    *z = fmaf(sigma, epsilon, mu);
+    return exp_f(log_var) - 1.0f - log_var + mu * mu;
+}
+
+// n = h, or h / 4 where h is a multiple of 4 and every address is aligned: four elements then share one Philox call.
+KERNEL __launch_bounds__(256) reparameterise(unsigned rows, unsigned n, int quads, const float* __restrict__ mu, const float* __restrict__ log_var, const unsigned* __restrict__ state, unsigned draw, float* __restrict__ epsilon, float* __restrict__ z, float* __restrict__ kl)
+{
+    reduce<SumState>(rows, n, 1, nullptr, nullptr,
+        [=](unsigned row, unsigned k, unsigned) {
+            const unsigned i = row * n + k;
+            if (!quads) {
+                const float e = normal_element(draw_words(state, draw, i / 4), i);
+                epsilon[i] = e;
+                float zi;
+                const float twice_kl = reparameterise_element(mu[i], log_var[i], e, &zi);
+                z[i] = zi;
+                return twice_kl;
+            }
+            const uint4 words = draw_words(state, draw, i);
+            const float2 p = normal_pair(words.x, words.y), q = normal_pair(words.z, words.w);
+            const float4 m = load4(mu + 4 * (size_t)i), l = load4(log_var + 4 * (size_t)i);
+            float4 out;
+            const float a = reparameterise_element(m.x, l.x, p.x, &out.x), b = reparameterise_element(m.y, l.y, p.y, &out.y);
+            const float c = reparameterise_element(m.z, l.z, q.x, &out.z), d = reparameterise_element(m.w, l.w, q.y, &out.w);
+            store4(epsilon + 4 * (size_t)i, make_float4(p.x, p.y, q.x, q.y));
+            store4(z + 4 * (size_t)i, out);
+            return (a + b) + (c + d);
+        },
+        [=](unsigned row, unsigned, float2 sum) { kl[row] = 0.5f * SumState::value(sum); });
+}
+EXPORT(reparameterise)
+
+// gz or gkl may be absent.
+KERNEL __launch_bounds__(256) reparameterise_gradient(unsigned count, Divider h, const float* gz, const float* gkl, const float* mu, const float* log_var, const float* epsilon, float* dmu, float* dlog_var, int accumulate)
+{
+    FOR_EACH(i, count) {
+        float m = 0.0f, l = 0.0f;
+        if (gz) {
+            m = gz[i];
+            l = gz[i] * epsilon[i] * exp_f(0.5f * log_var[i]) * 0.5f;
+        }
+        if (gkl) {
+            const float g = gkl[h.divide(i)];
+            m = fmaf(g, mu[i], m);
+            l = fmaf(g, 0.5f * (exp_f(log_var[i]) - 1.0f), l);
+        }
+        dmu[i] = accumulate ? dmu[i] + m : m;
+        dlog_var[i] = accumulate ? dlog_var[i] + l : l;
+    }
+}
+EXPORT(reparameterise_gradient)
+
+KERNEL __launch_bounds__(256) gaussian_nll(unsigned rows, unsigned d, const float* __restrict__ x, const float* __restrict__ mean, const float* __restrict__ variance, float* __restrict__ nll, float* __restrict__ squared_error, float2* partial, unsigned* tickets)
+{
+    reduce<SumState>(rows, d, 1, partial, tickets,
+        [=](unsigned row, unsigned k, unsigned) {
+            const size_t at = (size_t)row * d + k;
+            const float difference = x[at] - mean[at];
+            return difference * difference;
+        },
+        [=](unsigned row, unsigned, float2 sum) {
+            const float error = SumState::value(sum), s2 = variance[0];
+            squared_error[row] = error;
+            nll[row] = 0.5f * (error / s2 + (float)d * (LOG_TWO_PI + log_f(s2)));
+        });
+}
+EXPORT(gaussian_nll)
+
+KERNEL __launch_bounds__(256) gaussian_nll_gradient(unsigned count, Divider d, const float* __restrict__ g, const float* __restrict__ x, const float* __restrict__ mean, const float* __restrict__ variance, float* dmean, int accumulate)
+{
+    const float s2 = variance[0];
+    FOR_EACH(i, count) {
+        const float v = g[d.divide(i)] * (mean[i] - x[i]) / s2;
+        dmean[i] = accumulate ? dmean[i] + v : v;
+    }
+}
+EXPORT(gaussian_nll_gradient)
+
+KERNEL __launch_bounds__(256) bernoulli_nll(unsigned rows, unsigned d, const float* __restrict__ x, const float* __restrict__ logits, float* __restrict__ nll, float2* partial, unsigned* tickets)
+{
+    reduce<SumState>(rows, d, 1, partial, tickets,
+        [=](unsigned row, unsigned k, unsigned) {
+            const size_t at = (size_t)row * d + k;
+            const float a = logits[at];
+            return softplus_f(a) - x[at] * a;
+        },
+        [=](unsigned row, unsigned, float2 sum) { nll[row] = SumState::value(sum); });
+}
+EXPORT(bernoulli_nll)
+
+KERNEL __launch_bounds__(256) bernoulli_nll_gradient(unsigned count, Divider d, const float* __restrict__ g, const float* __restrict__ x, const float* __restrict__ logits, float* dlogits, int accumulate)
+{
+    FOR_EACH(i, count) {
+        const float v = g[d.divide(i)] * (sigmoid_f(logits[i]) - x[i]);
+        dlogits[i] = accumulate ? dlogits[i] + v : v;
+    }
+}
+EXPORT(bernoulli_nll_gradient)
+
+// variance moves towards sum * inverse_count by the factor step, by no more than a factor 1 +- maximum_change, and never below floor.
+KERNEL __launch_bounds__(256) update_variance(const float* __restrict__ squared_error, unsigned n, float inverse_count, float step, float maximum_change, float floor, float* variance, float2* partial, unsigned* tickets)
+{
+    reduce<SumState>(1, n, 1, partial, tickets,
+        [=](unsigned, unsigned k, unsigned) { return squared_error[k]; },
+        [=](unsigned, unsigned, float2 sum) {
+            const float old = variance[0], target = SumState::value(sum) * inverse_count;
+            float next = fmaf(step, target - old, old);
+            next = fminf(fmaxf(next, old * (1.0f - maximum_change)), old * (1.0f + maximum_change));
+            variance[0] = fmaxf(next, floor);
+        });
+}
+EXPORT(update_variance)
+
+// The sums of exp(logVar), mu^2, mu and logVar of one factor, each as a pair.
+struct MomentState {
+    struct State { float2 variance, square, mean, log_variance; };
+    static DEVICE_MEMBER State identity()
+    {
+        const float2 zero = make_float2(0.0f, 0.0f);
+        return State{zero, zero, zero, zero};
+    }
+    static DEVICE_MEMBER State add(State s, float2 encoding)
+    {
+        const float mu = encoding.x, square = mu * mu;
+        s.variance = SumState::add(s.variance, exp_f(encoding.y));
+        s.square = SumState::add(s.square, square);
+        s.square.y += fmaf(mu, mu, -square);
+        s.mean = SumState::add(s.mean, mu);
+        s.log_variance = SumState::add(s.log_variance, encoding.y);
+        return s;
+    }
+    static DEVICE_MEMBER State merge(State a, State b)
+    {
+        return State{SumState::merge(a.variance, b.variance), SumState::merge(a.square, b.square), SumState::merge(a.mean, b.mean), SumState::merge(a.log_variance, b.log_variance)};
+    }
+};
+
+DEVICE MomentState::State load_state(const MomentState::State* p)
+{
+    return MomentState::State{load_state(&p->variance), load_state(&p->square), load_state(&p->mean), load_state(&p->log_variance)};
+}
+
+DEVICE void add_pair(float* target, float2 sum)
+{
+    const float2 total = SumState::merge(make_float2(target[0], target[1]), sum);
+    target[0] = total.x;
+    target[1] = total.y;
+}
+
+// sums [4, h, 2]
+KERNEL __launch_bounds__(256) encoding_moments(unsigned rows, unsigned h, const float* __restrict__ mu, const float* __restrict__ log_var, float* sums, MomentState::State* partial, unsigned* tickets)
+{
+    reduce<MomentState>(1, rows, h, partial, tickets,
+        [=](unsigned, unsigned k, unsigned i) { return make_float2(mu[(size_t)k * h + i], log_var[(size_t)k * h + i]); },
+        [=](unsigned, unsigned i, MomentState::State total) {
+            add_pair(sums + 2 * (size_t)i, total.variance);
+            add_pair(sums + 2 * ((size_t)h + i), total.square);
+            add_pair(sums + 2 * (2 * (size_t)h + i), total.mean);
+            add_pair(sums + 2 * (3 * (size_t)h + i), total.log_variance);
+        });
+}
+EXPORT(encoding_moments)

@@ -1,0 +1,49 @@
+using System.Runtime.InteropServices;
+using NUnit.Framework;
+using VaeFromScratch.Kernels.Cuda;
+
+namespace VaeFromScratch.Tests.Kernels;
+
+/// <summary>The library that stands in for the NVIDIA driver, and its knobs. Tests are skipped, by name, where it has not been built.</summary>
+internal static unsafe class CudaEmulator
+{
+    private const int Forward = 0, Hopper = 90;
+    private const long Memory = 4L << 30;
+
+    private static readonly string Path = Find();
+
+    /// <summary>A backend on the emulator, set to its defaults.</summary>
+    public static CudaBackend Open(Precision precision = Precision.Fp32, int computeCapability = Hopper, int ordinal = 0)
+    {
+        Configure(computeCapability: computeCapability);
+        return new(ordinal, precision, Path);
+    }
+
+    /// <param name="order">Of the threads of a block: 0 forward, 1 reverse, 2 random.</param>
+    /// <param name="threads">OS threads that blocks are spread over; 0 for one per processor.</param>
+    public static void Configure(int order = Forward, int threads = 0, int computeCapability = Hopper, long memory = Memory) =>
+        ((delegate* unmanaged<int, int, uint, int, ulong, int>)Entry("vaeEmulatorConfigure"))(order, threads, 1, computeCapability, (ulong)memory);
+
+    /// <summary>Makes the named kernel fail when it runs; null heals the device.</summary>
+    public static void FailIn(string? kernel)
+    {
+        nint name = Marshal.StringToCoTaskMemUTF8(kernel);
+        ((delegate* unmanaged<nint, int>)Entry("vaeEmulatorFail"))(name);
+        Marshal.FreeCoTaskMem(name);
+    }
+
+    private static nint Entry(string name)
+    {
+        if (!File.Exists(Path))
+            Assert.Ignore("the kernel emulator is not built; run Kernels/Cuda/build-emulator.sh");
+        return NativeLibrary.GetExport(NativeLibrary.Load(Path), name);
+    }
+
+    private static string Find()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+            if (File.Exists(System.IO.Path.Combine(folder.FullName, "VaeFromScratch.sln")))
+                return System.IO.Path.Combine(folder.FullName, "Kernels", "Cuda", "emulator", "build", "libvaecuda.so");
+        return "";
+    }
+}

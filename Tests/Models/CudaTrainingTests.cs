@@ -1,0 +1,51 @@
+using NUnit.Framework;
+using VaeFromScratch.Engine;
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Cpu;
+using VaeFromScratch.Kernels.Cuda;
+using VaeFromScratch.Models;
+using VaeFromScratch.Models.Training;
+using VaeFromScratch.Tests.Kernels;
+
+namespace VaeFromScratch.Tests.Models;
+
+/// <summary>Training on CUDA, run by the emulator: the same batches and noise as on the CPU, so nearly the same curve; each step one graph.</summary>
+[Category("Cuda")]
+public sealed class CudaTrainingTests
+{
+    [Test]
+    public void A_hundred_steps_follow_the_CPUs_curve_in_fp32()
+    {
+        var configuration = Small.Configuration() with { Network = "mlp:32", Batch = 16, Epochs = 20, Noise = "fixed:0.05" };
+        double[] cpu = Curve(new CpuBackend(2), configuration, size: 8, images: 80, out _), cuda = Curve(CudaEmulator.Open(), configuration, size: 8, images: 80, out _);
+        Assert.That(cpu, Has.Length.EqualTo(20));
+        for (int i = 0; i < cpu.Length; i++)
+            Assert.That(cuda[i], Is.EqualTo(cpu[i]).Within(1e-3 * Math.Max(1, Math.Abs(cpu[i]))), $"epoch {i + 1}");
+    }
+
+    [TestCase(Precision.Fp32, 1e-3)]
+    [TestCase(Precision.Tf32, 2e-2)]
+    public void Steps_of_the_convolutional_net_follow_the_CPUs_curve_and_are_replayed_from_one_graph(Precision precision, double tolerance)
+    {
+        var configuration = Small.Configuration() with { Network = "conv", Batch = 16, Epochs = 5, Noise = "fixed:0.05", Latents = 8 };
+        double[] cpu = Curve(new CpuBackend(2), configuration, size: 28, images: 16, out _), cuda = Curve(CudaEmulator.Open(precision), configuration, size: 28, images: 16, out int calls);
+        for (int i = 0; i < cpu.Length; i++)
+            Assert.That(cuda[i], Is.EqualTo(cpu[i]).Within(tolerance * Math.Max(1, Math.Abs(cpu[i]))), $"step {i + 1}");
+        TestContext.Out.WriteLine($"kernel launches in a step: {calls}");
+        Assert.That(calls, Is.InRange(1, 40));
+    }
+
+    private static double[] Curve(IBackend backend, RunConfiguration configuration, int size, int images, out int calls)
+    {
+        using var compute = new Compute(backend);
+        var data = Small.Halves(images, size);
+        using var training = new TrainingData(compute, data, "none", 1);
+        using var model = Small.Create(compute, configuration, data);
+        using var trainer = new Trainer(model, training, configuration);
+        var curve = new List<double>();
+        while (!trainer.IsFinished)
+            curve.Add(trainer.TrainEpoch()!.Terms.First(t => t.Name == "loss").Value);
+        calls = trainer.CallsPerStep;
+        return [.. curve];
+    }
+}
