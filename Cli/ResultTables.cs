@@ -1,6 +1,7 @@
 using System.Globalization;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Models;
+using VaeFromScratch.Models.Classification;
 using VaeFromScratch.Models.Evaluation;
 
 namespace VaeFromScratch.Cli;
@@ -68,6 +69,17 @@ internal static class ResultTables
         [
             Number(r.Kept.Percent, "0.###"), $"{r.Kept.Factors.Count} of {latents}", Number(r.Kept.Information, "F3"), Number(r.SquaredError, "F3"),
         ]));
+    }
+
+    /// <summary>The table of accuracies.</summary>
+    public static void Print(Output output, ClassificationTable table, int latents)
+    {
+        output.Line();
+        output.Table(["top %", "factors", "nats (I2)", "train accuracy", "test accuracy"], table.Rows.Select(r => (IReadOnlyList<string>)
+        [
+            Number(r.Kept.Percent, "0.###"), $"{r.Kept.Factors.Count} of {latents}", Number(r.Kept.Information, "F3"), Number(r.TrainAccuracy, "F4"), Number(r.TestAccuracy, "F4"),
+        ]));
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"trained on {table.TrainSequences}, tested on {table.TestSequences}; the most frequent class is {table.MostFrequent:F4} of the latter"));
     }
 
     private static void Likelihood(Output output, EvaluationResult result)
