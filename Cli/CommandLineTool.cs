@@ -58,6 +58,7 @@ public static class CommandLineTool
         EvaluateCommand.Create(),
         SweepCommand.Create(),
         InfluenceCommand.Create(),
+        ClassifyCommand.Create(),
         TraverseCommand.Create(),
         SampleCommand.Create(),
         ReconstructCommand.Create(),

@@ -4,9 +4,11 @@ using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Nets;
 using VaeFromScratch.Models.Runs;
+using CudaPrecision = VaeFromScratch.Kernels.Cuda.Precision;
 
 namespace VaeFromScratch.Cli;
 
@@ -16,7 +18,7 @@ public sealed class CommonOptions
     private readonly Option<string> device = new("--device") { Description = "auto, cpu, cuda or cuda:N", DefaultValueFactory = _ => "auto" };
     private readonly Option<int> threads = new("--threads") { Description = "CPU threads; 0 for one per logical processor" };
     private readonly Option<ulong> seed = new("--seed") { Description = "seed of every random draw (default: the run's own, or 1)", DefaultValueFactory = _ => 1 };
-    private readonly Option<string> precision = new("--precision") { Description = "fp32 or tf32 for matrix products on CUDA", DefaultValueFactory = _ => "fp32" };
+    private readonly Option<string> precision = new("--precision") { Description = "fp32 or tf32 for matrix products on CUDA", DefaultValueFactory = _ => "tf32" };
     private readonly Option<string?> dataDir = new("--data-dir") { Description = "folder of the data sets (default: $VAE_DATA, else datasets/ here or beside the executable)" };
     private readonly Option<string?> cacheDir = new("--cache-dir") { Description = "folder for converted data (default: $XDG_CACHE_HOME/vae, else ~/.cache/vae)" };
     private readonly Option<bool> verbose = new("--verbose") { Description = "show stack traces of failures" };
@@ -65,12 +67,16 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
     }
 
     /// <summary>Opens the device, with a profiler around it when VAE_PROFILE=1.</summary>
-    public Compute OpenCompute() => new(OpenBackend());
+    /// <param name="runPrecision">The precision of a run's configuration; the command line's when null.</param>
+    public Compute OpenCompute(string? runPrecision = null) => new(OpenBackend(runPrecision));
 
     /// <inheritdoc cref="OpenCompute"/>
-    public IBackend OpenBackend()
+    public IBackend OpenBackend(string? runPrecision = null)
     {
-        var backend = Device.Open(DeviceName, Threads);
+        string precision = PrecisionGiven ? Precision : runPrecision ?? Precision;
+        var backend = Device.Open(DeviceName, Threads, precision == "tf32" ? CudaPrecision.Tf32 : CudaPrecision.Fp32);
+        if (backend is CudaBackend { Notice: { } notice })
+            Cli.Output.Warn(notice);
         if (Environment.GetEnvironmentVariable("VAE_PROFILE") != "1")
             return backend;
         var profiler = new ProfilingBackend(backend);
@@ -120,7 +126,7 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
         {
             throw new DataException($"{run.ConfigurationFile}: {e.Message}; correct the file or train the model again", e);
         }
-        var compute = OpenCompute();
+        var compute = OpenCompute(configuration.Precision);
         try
         {
             var model = ModelCatalogue.Create(compute, configuration, ShapeOf(data.Train), pixelVariance: 1, configuration.Limit > 0 ? Math.Min(configuration.Limit, data.Train.Count) : data.Train.Count);

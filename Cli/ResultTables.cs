@@ -1,6 +1,7 @@
 using System.Globalization;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Models;
+using VaeFromScratch.Models.Classification;
 using VaeFromScratch.Models.Evaluation;
 
 namespace VaeFromScratch.Cli;
@@ -9,7 +10,11 @@ namespace VaeFromScratch.Cli;
 internal static class ResultTables
 {
     private const int FactorsShown = 15;
-    private const int BarWidth = 30;
+    private const int WidestBar = 30;
+    private const int NarrowestBar = 6;
+
+    /// <summary>What the table of factors needs beside the bars.</summary>
+    private const int OtherColumns = 70;
 
     public static void Print(Output output, EvaluationResult result)
     {
@@ -30,11 +35,12 @@ internal static class ResultTables
     {
         var ranked = factors.Indicators.Ranked;
         double largest = Math.Max(ranked[0].Information, 1e-9);
+        int barWidth = Math.Clamp(output.Width - OtherColumns, NarrowestBar, WidestBar);
         string[] mixtureColumn = factors.Mixture is null ? [] : ["mixture (I6)"];
         output.Table(["factor", "nats (I2)", .. mixtureColumn, "mean variance", "aggregate", ""], ranked.Take(FactorsShown).Select(f => (IReadOnlyList<string>)
         [
             f.Factor.ToString(CultureInfo.InvariantCulture), Number(f.Information, "F3"), .. factors.Mixture is { } m ? [Number(m.Factors[f.Factor].Information.InRange, "F3")] : (string[])[],
-            Number(f.MeanVariance, "F4"), Number(f.AggregateVariance, "F3"), output.Bar(f.Information / largest, BarWidth),
+            Number(f.MeanVariance, "F4"), Number(f.AggregateVariance, "F3"), output.Bar(f.Information / largest, barWidth),
         ]));
         if (ranked.Count > FactorsShown)
             output.Line(string.Create(CultureInfo.InvariantCulture, $"and {ranked.Count - FactorsShown} more {(ranked.Count == FactorsShown + 1 ? "factor" : "factors")} with {ranked.Skip(FactorsShown).Sum(f => f.Information):F3} nats in all"));
@@ -63,6 +69,17 @@ internal static class ResultTables
         [
             Number(r.Kept.Percent, "0.###"), $"{r.Kept.Factors.Count} of {latents}", Number(r.Kept.Information, "F3"), Number(r.SquaredError, "F3"),
         ]));
+    }
+
+    /// <summary>The table of accuracies.</summary>
+    public static void Print(Output output, ClassificationTable table, int latents)
+    {
+        output.Line();
+        output.Table(["top %", "factors", "nats (I2)", "train accuracy", "test accuracy"], table.Rows.Select(r => (IReadOnlyList<string>)
+        [
+            Number(r.Kept.Percent, "0.###"), $"{r.Kept.Factors.Count} of {latents}", Number(r.Kept.Information, "F3"), Number(r.TrainAccuracy, "F4"), Number(r.TestAccuracy, "F4"),
+        ]));
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"trained on {table.TrainSequences}, tested on {table.TestSequences}; the most frequent class is {table.MostFrequent:F4} of the latter"));
     }
 
     private static void Likelihood(Output output, EvaluationResult result)

@@ -114,7 +114,7 @@ public sealed record RunConfiguration
     public ulong Seed { get; init; } = 1;
 
     /// <summary>fp32 or tf32 for matrix products on CUDA.</summary>
-    public string Precision { get; init; } = "fp32";
+    public string Precision { get; init; } = "tf32";
 
     /// <summary>Where the run was made: informative.</summary>
     public string Device { get; init; } = "";

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using VaeFromScratch.Cli.Report;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Estimators;
@@ -16,15 +15,14 @@ internal static class InfluenceCommand
         var command = new Command("influence", "rank the factors of a run by information; writes influence.csv and influence.svg, with --keep also reduced.csv");
         var path = new Argument<string>("RUN") { Description = "a run directory" };
         var points = new Option<int>("--points") { Description = "test images to measure on, a subset chosen by the seed when there are more", DefaultValueFactory = _ => 10_000 };
-        var keep = new Option<string?>("--keep") { Description = "reconstruct with the most informative factors only: percentages such as 100,50,20,10,0" };
         command.Arguments.Add(path);
         command.Options.Add(points);
-        command.Options.Add(keep);
+        var keep = new KeepOption(command, "reconstruct with the most informative factors only: percentages such as 100,50,20,10,0");
         var common = new CommonOptions(command);
         command.SetAction(parsed =>
         {
             var context = common.Read(parsed);
-            double[] percents = ParseKeep(parsed.GetValue(keep));
+            double[] percents = keep.Read(parsed);
             int wanted = parsed.GetValue(points);
             if (wanted < 1)
                 throw new OptionException($"--points {wanted}: expected a positive number");
@@ -58,9 +56,4 @@ internal static class InfluenceCommand
         }
         context.Output.Json(json);
     }
-
-    private static double[] ParseKeep(string? text) => text is null ? [] : Array.ConvertAll(text.Split(','), part =>
-        double.TryParse(part, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out double percent) && percent is >= 0 and <= 100
-            ? percent
-            : throw new OptionException($"--keep {text}: '{part}' is not a percentage; expected numbers from 0 to 100 with commas between, such as 100,20,10"));
 }

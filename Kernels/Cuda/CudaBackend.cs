@@ -123,9 +123,11 @@ public sealed unsafe partial class CudaBackend : IBackend
         try
         {
             step(this);
+            LaunchWhatWasPutOff();
         }
         catch
         {
+            putOff = null;
             driver.StreamEndCapture(stream, &graph);
             if (graph != 0)
                 driver.GraphDestroy(graph);
@@ -163,6 +165,7 @@ public sealed unsafe partial class CudaBackend : IBackend
         if (failure is not null)
             throw new DeviceException($"{Name} has failed before and cannot be used any more in this process ({failure})");
         context.MakeCurrent();
+        LaunchWhatWasPutOff();
     }
 
     internal void Wait() => Check(driver.StreamSynchronize(stream), "waiting for the GPU");

@@ -35,7 +35,17 @@ public sealed unsafe partial class CudaBackend
     {
         bool wide = shape.InChannels % 4 == 0 && shape.OutChannels % 4 == 0;
         int rows = shape.KernelHeight * shape.KernelWidth * shape.InChannels, k = shape.Batch * shape.OutHeight * shape.OutWidth;
-        Convolve(BackwardWeight, new(shape, shape.InChannels), wide, rows, shape.OutChannels, k, classes: 1, x, dy, dw, default, Activation.None, accumulate, default);
+        if (rows == 0 || shape.OutChannels == 0)
+            return;
+        var kernel = Choose(BackwardWeight, wide && IsAligned(x) && IsAligned(dy), shape.OutChannels);
+        var epilogue = new Epilogue { C = dw.Address, Accumulate = accumulate ? 1 : 0, Vectors = shape.OutChannels % 4 == 0 && IsAligned(dw) ? 1 : 0 };
+        PutOff(new(kernel, rows, shape.OutChannels, k, x, dy, epilogue) { Geometry = new(shape, shape.InChannels), IsConvolution = true });
+    }
+
+    private TileKernel Choose(int direction, bool wideLoads, int columns)
+    {
+        var kernels = ConvKernels[(int)Precision, direction];
+        return !wideLoads ? kernels.Single : columns > WidestNarrowTile ? kernels.Wide : kernels.Narrow;
     }
 
     private void Convolve(int direction, ConvGeometry geometry, bool wideLoads, int rows, int columns, int k, int classes, Slice<float> a, Slice<float> b, Slice<float> c,
@@ -43,12 +53,14 @@ public sealed unsafe partial class CudaBackend
     {
         if (rows == 0 || columns == 0)
             return;
-        var kernels = ConvKernels[(int)Precision, direction];
-        wideLoads = wideLoads && IsAligned(a) && IsAligned(b);
-        var kernel = !wideLoads ? kernels.Single : columns > WidestNarrowTile ? kernels.Wide : kernels.Narrow;
+        var kernel = Choose(direction, wideLoads && IsAligned(a) && IsAligned(b), columns);
         var epilogue = new Epilogue
         {
-            C = c.Address, Bias = bias.Address, ReluMask = reluMask.Address, Relu = activation == Activation.Relu ? 1 : 0, Accumulate = accumulate ? 1 : 0,
+            C = c.Address,
+            Bias = bias.Address,
+            ReluMask = reluMask.Address,
+            Relu = activation == Activation.Relu ? 1 : 0,
+            Accumulate = accumulate ? 1 : 0,
             Vectors = columns % 4 == 0 && IsAligned(c) && IsAligned(bias) && IsAligned(reluMask) ? 1 : 0,
         };
         var grid = PlanTiles(kernel, rows, columns, k, classes, ref epilogue);

@@ -2,7 +2,7 @@ namespace VaeFromScratch.Kernels.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    private const int DepthFp32Large = 8, Depth = 16;
+    private const int DepthFp32Large = 8, Depth = 16, LayoutOfWeightGradients = 2;
 
     /// <summary>A kernel that computes one tile of C at a time: src/gemm.cuh, src/gemm_fp32.cuh, src/gemm_tf32.cuh.</summary>
     private sealed class TileKernel(string operation, string name, int rows, int columns, int width, Precision precision, bool aAlongK, bool bAlongK)
@@ -53,16 +53,26 @@ public sealed unsafe partial class CudaBackend
         var (m, n, k) = (shape.M, shape.N, shape.K);
         if (m == 0 || n == 0)
             return;
-        var kernels = MatMulKernels[(int)Precision, (shape.TransposeA ? 2 : 0) + (shape.TransposeB ? 1 : 0)];
+        int layout = (shape.TransposeA ? 2 : 0) + (shape.TransposeB ? 1 : 0);
+        var kernels = MatMulKernels[(int)Precision, layout];
         bool wideLoads = (shape.TransposeA ? m : k) % 4 == 0 && (shape.TransposeB ? k : n) % 4 == 0 && IsAligned(a) && IsAligned(b);
         bool wideStores = n % 4 == 0 && IsAligned(c) && IsAligned(bias) && IsAligned(reluMask);
         // A large tile halves the traffic but only pays when there are enough of them for every multiprocessor.
         var kernel = !wideLoads ? kernels.Single : wideStores && Tiles(kernels.Wide, m, n) >= context.Multiprocessors ? kernels.Wide : kernels.Narrow;
         var epilogue = new Epilogue
         {
-            C = c.Address, Bias = bias.Address, ReluMask = reluMask.Address,
-            Relu = activation == Activation.Relu ? 1 : 0, Accumulate = shape.Accumulate ? 1 : 0, Vectors = wideStores ? 1 : 0,
+            C = c.Address,
+            Bias = bias.Address,
+            ReluMask = reluMask.Address,
+            Relu = activation == Activation.Relu ? 1 : 0,
+            Accumulate = shape.Accumulate ? 1 : 0,
+            Vectors = wideStores ? 1 : 0,
         };
+        if (layout == LayoutOfWeightGradients)
+        {
+            PutOff(new(kernel, m, n, k, a, b, epilogue));
+            return;
+        }
         var grid = PlanTiles(kernel, m, n, k, classes: 1, ref epilogue);
         LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, a, b, m, n, k, KernelArgument.Structure(&epilogue));
     }
@@ -70,7 +80,8 @@ public sealed unsafe partial class CudaBackend
     private static int Tiles(TileKernel kernel, int rows, int columns) => (rows + kernel.Rows - 1) / kernel.Rows * ((columns + kernel.Columns - 1) / kernel.Columns);
 
     /// <summary>The grid of a tile kernel. Where the tiles alone leave multiprocessors idle, several blocks share a tile's K and the last of them adds up.</summary>
-    private Dim PlanTiles(TileKernel kernel, int rows, int columns, int k, int classes, ref Epilogue epilogue)
+    /// <param name="floatsPerSharing">Scratch memory behind the tiles' own that the launch needs for each block that shares a tile.</param>
+    private Dim PlanTiles(TileKernel kernel, int rows, int columns, int k, int classes, ref Epilogue epilogue, long floatsPerSharing = 0)
     {
         const int FewestSteps = 4, BlocksPerMultiprocessor = 2;
         int tiles = Tiles(kernel, rows, columns), steps = Math.Max(1, (k + kernel.StepDepth - 1) / kernel.StepDepth);
@@ -82,7 +93,8 @@ public sealed unsafe partial class CudaBackend
         epilogue.Steps = (uint)stepsEach;
         if (sharing > 1)
         {
-            epilogue.Partial = workspace.Floats((long)tiles * classes * sharing * kernel.Rows * kernel.Columns).Address;
+            long own = (long)tiles * classes * sharing * kernel.Rows * kernel.Columns;
+            epilogue.Partial = workspace.Floats(own + sharing * floatsPerSharing).Address;
             epilogue.Tickets = workspace.Tickets.Address;
         }
         return new(tiles, sharing, classes);

@@ -38,8 +38,6 @@ public sealed unsafe partial class CudaBackend
         Launch(SumKernel, plan.Grid, plan.Block, x, outer, n, inner, scale, y, accumulate, plan.Partial, workspace.Tickets);
     }
 
-    public void BiasGradient(int rows, int columns, Slice<float> g, Slice<float> dbias, bool accumulate) => Sum(g, 1, rows, columns, 1, dbias, accumulate);
-
     public void Spread(Slice<float> y, int outer, int n, int inner, float scale, Slice<float> x, bool accumulate)
     {
         int count = outer * n * inner;

@@ -29,6 +29,21 @@ step() { # name, command...
   if "$@"; then echo "== $name: passed ($((SECONDS - start)) s)"; else echo "== $name: FAILED ($((SECONDS - start)) s)"; failed=$((failed + 1)); fi
 }
 
+# Takes each __syncthreads out in turn. Where every order still gives the same bits, ThreadSanitizer must see a race, at which it stops (status 66).
+mutations() {
+  local missed=0 status
+  for ((i = 0; ; i++)); do
+    emulator/build/plain/checks mutation "$i"
+    status=$?
+    ((status == 3)) && break
+    ((status == 0)) && continue
+    TSAN_OPTIONS=halt_on_error=1:exitcode=66 setarch -R emulator/build/thread/checks mutation "$i"
+    status=$?
+    if ((status == 66)); then echo "a race"; elif ((status != 0)); then echo "nothing notices"; missed=1; fi
+  done
+  ((i > 0 && missed == 0))
+}
+
 options=(-O2) sanitizer=()
 step "build" build plain
 step "thread orders" emulator/build/plain/checks run
@@ -42,7 +57,7 @@ step "addresses and undefined behaviour" env ASAN_OPTIONS=detect_stack_use_after
 options=(-O1 -DVAE_THREAD_SANITIZER -Wno-tsan) sanitizer=(-fsanitize=thread)
 step "build with ThreadSanitizer" build thread
 step "races" setarch -R emulator/build/thread/checks run
-step "each __syncthreads removed in turn" setarch -R emulator/build/thread/checks mutations
+step "each __syncthreads removed in turn" mutations
 
 if ((failed)); then echo "emulator checks: $failed FAILED"; else echo "emulator checks: all passed"; fi
 ((failed == 0))

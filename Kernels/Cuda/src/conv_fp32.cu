@@ -41,4 +41,19 @@ template<int Rows, int Columns, int Width> DEVICE void backward_weight(const flo
     const unsigned k = g.batch * g.out_height * g.out_width;
     multiply_fp32<Rows, Columns, 16, 4, Width>(TransposedWindow{x, g}, ColumnMajor{dy, g.out_channels, k}, PlainRows{g.kernel_height * g.kernel_width * g.in_channels, g.out_channels}, e, k, shared);
 }
-CONV_TILES(backward_weight)
+
+// The bias gradient may join.
+#define CONV_WEIGHT(rows, columns, width)                                                                                                \
+    KERNEL __launch_bounds__(rows / 8 * columns / 4) conv_backward_weight_##rows##x##columns##_v##width##_fp32(                          \
+        const float* __restrict__ a, const float* __restrict__ b, ConvGeometry g, Epilogue e, ColumnSums sums)                           \
+    {                                                                                                                                    \
+        __shared__ __align__(16) float shared[shared_fp32(rows, columns, 16)];                                                           \
+        if (sum_columns<rows / 8 * columns / 4>(sums, shared))                                                                           \
+            return;                                                                                                                      \
+        backward_weight<rows, columns, width>(a, b, g, e, shared);                                                                       \
+    }                                                                                                                                    \
+    EXPORT(conv_backward_weight_##rows##x##columns##_v##width##_fp32)
+
+CONV_WEIGHT(128, 64, 4)
+CONV_WEIGHT(128, 32, 4)
+CONV_WEIGHT(128, 32, 1)

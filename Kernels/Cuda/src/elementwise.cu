@@ -135,6 +135,7 @@ UNARY(scale,      p * x,                          p * g)
 UNARY(add_scalar, x + p,                          g)
 UNARY(clamp_min,  x < p ? p : x,                  p < x ? g : 0.0f)
 UNARY(clamp_max,  p < x ? p : x,                  p < x ? 0.0f : g)
+UNARY(dropout_mask, x < p ? 0.0f : 1.0f / (1.0f - p), 0.0f)
 
 //     name       y                               da                         db
 BINARY(add,       a + b,                          g,                         g)
@@ -143,3 +144,4 @@ BINARY(multiply,  a * b,                          g * b,                     g *
 BINARY(divide,    a / b,                          g / b,                     -(g / b * y))
 BINARY(maximum,   larger(a, b),                   b < a ? g : 0.0f,          b < a ? 0.0f : g)
 BINARY(minimum,   smaller(a, b),                  a < b ? g : 0.0f,          a < b ? 0.0f : g)
+BINARY(less_than, a < b ? 1.0f : 0.0f,            0.0f,                      0.0f)

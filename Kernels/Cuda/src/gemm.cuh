@@ -280,6 +280,64 @@ template<int Threads, int Count> DEVICE bool sum_of_sharing_blocks(const Epilogu
     return true;
 }
 
+// ---- column sums beside a product
+
+// The gradient of a bias needs one more pass over what the weight gradient reads: blocks from first_block on add up the columns of g [rows, columns] in the same launch.
+struct ColumnSums {
+    const float* g;
+    float* out;       // [columns]
+    float2* partial;  // [gridDim.y, columns]
+    unsigned* tickets;
+    unsigned rows, columns;
+    unsigned width;   // threads side by side, a power of two up to 32
+    unsigned first_block;
+    int accumulate;
+};
+
+template<int Threads> DEVICE float2 merge_columns(float2 state, float2* shared, unsigned width)
+{
+    const unsigned t = threadIdx.x;
+    shared[t] = state;
+    for (unsigned half = Threads / 2; half >= width; half /= 2) {
+        __syncthreads();
+        if (t < half)
+            shared[t] = SumState::merge(shared[t], shared[t + half]);
+    }
+    return shared[t];
+}
+
+// True in the blocks that sum columns; they have done so.
+template<int Threads> DEVICE bool sum_columns(const ColumnSums& s, float* memory)
+{
+    if (blockIdx.x < s.first_block)
+        return false;
+    float2* const shared = reinterpret_cast<float2*>(memory);
+    const unsigned x = threadIdx.x & (s.width - 1), y = threadIdx.x / s.width, down = Threads / s.width;
+    const unsigned tile = blockIdx.x - s.first_block, column = tile * s.width + x;
+    const unsigned segments = gridDim.y, length = (s.rows + segments - 1) / segments;
+    const unsigned begin = blockIdx.y * length, end = begin + length < s.rows ? begin + length : s.rows;
+    const bool inside = column < s.columns;
+    float2 state = SumState::identity();
+    if (inside)
+        for (unsigned row = begin + y; row < end; row += down)
+            state = SumState::add(state, s.g[(size_t)row * s.columns + column]);
+    state = merge_columns<Threads>(state, shared, s.width);
+    if (segments > 1) {
+        if (inside && y == 0)
+            s.partial[(size_t)blockIdx.y * s.columns + column] = state;
+        if (!is_last_block(s.tickets + tile, segments))
+            return true;
+        state = SumState::identity();
+        if (inside)
+            for (unsigned segment = y; segment < segments; segment += down)
+                state = SumState::merge(state, load_state(s.partial + (size_t)segment * s.columns + column));
+        state = merge_columns<Threads>(state, shared, s.width);
+    }
+    if (inside && y == 0)
+        s.out[column] = s.accumulate ? s.out[column] + SumState::value(state) : SumState::value(state);
+    return true;
+}
+
 // How a thread's share of an operand's tile lies: Vectors of Width elements, Count of them, in steps of Stride rows (AlongK) or Stride columns.
 template<class Operand, int Rows, int Depth, int Width, int Threads> struct Share {
     static constexpr int PerLine = (Operand::AlongK ? Depth : Rows) / Width;

@@ -5,8 +5,10 @@
 // Kernels: matmul_LAYOUT_TILE_vWIDTH_fp32; layout: n as it is, t transposed; width: floats a load, 1 where sizes or addresses are no multiples of 4.
 #include "gemm_fp32.cuh"
 
+#define MATMUL_THREADS(rows, columns, thread_columns) (rows / 8 * columns / thread_columns)
+
 #define MATMUL(layout, A, B, rows, columns, depth, thread_columns, width)                                                                \
-    KERNEL __launch_bounds__(rows / 8 * columns / thread_columns) matmul_##layout##_##rows##x##columns##_v##width##_fp32(                \
+    KERNEL __launch_bounds__(MATMUL_THREADS(rows, columns, thread_columns)) matmul_##layout##_##rows##x##columns##_v##width##_fp32(                \
         const float* __restrict__ a, const float* __restrict__ b, unsigned m, unsigned n, unsigned k, Epilogue e)                        \
     {                                                                                                                                    \
         __shared__ __align__(16) float shared[shared_fp32(rows, columns, depth)];                                                        \
@@ -19,7 +21,21 @@
     MATMUL(layout, A, B, 64, 64, 16, 4, 4)    \
     MATMUL(layout, A, B, 64, 64, 16, 4, 1)
 
+// The layout of a linear layer's weight gradient, which the bias gradient may join.
+#define MATMUL_TN(rows, columns, depth, thread_columns, width)                                                                           \
+    KERNEL __launch_bounds__(MATMUL_THREADS(rows, columns, thread_columns)) matmul_tn_##rows##x##columns##_v##width##_fp32(              \
+        const float* __restrict__ a, const float* __restrict__ b, unsigned m, unsigned n, unsigned k, Epilogue e, ColumnSums sums)       \
+    {                                                                                                                                    \
+        __shared__ __align__(16) float shared[shared_fp32(rows, columns, depth)];                                                        \
+        if (sum_columns<MATMUL_THREADS(rows, columns, thread_columns)>(sums, shared))                                                    \
+            return;                                                                                                                      \
+        multiply_fp32<rows, columns, depth, thread_columns, width>(ColumnMajor{a, m, k}, ColumnMajor{b, n, k}, PlainRows{m, n}, e, k, shared); \
+    }                                                                                                                                    \
+    EXPORT(matmul_tn_##rows##x##columns##_v##width##_fp32)
+
 MATMUL_LAYOUT(nn, RowMajor, ColumnMajor)
 MATMUL_LAYOUT(nt, RowMajor, RowMajor)
-MATMUL_LAYOUT(tn, ColumnMajor, ColumnMajor)
+MATMUL_TN(128, 128, 8, 8, 4)
+MATMUL_TN(64, 64, 16, 4, 4)
+MATMUL_TN(64, 64, 16, 4, 1)
 MATMUL_LAYOUT(tt, ColumnMajor, RowMajor)

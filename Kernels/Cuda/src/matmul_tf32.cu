@@ -8,8 +8,10 @@
 #if HAS_TENSOR_CORES
 #include "gemm_tf32.cuh"
 
+#define MATMUL_THREADS(rows, columns, warp_rows, warp_columns) (rows / warp_rows * columns / warp_columns * 32)
+
 #define MATMUL(layout, A, B, rows, columns, warp_rows, warp_columns, width)                                                              \
-    KERNEL __launch_bounds__(rows / warp_rows * columns / warp_columns * 32) matmul_##layout##_##rows##x##columns##_v##width##_tf32(     \
+    KERNEL __launch_bounds__(MATMUL_THREADS(rows, columns, warp_rows, warp_columns)) matmul_##layout##_##rows##x##columns##_v##width##_tf32(     \
         const float* __restrict__ a, const float* __restrict__ b, unsigned m, unsigned n, unsigned k, Epilogue e)                        \
     {                                                                                                                                    \
         DYNAMIC_SHARED(shared);                                                                                                          \
@@ -22,8 +24,22 @@
     MATMUL(layout, A, B, 64, 64, 32, 32, 4)     \
     MATMUL(layout, A, B, 64, 64, 32, 32, 1)
 
+// The layout of a linear layer's weight gradient, which the bias gradient may join.
+#define MATMUL_TN(rows, columns, warp_rows, warp_columns, width)                                                                         \
+    KERNEL __launch_bounds__(MATMUL_THREADS(rows, columns, warp_rows, warp_columns)) matmul_tn_##rows##x##columns##_v##width##_tf32(     \
+        const float* __restrict__ a, const float* __restrict__ b, unsigned m, unsigned n, unsigned k, Epilogue e, ColumnSums sums)       \
+    {                                                                                                                                    \
+        DYNAMIC_SHARED(shared);                                                                                                          \
+        if (sum_columns<MATMUL_THREADS(rows, columns, warp_rows, warp_columns)>(sums, shared))                                           \
+            return;                                                                                                                      \
+        multiply_tf32<rows, columns, warp_rows, warp_columns, width>(ColumnMajor{a, m, k}, ColumnMajor{b, n, k}, PlainRows{m, n}, e, k, shared); \
+    }                                                                                                                                    \
+    EXPORT(matmul_tn_##rows##x##columns##_v##width##_tf32)
+
 MATMUL_LAYOUT(nn, RowMajor, ColumnMajor)
 MATMUL_LAYOUT(nt, RowMajor, RowMajor)
-MATMUL_LAYOUT(tn, ColumnMajor, ColumnMajor)
+MATMUL_TN(128, 128, 64, 32, 4)
+MATMUL_TN(64, 64, 32, 32, 4)
+MATMUL_TN(64, 64, 32, 32, 1)
 MATMUL_LAYOUT(tt, ColumnMajor, RowMajor)
 #endif

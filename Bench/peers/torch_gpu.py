@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""PyTorch on the same GPU, for comparison with `vae doctor --bench`: prints one JSON object.
+
+Written for PyTorch 2.11. Every workload is timed with CUDA events, eager and with torch.compile(mode="max-autotune"), which uses CUDA graphs;
+tf32 is on, images are channels_last, the data is on the device. Times are medians.
+
+    python3 Bench/peers/torch_gpu.py [--only NAME] [--repetitions N]
+"""
+import argparse
+import json
+import math
+import statistics
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def median_seconds(step, repetitions, warm_up=10):
+    for _ in range(warm_up):
+        step()
+    torch.cuda.synchronize()
+    times = []
+    for _ in range(repetitions):
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        begin.record()
+        step()
+        end.record()
+        end.synchronize()
+        times.append(begin.elapsed_time(end) * 1e-3)
+    return statistics.median(times)
+
+
+class ConvVae(nn.Module):
+    """The convolutional VAE of papers 1 and 2: 4x4 convolutions of stride 2, a hidden layer of 256, and the mirror image."""
+
+    def __init__(self, size, channels, widths, latents):
+        super().__init__()
+        layers, before = [], channels
+        for width in widths:
+            layers += [nn.Conv2d(before, width, 4, 2, 1), nn.ReLU()]
+            before = width
+        self.side = size >> len(widths)
+        features = before * self.side**2
+        self.encoder = nn.Sequential(*layers)
+        self.hidden = nn.Linear(features, 256)
+        self.mu, self.log_var = nn.Linear(256, latents), nn.Linear(256, latents)
+        self.fc1, self.fc2 = nn.Linear(latents, 256), nn.Linear(256, features)
+        layers = []
+        outputs = list(reversed(widths[:-1])) + [channels]
+        for i, width in enumerate(outputs):
+            layers.append(nn.ConvTranspose2d(before, width, 4, 2, 1))
+            if i + 1 < len(outputs):
+                layers.append(nn.ReLU())
+            before = width
+        self.decoder = nn.Sequential(*layers)
+        self.width = widths[-1]
+
+    def forward(self, x):
+        h = F.relu(self.hidden(self.encoder(x).flatten(1)))
+        mu, log_var = self.mu(h), self.log_var(h)
+        z = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
+        features = F.relu(self.fc2(F.relu(self.fc1(z)))).view(-1, self.width, self.side, self.side)
+        mean = self.decoder(features.contiguous(memory_format=torch.channels_last))
+        variance = 0.05
+        nll = 0.5 * ((x - mean) ** 2 / variance + math.log(2 * math.pi * variance)).flatten(1).sum(1)
+        kl = 0.5 * (torch.exp(log_var) + mu**2 - 1 - log_var).sum(1)
+        return (nll + kl).mean()
+
+
+def training(size, channels, widths, latents, batch):
+    """Seconds of one training step: gather a batch, forward, backward, Adam."""
+
+    def measure(compiled, repetitions):
+        torch.manual_seed(1)
+        model = ConvVae(size, channels, widths, latents).cuda().to(memory_format=torch.channels_last)
+        optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True, capturable=True)
+        data = torch.rand(max(4 * batch, 8192), channels, size, size, device="cuda").contiguous(memory_format=torch.channels_last)
+        order = torch.randperm(len(data), device="cuda")[:batch]
+        loss_of = torch.compile(model, mode="max-autotune") if compiled else model
+
+        def step():
+            optimiser.zero_grad(set_to_none=True)
+            loss_of(data[order]).backward()
+            optimiser.step()
+
+        seconds = median_seconds(step, repetitions)
+        return {"seconds": seconds, "images_per_second": batch / seconds}
+
+    return measure
+
+
+def information(points, factors):
+    """Seconds of the information estimator, both moments and the logarithms, over encodings on the device."""
+
+    def measure(compiled, repetitions):
+        mu, log_var = torch.randn(points, factors, device="cuda"), -torch.rand(points, factors, device="cuda")
+
+        def estimate(mu, log_var):
+            return 0.5 * (torch.log((torch.exp(log_var) + mu**2).mean(0)) - log_var.mean(0))
+
+        f = torch.compile(estimate, mode="max-autotune") if compiled else estimate
+        seconds = median_seconds(lambda: f(mu, log_var), repetitions)
+        return {"seconds": seconds, "bytes_per_second": 8.0 * points * factors / seconds}
+
+    return measure
+
+
+def product(n):
+    def measure(compiled, repetitions):
+        a, b = torch.randn(n, n, device="cuda"), torch.randn(n, n, device="cuda")
+        f = torch.compile(torch.matmul, mode="max-autotune") if compiled else torch.matmul
+        seconds = median_seconds(lambda: f(a, b), repetitions)
+        return {"seconds": seconds, "flops": 2.0 * n**3 / seconds}
+
+    return measure
+
+
+WORKLOADS = {
+    "mnist_conv_vae_batch_100": training(28, 1, [32, 32], 128, 100),
+    "mnist_conv_vae_batch_4096": training(28, 1, [32, 32], 128, 4096),
+    "celeba_conv_vae_batch_256": training(64, 3, [32, 32, 64, 64], 128, 256),
+    "information_4000000x128": information(4_000_000, 128),
+    "matmul_4096": product(4096),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=sorted(WORKLOADS), help="one workload")
+    parser.add_argument("--repetitions", type=int, default=50)
+    arguments = parser.parse_args()
+    if not torch.cuda.is_available():
+        sys.exit("torch_gpu: PyTorch finds no CUDA device here")
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    result = {"torch": torch.__version__, "cuda": torch.version.cuda, "device": torch.cuda.get_device_name(), "tf32": True, "workloads": {}}
+    for name, measure in WORKLOADS.items():
+        if arguments.only not in (None, name):
+            continue
+        result["workloads"][name] = {"eager": measure(False, arguments.repetitions), "compiled": measure(True, arguments.repetitions)}
+        torch.cuda.empty_cache()
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+using System.CommandLine;
+using VaeFromScratch.Models.Classification;
+
+namespace VaeFromScratch.Cli.Commands;
+
+/// <summary>vae classify: how well classes are told apart from the most informative factors alone.</summary>
+internal static class ClassifyCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("classify", "train a classifier on the most informative factors of a run only (EEG: an LSTM over each trial; images: a linear one); writes classification.csv");
+        var path = new Argument<string>("RUN") { Description = "a run directory" };
+        var quick = new Option<bool>("--quick") { Description = "a quarter of the epochs" };
+        command.Arguments.Add(path);
+        var keep = new KeepOption(command, "percentages of the factors to keep; the others are set to 0", defaultValue: "100,50,20,10,5,0");
+        command.Options.Add(quick);
+        var common = new CommonOptions(command);
+        command.SetAction(parsed =>
+        {
+            var context = common.Read(parsed);
+            double[] percents = keep.Read(parsed);
+            using var run = context.OpenRun(parsed.GetValue(path)!);
+            var configuration = run.Configuration;
+            var data = configuration.Limit > 0 ? run.Data with { Train = run.Data.Train.Take(configuration.Limit) } : run.Data;
+            var settings = ClassifierSettings.For(data.Train);
+            var table = ClassificationTable.Compute(run.Model, data, configuration, parsed.GetValue(quick) ? settings.Quick : settings, percents);
+            table.SaveCsv(run.Directory.File("classification.csv"));
+            ResultTables.Print(context.Output, table, run.Model.Latents);
+            context.Output.Json(table.ToJson());
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}
