@@ -35,7 +35,6 @@ public sealed class BenchConfig : ManualConfig
         AddLogger(ConsoleLogger.Default);
         AddExporter(MarkdownExporter.GitHub);
         WithOrderer(new DefaultOrderer(SummaryOrderPolicy.Declared));
-        WithOptions(ConfigOptions.DisableOptimizationsValidator);
         WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(60));
         WithUnionRule(ConfigUnionRule.AlwaysUseGlobal);
     }
