@@ -12,18 +12,17 @@ public sealed class ClassificationTests : OnCpu
 {
     /// <summary>A few seconds of made-up EEG through the VAE and the LSTM; its truth is that valence and arousal set the strength of four sources.</summary>
     [Test]
-    public void Emotions_are_told_apart_from_all_factors_by_half_of_them_less_well_and_from_none_by_chance()
+    public void Emotions_are_told_apart_from_all_factors_by_a_few_of_them_less_well_and_from_none_by_chance()
     {
-        var recordings = Enumerable.Range(1, 8).Select(participant => SyntheticEeg.Record(participant, seed: 1, trials: 40, seconds: 5));
+        var recordings = Enumerable.Range(1, 10).Select(participant => SyntheticEeg.Record(participant, seed: 1, trials: 40, seconds: 6));
         var data = EegDataset.From(recordings, "synthetic-eeg", new() { TrainShare = 0.6 }).ToSplits();
         var configuration = Small.Configuration() with { Network = "mlp:64", Latents = 16, Batch = 50, Epochs = 10, KlWarmUpEpochs = 2, LearningRate = 2e-3 };
         using var model = Train(data, configuration);
-        var settings = ClassifierSettings.Sequence with { Hidden = 32, Epochs = 40 };
+        var settings = ClassifierSettings.Sequence with { Hidden = 32, Epochs = 25 };
         var table = ClassificationTable.Compute(model, data, configuration, settings, [100, 12.5, 0]);
-        Assert.That((table.TrainSequences, table.TestSequences), Is.EqualTo((192, 64)));
+        Assert.That((table.TrainSequences, table.TestSequences), Is.EqualTo((240, 80)));
         double all = table.Rows[0].TestAccuracy, some = table.Rows[1].TestAccuracy, none = table.Rows[2].TestAccuracy;
-        TestContext.Out.WriteLine($"all {all:F3}, 12.5 % {some:F3}, none {none:F3}, most frequent {table.MostFrequent:F3}");
-        Assert.That(all, Is.GreaterThanOrEqualTo(0.8));
+        Assert.That(all, Is.GreaterThanOrEqualTo(0.8), $"{some:F3} with two factors, {none:F3} with none");
         Assert.That(some, Is.LessThan(all).And.GreaterThan(none));
         Assert.That(none, Is.InRange(0.1, 0.4), "four classes: about a quarter");
     }
