@@ -6,6 +6,7 @@ using BenchmarkDotNet.Diagnosers;
 using BenchmarkDotNet.Exporters;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
+using BenchmarkDotNet.Order;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
@@ -33,6 +34,7 @@ public sealed class BenchConfig : ManualConfig
         AddColumn(new BoundColumn());
         AddLogger(ConsoleLogger.Default);
         AddExporter(MarkdownExporter.GitHub);
+        WithOrderer(new DefaultOrderer(SummaryOrderPolicy.Declared));
         WithOptions(ConfigOptions.DisableOptimizationsValidator);
         WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(60));
         WithUnionRule(ConfigUnionRule.AlwaysUseGlobal);

@@ -5,7 +5,7 @@ using VaeFromScratch.Kernels.Cpu;
 namespace VaeFromScratch.Bench;
 
 /// <summary>Times the workloads that a subclass lists. A workload that gives a wrong answer stops its benchmark in set-up.</summary>
-public abstract class WorkloadBenchmark
+public abstract class WorkloadBenchmark(IEnumerable<Workload> rows)
 {
     private CpuBackend? backend;
     private Ready? ready;
@@ -14,7 +14,7 @@ public abstract class WorkloadBenchmark
     [ParamsSource(nameof(Rows))]
     public Workload Row { get; set; } = null!;
 
-    public abstract IEnumerable<Workload> Rows { get; }
+    public IEnumerable<Workload> Rows => rows;
 
     [GlobalSetup]
     public void Prepare()
@@ -36,77 +36,32 @@ public abstract class WorkloadBenchmark
     }
 }
 
-public class MicrokernelBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Microkernels;
-}
+public class MicrokernelBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Microkernels);
 
-public class ProductBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Products;
-}
+public class ProductBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Products);
 
-public class ConvolutionBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Convolutions;
-}
+public class ConvolutionBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Convolutions);
 
-public class ElementwiseBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Elementwise;
-}
+public class ElementwiseBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Elementwise);
 
-public class MemoryBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Memory;
-}
+public class MemoryBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Memory);
 
-public class ReductionBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Reductions;
-}
+public class ReductionBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Reductions);
 
-public class SoftmaxBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Softmax;
-}
+public class SoftmaxBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Softmax);
 
-public class DrawBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Draws;
-}
+public class DrawBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Draws);
 
-public class FusedBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Fused;
-}
+public class FusedBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Fused);
 
-public class MixtureBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Mixture;
-}
+public class MixtureBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Mixture);
 
-public class BatchNormBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.BatchNorm;
-}
+public class BatchNormBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.BatchNorm);
 
-public class OptimiserBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.Optimisers;
-}
+public class OptimiserBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Optimisers);
 
-public class MutualInformationBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.MutualInformation;
-}
+public class MutualInformationBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.MutualInformation);
 
-public class TapeOverheadBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.TapeOverhead;
-}
+public class TapeOverheadBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.TapeOverhead);
 
-public class TrainingStepBenchmarks : WorkloadBenchmark
-{
-    public override IEnumerable<Workload> Rows => WorkloadCatalogue.TrainingSteps;
-}
+public class TrainingStepBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.TrainingSteps);

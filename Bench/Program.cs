@@ -3,12 +3,13 @@ using BenchmarkDotNet.Running;
 using VaeFromScratch.Bench;
 using VaeFromScratch.Bench.Compare;
 
-if (args is not ["compare" or "table", ..])
+if (args is not ["check" or "compare" or "table", ..])
 {
     BenchmarkSwitcher.FromAssembly(typeof(BenchConfig).Assembly).Run(args, new BenchConfig());
     return 0;
 }
 var root = new RootCommand("benchmarks; without a command, BenchmarkDotNet with its own options (--filter, --list flat)");
+root.Subcommands.Add(CheckCommand.Create());
 root.Subcommands.Add(CompareCommand.Create());
 root.Subcommands.Add(TableCommand.Create());
 return root.Parse(args).Invoke();

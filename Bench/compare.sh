@@ -75,7 +75,7 @@ done
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 [ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit with local changes"
 if [ -n "$quick" ]; then
-  bench table "$work"
+  bench table "$work" --keep-disturbed
 else
   out=Bench/results/cpu-$(date -u +%Y-%m-%d).md
   bench table "$work" --out "$out" --commit "$commit" --command "$words"

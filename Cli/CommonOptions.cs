@@ -5,9 +5,11 @@ using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Data.Streaming;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Nets;
 using VaeFromScratch.Models.Runs;
+using CudaPrecision = VaeFromScratch.Kernels.Cuda.Precision;
 
 namespace VaeFromScratch.Cli;
 
@@ -66,12 +68,16 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
     }
 
     /// <summary>Opens the device, with a profiler around it when VAE_PROFILE=1.</summary>
-    public Compute OpenCompute() => new(OpenBackend());
+    /// <param name="runPrecision">The precision of a run's configuration; the command line's when null.</param>
+    public Compute OpenCompute(string? runPrecision = null) => new(OpenBackend(runPrecision));
 
     /// <inheritdoc cref="OpenCompute"/>
-    public IBackend OpenBackend()
+    public IBackend OpenBackend(string? runPrecision = null)
     {
-        var backend = Device.Open(DeviceName, Threads, Precision == "tf32" ? Kernels.Cuda.Precision.Tf32 : Kernels.Cuda.Precision.Fp32);
+        string precision = PrecisionGiven ? Precision : runPrecision ?? Precision;
+        var backend = Device.Open(DeviceName, Threads, precision == "tf32" ? CudaPrecision.Tf32 : CudaPrecision.Fp32);
+        if (backend is CudaBackend { Notice: { } notice })
+            Cli.Output.Warn(notice);
         if (Environment.GetEnvironmentVariable("VAE_PROFILE") != "1")
             return backend;
         var profiler = new ProfilingBackend(backend);
@@ -124,7 +130,7 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
         {
             throw new DataException($"{run.ConfigurationFile}: {e.Message}; correct the file or train the model again", e);
         }
-        var compute = OpenCompute();
+        var compute = OpenCompute(configuration.Precision);
         try
         {
             var model = ModelCatalogue.Create(compute, configuration, ShapeOf(data.Train), pixelVariance: 1, configuration.Limit > 0 ? Math.Min(configuration.Limit, data.Train.Count) : data.Train.Count);

@@ -14,6 +14,9 @@ public sealed class Output(bool json, bool plain)
     /// <summary>Whether bars and colours may be shown.</summary>
     public bool IsRich { get; } = !json && !plain && !Console.IsOutputRedirected;
 
+    /// <summary>Columns of the terminal, or of a page where there is none.</summary>
+    public int Width => IsRich ? Math.Max(40, Console.WindowWidth) : 120;
+
     /// <summary>A line for people; nothing when JSON was asked for.</summary>
     public void Line(string text = "")
     {

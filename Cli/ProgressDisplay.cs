@@ -1,57 +1,60 @@
 using System.Diagnostics;
 using System.Globalization;
-using Spectre.Console;
 using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Cli;
 
-/// <summary>Shows training as it goes: a live bar on a terminal, a line per epoch (and every ten seconds) elsewhere.</summary>
+/// <summary>Shows training as it goes: a live line with a bar on a terminal, a line per epoch (and every ten seconds) elsewhere.</summary>
 internal sealed class ProgressDisplay(Output output)
 {
+    private const int BarWidth = 24;
+    private const int NarrowBarWidth = 10;
+    private const int WideTerminal = 110;
+    private const string ClearLine = "\r\u001b[K";
     private static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan RichInterval = TimeSpan.FromSeconds(0.1);
 
     /// <summary>Runs <paramref name="training"/> and passes on what it returns.</summary>
     public T Show<T>(Func<Action<TrainingProgress>, Action<EpochSummary, Likelihoods>, T> training)
     {
-        if (!output.IsRich)
-            return ShowPlain(training);
-        return AnsiConsole.Progress().AutoClear(false)
-            .Columns(new ProgressBarColumn { Width = 24 }, new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
-            .Start(context =>
-            {
-                var bar = context.AddTask("starting");
-                return training(
-                    p =>
-                    {
-                        bar.MaxValue = (double)p.Epochs * p.StepsPerEpoch;
-                        bar.Value = p.Step;
-                        bar.Description = Markup.Escape(Describe(p));
-                    },
-                    (train, test) => AnsiConsole.WriteLine(Describe(train, test)));
-            });
+        var sinceLine = Stopwatch.StartNew();
+        try
+        {
+            return training(
+                p =>
+                {
+                    if (sinceLine.Elapsed < (output.IsRich ? RichInterval : PlainInterval))
+                        return;
+                    if (output.IsRich)
+                        Console.Out.Write(ClearLine + LiveLine(p));
+                    else
+                        output.Line(Describe(p));
+                    sinceLine.Restart();
+                },
+                (train, test) =>
+                {
+                    output.Line((output.IsRich ? ClearLine : "") + Describe(train, test));
+                    sinceLine.Restart();
+                });
+        }
+        finally
+        {
+            if (output.IsRich)
+                Console.Out.Write(ClearLine);
+        }
     }
 
-    private T ShowPlain<T>(Func<Action<TrainingProgress>, Action<EpochSummary, Likelihoods>, T> training)
+    /// <summary>Cut to the terminal's width: a line that wraps cannot be drawn over.</summary>
+    private string LiveLine(TrainingProgress p)
     {
-        var sinceLine = Stopwatch.StartNew();
-        return training(
-            p =>
-            {
-                if (sinceLine.Elapsed < PlainInterval)
-                    return;
-                output.Line(Describe(p));
-                sinceLine.Restart();
-            },
-            (train, test) =>
-            {
-                output.Line(Describe(train, test));
-                sinceLine.Restart();
-            });
+        double share = p.Step / ((double)p.Epochs * p.StepsPerEpoch);
+        string line = string.Create(CultureInfo.InvariantCulture, $"{output.Bar(share, output.Width < WideTerminal ? NarrowBarWidth : BarWidth)} {share,4:P0}  {Describe(p)}");
+        return line.Length < output.Width ? line : line[..(output.Width - 1)];
     }
 
     private static string Describe(TrainingProgress p) => string.Create(CultureInfo.InvariantCulture,
-        $"epoch {p.Epoch}/{p.Epochs}  step {p.StepInEpoch}/{p.StepsPerEpoch}  {p.ImagesPerSecond:F0} images/s  {Terms(p.Terms)}{Sigma(p.Variance)}  {p.Remaining:hh\\:mm\\:ss} left");
+        $"epoch {p.Epoch}/{p.Epochs}  step {p.StepInEpoch}/{p.StepsPerEpoch}  {p.Remaining:hh\\:mm\\:ss} left  {p.ImagesPerSecond:F0} images/s  {Terms(p.Terms)}{Sigma(p.Variance)}");
 
     private static string Describe(EpochSummary train, Likelihoods test) => string.Create(CultureInfo.InvariantCulture,
         $"epoch {train.Epoch}  {train.ImagesPerSecond:F0} images/s  train {Terms(train.Terms)}  test {Terms(test.Terms)}{Sigma(train.Variance)}");

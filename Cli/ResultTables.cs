@@ -10,7 +10,11 @@ namespace VaeFromScratch.Cli;
 internal static class ResultTables
 {
     private const int FactorsShown = 15;
-    private const int BarWidth = 30;
+    private const int WidestBar = 30;
+    private const int NarrowestBar = 6;
+
+    /// <summary>What the table of factors needs beside the bars.</summary>
+    private const int OtherColumns = 70;
 
     public static void Print(Output output, EvaluationResult result)
     {
@@ -31,11 +35,12 @@ internal static class ResultTables
     {
         var ranked = factors.Indicators.Ranked;
         double largest = Math.Max(ranked[0].Information, 1e-9);
+        int barWidth = Math.Clamp(output.Width - OtherColumns, NarrowestBar, WidestBar);
         string[] mixtureColumn = factors.Mixture is null ? [] : ["mixture (I6)"];
         output.Table(["factor", "nats (I2)", .. mixtureColumn, "mean variance", "aggregate", ""], ranked.Take(FactorsShown).Select(f => (IReadOnlyList<string>)
         [
             f.Factor.ToString(CultureInfo.InvariantCulture), Number(f.Information, "F3"), .. factors.Mixture is { } m ? [Number(m.Factors[f.Factor].Information.InRange, "F3")] : (string[])[],
-            Number(f.MeanVariance, "F4"), Number(f.AggregateVariance, "F3"), output.Bar(f.Information / largest, BarWidth),
+            Number(f.MeanVariance, "F4"), Number(f.AggregateVariance, "F3"), output.Bar(f.Information / largest, barWidth),
         ]));
         if (ranked.Count > FactorsShown)
             output.Line(string.Create(CultureInfo.InvariantCulture, $"and {ranked.Count - FactorsShown} more {(ranked.Count == FactorsShown + 1 ? "factor" : "factors")} with {ranked.Skip(FactorsShown).Sum(f => f.Information):F3} nats in all"));

@@ -58,18 +58,15 @@ internal static class CompareCommand
     {
         JsonObject result = [], interference = [], peaks = [];
         int threads = session.Backend.Threads;
-        // The arrays that the peaks are measured on would count in the peak memory of a training loop.
-        bool onlyMemory = names is ["memory"];
         foreach (string name in names)
         {
             var watch = new Interference();
-            var before = onlyMemory ? default : Machine.Measure(threads);
+            double before = Machine.MeasureFlops(threads);
             result[name] = Sections[name](session);
-            if (onlyMemory)
-                continue;
-            var after = Machine.Measure(threads);
-            peaks[name] = new JsonObject { ["gflops"] = Math.Max(before.Flops, after.Flops) * 1e-9, ["copy_gbs"] = Math.Max(before.CopyBytes, after.CopyBytes) * 1e-9 };
-            interference[name] = watch.ToJson();
+            peaks[name] = new JsonObject { ["gflops"] = Math.Max(before, Machine.MeasureFlops(threads)) * 1e-9 };
+            // How much memory is resident does not depend on who else computes.
+            if (name != "memory")
+                interference[name] = watch.ToJson();
         }
         result["peak"] = peaks;
         result["interference"] = interference;

@@ -9,33 +9,37 @@ public sealed class PairResults
     public const double QuietCores = 0.1;
 
     private readonly List<Pair> pairs;
+    private readonly bool keepsDisturbed;
 
-    private PairResults(List<Pair> pairs) => this.pairs = pairs;
+    private PairResults(List<Pair> pairs, bool keepsDisturbed) => (this.pairs, this.keepsDisturbed) = (pairs, keepsDisturbed);
 
     public int Count => pairs.Count;
 
     /// <summary>Sections that any pair measured.</summary>
     public IReadOnlyList<string> Sections => [.. pairs.SelectMany(p => p.Sections).Distinct()];
 
-    public static PairResults Load(string directory) =>
+    /// <param name="keepDisturbed">Count every pair, also where others computed: for a look at the rows, never for figures.</param>
+    public static PairResults Load(string directory, bool keepDisturbed = false) =>
         new([.. Directory.GetDirectories(directory).Order(StringComparer.Ordinal).Select(folder => new Pair(
-            Directory.GetFiles(folder, "*.json").ToDictionary(f => Path.GetFileNameWithoutExtension(f), f => JsonNode.Parse(File.ReadAllText(f))!)))]);
+            Directory.GetFiles(folder, "*.json").ToDictionary(f => Path.GetFileNameWithoutExtension(f), f => JsonNode.Parse(File.ReadAllText(f))!)))], keepDisturbed);
 
     /// <summary>Pairs in which neither side of the section was disturbed.</summary>
-    public int QuietPairs(string section) => pairs.Count(p => p.IsQuiet(section));
+    public int QuietPairs(string section) => pairs.Count(p => Counts(p, section));
 
     public int MeasuredPairs(string section) => pairs.Count(p => p.Sections.Contains(section));
 
     /// <summary>Both values of a row in each undisturbed pair that has them.</summary>
     public IReadOnlyList<(double Over, double Under)> Values(ComparisonRow row) =>
-        [.. pairs.Where(p => p.IsQuiet(row.Section)).Select(p => (p.Value(row.Over), p.Value(row.Under))).Where(v => v.Item1 is not null && v.Item2 is not null).Select(v => (v.Item1!.Value, v.Item2!.Value))];
+        [.. pairs.Where(p => Counts(p, row.Section)).Select(p => (p.Value(row.Over), p.Value(row.Under))).Where(v => v.Item1 is not null && v.Item2 is not null).Select(v => (v.Item1!.Value, v.Item2!.Value))];
 
     /// <summary>A value over the peak measured beside it, in each undisturbed pair.</summary>
     public IReadOnlyList<double> SharesOfPeak(ComparisonRow row) =>
-        [.. pairs.Where(p => p.IsQuiet(row.Section)).Select(p => p.Value(row.Flops!) / p.Value($"ours/{row.Section}.peak/{row.Section}/gflops")).OfType<double>()];
+        [.. pairs.Where(p => Counts(p, row.Section)).Select(p => p.Value(row.Flops!) / p.Value($"ours/{row.Section}.peak/{row.Section}/gflops")).OfType<double>()];
 
     /// <summary>The first pair's description of a side, such as versions.</summary>
     public JsonNode? Configuration(string side) => pairs.SelectMany(p => p.Of(side)).Select(json => json["config"]).FirstOrDefault(c => c is not null);
+
+    private bool Counts(Pair pair, string section) => pair.Sections.Contains(section) && (keepsDisturbed || pair.IsQuiet(section));
 
     private sealed class Pair(Dictionary<string, JsonNode> files)
     {
@@ -44,7 +48,7 @@ public sealed class PairResults
         public IEnumerable<JsonNode> Of(string side) => files.Where(f => f.Key.EndsWith("." + side, StringComparison.Ordinal)).Select(f => f.Value);
 
         public bool IsQuiet(string section) =>
-            Sections.Contains(section) && files.Where(f => f.Key.StartsWith(section + ".", StringComparison.Ordinal)).All(f =>
+            files.Where(f => f.Key.StartsWith(section + ".", StringComparison.Ordinal)).All(f =>
                 f.Value["interference"]?[section] is not { } i || ((double)i["foreign_cores"]! <= QuietCores && (double)i["steal_cores"]! <= QuietCores));
 
         /// <param name="path">SIDE/SECTION/.. for a measured value, SIDE/SECTION.KEY/.. for what stands beside the section.</param>

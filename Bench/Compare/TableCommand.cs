@@ -14,10 +14,11 @@ internal static class TableCommand
         var commit = new Option<string>("--commit") { Description = "the commit that was measured" };
         var command = new Option<string>("--command") { Description = "how it was measured" };
         var needed = new Option<int>("--needed") { Description = "print only the sections that have fewer undisturbed pairs than this" };
-        var table = new Command("table", "print the comparison of measured pairs") { directory, outFile, commit, command, needed };
+        var disturbed = new Option<bool>("--keep-disturbed") { Description = "count every pair, also where others computed" };
+        var table = new Command("table", "print the comparison of measured pairs") { directory, outFile, commit, command, needed, disturbed };
         table.SetAction(parsed =>
         {
-            var results = PairResults.Load(parsed.GetValue(directory)!);
+            var results = PairResults.Load(parsed.GetValue(directory)!, parsed.GetValue(disturbed));
             if (parsed.GetValue(needed) is > 0 and var pairs)
             {
                 Console.WriteLine(string.Join(' ', results.Sections.Where(s => results.QuietPairs(s) < pairs)));

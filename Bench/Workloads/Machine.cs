@@ -23,8 +23,14 @@ public static class Machine
 
     public static Peak PeakOf(int threads) => Peaks.GetOrAdd(threads, Measure);
 
-    /// <summary>Measures now.</summary>
-    public static Peak Measure(int threads)
+    /// <summary>The peak of multiply-adds now: the clock rate drifts.</summary>
+    public static double MeasureFlops(int threads)
+    {
+        using var team = new ThreadTeam(threads);
+        return CpuProbe.FmaPeak(team);
+    }
+
+    private static Peak Measure(int threads)
     {
         using var team = new ThreadTeam(threads);
         return new(CpuProbe.FmaPeak(team), CpuProbe.CopyBandwidth(team));

@@ -25,9 +25,9 @@ internal static class StepWorkloads
         Step("training step, CIFAR-10 EXoN, batch 128", (compute, _) => ExonNet.Create(compute), Cifar, 128),
     ];
 
-    /// <summary>The same step eagerly and captured; at batch 2 there is little else than overhead.</summary>
+    /// <summary>The same step eagerly and captured; at batch 8 there is little else than overhead.</summary>
     public static IEnumerable<Workload> TapeOverhead() =>
-        from batch in new[] { 2, 100 }
+        from batch in new[] { 8, 100 }
         from eager in new[] { true, false }
         select Step($"{(eager ? "eager tape" : "captured replay")}, IMAE MLP, batch {batch}", (compute, _) => ImaeMlp.Create(compute), Mnist, batch, eager);
 

@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
+using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Cli.Commands;
@@ -37,37 +38,54 @@ internal static class DoctorCommand
         using var team = new ThreadTeam(context.Threads);
         double bandwidth = CpuProbe.CopyBandwidth(team), peak = CpuProbe.FmaPeak(team);
         long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        var json = new JsonObject
+        var facts = new List<Fact>
         {
-            ["version"] = BuildInfo.Version,
-            ["commit"] = BuildInfo.Commit,
-            ["device"] = backend.Name,
-            ["runtime"] = RuntimeInformation.FrameworkDescription,
-            ["system"] = $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}",
-            ["processor"] = ProcessorName(),
-            ["instruction_sets"] = new JsonArray([.. CpuProbe.InstructionSets.Select(s => JsonValue.Create(s))]),
-            ["vector_bits"] = CpuBackend.VectorBits,
-            ["threads"] = team.Threads,
-            ["memory_bytes"] = memory,
-            ["copy_bytes_per_second"] = Math.Round(bandwidth),
-            ["fma_flops_per_second"] = Math.Round(peak),
+            new("vae", "version", BuildInfo.Version),
+            new("commit", "commit", BuildInfo.Commit),
+            new("device", "device", backend.Name),
+            new("runtime", "runtime", RuntimeInformation.FrameworkDescription),
+            new("system", "system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}"),
+            new("processor", "processor", ProcessorName()),
+            new("instruction sets", "instruction_sets", string.Join(", ", CpuProbe.InstructionSets)),
+            new("vectors used", "vector_bits", CpuBackend.VectorBits, $"{CpuBackend.VectorBits} bits"),
+            new("threads", "threads", team.Threads),
+            new("memory", "memory_bytes", memory, Giga(memory, "GB")),
+            new("copy bandwidth", "copy_bytes_per_second", Math.Round(bandwidth), $"{Giga(bandwidth, "GB/s")}, read and written, {team.Threads} threads"),
+            new("multiply-add peak", "fma_flops_per_second", Math.Round(peak), $"{Giga(peak, "GFLOP/s")} in float32, {team.Threads} threads"),
         };
-        context.Output.Table(["", ""],
-        [
-            ["vae", $"{BuildInfo.Version} {BuildInfo.Commit}".TrimEnd()],
-            ["device", backend.Name],
-            ["runtime", RuntimeInformation.FrameworkDescription],
-            ["system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}"],
-            ["processor", ProcessorName()],
-            ["instruction sets", string.Join(", ", CpuProbe.InstructionSets)],
-            ["vectors used", $"{CpuBackend.VectorBits} bits"],
-            ["threads", team.Threads.ToString(CultureInfo.InvariantCulture)],
-            ["memory", string.Create(CultureInfo.InvariantCulture, $"{memory / 1e9:F1} GB")],
-            ["copy bandwidth", string.Create(CultureInfo.InvariantCulture, $"{bandwidth / 1e9:F1} GB/s, read and written, {team.Threads} threads")],
-            ["multiply-add peak", string.Create(CultureInfo.InvariantCulture, $"{peak / 1e9:F1} GFLOP/s in float32, {team.Threads} threads")],
-        ], textColumns: 2);
+        if (backend is CudaBackend cuda)
+            facts.AddRange(Gpu(CudaDeviceInfo.Measure(cuda, quick: IsAnotherDriver), cuda.Precision));
+        context.Output.Table(["", ""], facts.Where(f => f.Text != "").Select(f => (IReadOnlyList<string>)[f.Title, f.Text]), textColumns: 2);
+        var json = new JsonObject();
+        foreach (var fact in facts)
+            json[fact.Key] = fact.Value;
         return json;
     }
+
+    /// <summary>The emulator, for which a full measurement would take minutes.</summary>
+    private static bool IsAnotherDriver => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("VAE_CUDA_LIBRARY"));
+
+    private static IEnumerable<Fact> Gpu(CudaDeviceInfo info, Precision precision) =>
+    [
+        new("GPU", "gpu", info.Name),
+        new("driver", "cuda_driver", info.DriverVersion, $"CUDA {info.DriverVersion}"),
+        new("compute capability", "compute_capability", info.ComputeCapability, $"{info.ComputeCapability}, kernels for {info.KernelArchitecture}, {info.Multiprocessors} multiprocessors"),
+        new("GPU memory", "gpu_memory_bytes", info.TotalBytes, $"{Giga(info.TotalBytes, "GB")}, {Giga(info.FreeBytes, "GB")} free"),
+        new("GPU copy bandwidth", "gpu_copy_bytes_per_second", Math.Round(info.CopyBytesPerSecond), $"{Giga(info.CopyBytesPerSecond, "GB/s")}, read and written"),
+        new("GPU multiply-add peak", "gpu_fma_flops_per_second", Math.Round(info.FmaFlops), $"{Giga(info.FmaFlops, "GFLOP/s")} in float32"),
+        new("GPU tensor-core peak", "gpu_tensor_flops_per_second", info.TensorFlops is { } t ? Math.Round(t) : null, info.TensorFlops is { } tensor ? $"{Giga(tensor, "GFLOP/s")} in tf32" : "none in tf32"),
+        new("matrix work", "precision", precision.ToString().ToLowerInvariant()),
+    ];
+
+    /// <summary>One line of the table and one key of the JSON object.</summary>
+    private sealed record Fact(string Title, string Key, JsonNode? Value, string Text)
+    {
+        public Fact(string title, string key, JsonNode value) : this(title, key, value, value.ToString())
+        {
+        }
+    }
+
+    private static string Giga(double value, string unit) => string.Create(CultureInfo.InvariantCulture, $"{value / 1e9:F1} {unit}");
 
     private static JsonObject SelfTest(Output output, IBackend backend, out bool passed)
     {
@@ -107,7 +125,7 @@ internal static class DoctorCommand
         }
     }
 
-    private static string ProcessorName()
+    public static string ProcessorName()
     {
         const string CpuInfo = "/proc/cpuinfo";
         string? line = File.Exists(CpuInfo) ? File.ReadLines(CpuInfo).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;

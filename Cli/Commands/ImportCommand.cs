@@ -41,7 +41,7 @@ internal static class ImportCommand
         configuration = SettingOptions.Apply(configuration, given) with { Version = BuildInfo.Version, Commit = BuildInfo.Commit, Started = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) };
         configuration.Validate();
         var data = context.LoadData(configuration.Data);
-        using var compute = context.OpenCompute();
+        using var compute = context.OpenCompute(configuration.Precision);
         using var model = ModelCatalogue.Create(compute, configuration, CommandContext.ShapeOf(data.Train), pixelVariance: 1);
         WeightFile.Load(model.Parameters, file);
         int tensors = model.Parameters.Count();

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Models;
 
 namespace VaeFromScratch.Cli.Commands;
@@ -89,9 +90,25 @@ internal static class ListCommand
 
     private static JsonArray Devices(Output output)
     {
-        using var cpu = Device.Open("cpu");
-        string description = $"{Environment.ProcessorCount} logical processors";
-        output.Table(["device", "what"], [[cpu.Name, description]], textColumns: 2);
-        return [new JsonObject { ["name"] = cpu.Name, ["description"] = description }];
+        List<(string Name, string Description)> devices = [("cpu", $"{DoctorCommand.ProcessorName()}, {Environment.ProcessorCount} logical processors")];
+        for (int i = 0; Gpu(i) is { } gpu; i++)
+            devices.Add(($"cuda:{i}", gpu));
+        output.Table(["device", "what"], devices.Select(d => (IReadOnlyList<string>)[d.Name, d.Description]), textColumns: 2);
+        return [.. devices.Select(d => new JsonObject { ["name"] = d.Name, ["description"] = d.Description })];
+    }
+
+    /// <summary>The GPU of this number in words; null when there is none that can be used.</summary>
+    private static string? Gpu(int ordinal)
+    {
+        try
+        {
+            using var backend = new CudaBackend(ordinal);
+            var info = CudaDeviceInfo.Measure(backend, quick: true);
+            return string.Create(CultureInfo.InvariantCulture, $"{info.Name}, compute capability {info.ComputeCapability}, {info.TotalBytes / 1e9:F1} GB");
+        }
+        catch (DeviceException)
+        {
+            return null;
+        }
     }
 }

@@ -57,7 +57,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         var configuration = SettingOptions.Apply(ModelCatalogue.Find(model ?? "beta-vae").Defaults, given);
         configuration.Validate();
         var data = context.LoadData(configuration.Data);
-        using var compute = context.OpenCompute();
+        using var compute = context.OpenCompute(configuration.Precision);
         configuration = configuration with { Device = compute.Name, Version = BuildInfo.Version, Commit = BuildInfo.Commit, Started = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) };
         var directory = outDir is null ? RunDirectory.CreateUnique(DefaultPath(configuration)) : resume ? RunDirectory.CreateOrReuse(outDir) : RunDirectory.Create(outDir);
         using var run = new TrainingRun(compute, configuration, data, directory);
@@ -87,7 +87,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             return ExitCode.Done;
         }
         var data = context.LoadData(configuration.Data);
-        using var compute = context.OpenCompute();
+        using var compute = context.OpenCompute(configuration.Precision);
         using var run = new TrainingRun(compute, configuration, data, directory);
         if (directory.HasCheckpoint)
             run.Resume();
@@ -116,6 +116,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             Output.Warn($"stopped in epoch {epoch} at step {step}; continue with: vae train --resume --out {directory.Path}");
             return ExitCode.Interrupted;
         }
+        context.Output.Line($"measuring on the {data.Test.Count} test images");
         var result = run.Evaluate();
         ResultTables.Print(context.Output, result);
         if (writeReport)

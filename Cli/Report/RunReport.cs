@@ -129,7 +129,7 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
         page.Section("Where the numbers come from").Table(["number", "how it is measured", "from", "equation"],
         [
             ["EVLB", "-(NLL + KL) with weight 1 on the KL, whatever the training used; one z ~ q(z|x) per image, drawn by the seed", images, "(V5)"],
-            ["NLL", "-log p(x|z) of that z, summed over pixels", images, "(N1), (N2)"],
+            ["NLL", "-log p(x|z) of that z, summed over pixels", images, NoiseEquation()],
             ["KL", "KL(q(z|x) || N(0, I)) in closed form", images, "(V2)"],
             ["squared error", "of the image decoded from the mean of q(z|x), summed over pixels", images, "(V5)"],
             ["information", "1/2 (log s* - mean log sigma^2), summed over factors: an upper bound of I(x; z), exact for a Gaussian aggregate posterior", images, "(I2), (I3)"],
@@ -137,9 +137,11 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
             ["mixture information", $"z ~ q(z|x) against the mixture of all posteriors; cannot exceed log {result.Mixture.Points} = {Number(result.Mixture.Ceiling, "F2")} nats; standard error {Number(result.Mixture.Information.StandardError, "G2")}", mixture, "(I6), (X1)"],
             ["influential factor", $"a factor with more than {Number(FactorIndicators.InfluentialInformation, "0.#")} nats by (I2)", images, "(D8)"],
             ["reduced reconstruction", "the most informative factors by (I2) are kept, the others set to 0", images, "paper 1, table 2"],
-            ["training curves", "means over the epoch while the weights move; test: after the epoch, one z per image", "metrics.csv", "(V3)"],
+            ["training curves", "means over the epoch while the weights move; test: after the epoch, one z per image", "metrics.csv", ModelCatalogue.Find(configuration.Model).Equation],
         ], "The tags are those of docs/equations.md.");
     }
+
+    private string NoiseEquation() => configuration.Noise.StartsWith("fixed", StringComparison.Ordinal) ? "(N1)" : configuration.Noise == "bernoulli" ? "(N5)" : "(N2)";
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 

@@ -8,16 +8,11 @@ namespace VaeFromScratch.Kernels.Cpu;
 public sealed unsafe partial class CpuBackend : IBackend
 {
     private readonly ThreadTeam team;
-    private readonly ScratchMemory partialSums;
-    private readonly ScratchMemory working;
+    private readonly Scratch partialSums = new();
+    private readonly Scratch working = new();
 
     /// <param name="threads">Threads to compute with, the caller's included; 0 for one per logical processor.</param>
-    public CpuBackend(int threads = 0)
-    {
-        team = new(threads);
-        partialSums = new(this);
-        working = new(this);
-    }
+    public CpuBackend(int threads = 0) => team = new(threads);
 
     public string Name => "cpu";
 

@@ -35,7 +35,7 @@ public sealed unsafe partial class CpuBackend
         private readonly float* partial;
         private readonly nint partFloats;
 
-        public MomentsJob(int rows, int h, float* mu, float* logVar, ScratchMemory memory)
+        public MomentsJob(int rows, int h, float* mu, float* logVar, Scratch memory)
         {
             (this.rows, this.h) = (rows, h);
             this.mu = mu;
@@ -43,7 +43,7 @@ public sealed unsafe partial class CpuBackend
             rowsPerPart = Math.Max(Group, RowsPerPart(h) / Group * Group);
             partFloats = (h + 15) / 16 * StripFloats;
             Parts = (rows + rowsPerPart - 1) / rowsPerPart;
-            partial = memory.TakeFloats(Math.Max(1, Parts) * (long)partFloats);
+            partial = memory.Reserve(Math.Max(1, Parts) * (long)partFloats);
         }
 
         public int Parts { get; }

@@ -35,7 +35,7 @@ public sealed unsafe partial class CpuBackend
     private PackedMixture PackMixture(int components, int h, Slice<float> mu, Slice<float> logVar, PairLogWeights weights, int ownOffset, Slice<float> pairBias, long extra)
     {
         int strips = (h + 15) / 16;
-        float* packed = working.TakeFloats((long)strips * components * Packed + extra);
+        float* packed = working.Reserve((long)strips * components * Packed + extra);
         ForEach(RowParts(components, h), new PackJob(components, h, mu.Pointer, logVar.Pointer, packed));
         return new(components, h, packed, weights, ownOffset, pairBias.Pointer);
     }

@@ -82,11 +82,11 @@ public sealed unsafe partial class CpuBackend
         private readonly int channels;
         private readonly int kinds;
 
-        public ChannelPattern(ScratchMemory memory, int channels, int kinds)
+        public ChannelPattern(Scratch memory, int channels, int kinds)
         {
             (this.channels, this.kinds) = (channels, kinds);
             Period = channels * ((LongEnough + channels - 1) / channels);
-            values = memory.TakeFloats((long)kinds * Period);
+            values = memory.Reserve((long)kinds * Period);
         }
 
         public readonly int Period;

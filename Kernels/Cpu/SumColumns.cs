@@ -30,7 +30,7 @@ public sealed unsafe partial class CpuBackend
     private void SumColumns<S>(S source, int outer, int n, int inner, double scale, Slice<float> y, bool accumulate) where S : struct, IColumnSource
     {
         var plan = new ColumnPlan(outer, n, inner);
-        double* partial = plan.RowParts > 1 ? (double*)partialSums.Take((long)plan.RowParts * outer * inner * sizeof(double)) : null;
+        double* partial = plan.RowParts > 1 ? (double*)partialSums.Reserve(2L * plan.RowParts * outer * inner) : null;
         ForEach(plan.Parts, new SumColumnsJob<S>(source, plan, partial, scale, y.Pointer, accumulate));
         if (partial != null)
             ForEach(Parts(outer * inner), new AddPartsJob(partial, plan.RowParts, inner, outer * inner, scale, y.Pointer, accumulate));

@@ -57,7 +57,7 @@ public sealed class ErrorTests
     [TestCase("cuda")]
     [TestCase("cuda:7")]
     public void A_device_that_is_not_there_exits_with_3(string device) =>
-        Tool.Fails(Tool.Run("evaluate", Tool.TrainedRun, "--device", device), 3, "cuda");
+        Tool.Fails(Tool.Run("evaluate", Tool.TrainedRun, "--device", device), 3, "no NVIDIA driver", "--device cpu");
 
     [TestCase("evaluate no-such-run", "no-such-run", "no such run directory")]
     [TestCase("estimate no-such-file.csv", "no-such-file.csv", "no such file")]

@@ -56,7 +56,11 @@ public sealed unsafe partial class CudaBackend
         var kernel = Choose(direction, wideLoads && IsAligned(a) && IsAligned(b), columns);
         var epilogue = new Epilogue
         {
-            C = c.Address, Bias = bias.Address, ReluMask = reluMask.Address, Relu = activation == Activation.Relu ? 1 : 0, Accumulate = accumulate ? 1 : 0,
+            C = c.Address,
+            Bias = bias.Address,
+            ReluMask = reluMask.Address,
+            Relu = activation == Activation.Relu ? 1 : 0,
+            Accumulate = accumulate ? 1 : 0,
             Vectors = columns % 4 == 0 && IsAligned(c) && IsAligned(bias) && IsAligned(reluMask) ? 1 : 0,
         };
         var grid = PlanTiles(kernel, rows, columns, k, classes, ref epilogue);

@@ -61,8 +61,12 @@ public sealed unsafe partial class CudaBackend
         var kernel = !wideLoads ? kernels.Single : wideStores && Tiles(kernels.Wide, m, n) >= context.Multiprocessors ? kernels.Wide : kernels.Narrow;
         var epilogue = new Epilogue
         {
-            C = c.Address, Bias = bias.Address, ReluMask = reluMask.Address,
-            Relu = activation == Activation.Relu ? 1 : 0, Accumulate = shape.Accumulate ? 1 : 0, Vectors = wideStores ? 1 : 0,
+            C = c.Address,
+            Bias = bias.Address,
+            ReluMask = reluMask.Address,
+            Relu = activation == Activation.Relu ? 1 : 0,
+            Accumulate = shape.Accumulate ? 1 : 0,
+            Vectors = wideStores ? 1 : 0,
         };
         if (layout == LayoutOfWeightGradients)
         {
