@@ -6,6 +6,7 @@ using System.Text.Json.Nodes;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Kernels.Cuda;
+using VaeFromScratch.Models;
 using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Cli.Commands;
@@ -17,7 +18,9 @@ internal static class DoctorCommand
     {
         var command = new Command("doctor", "device, instruction sets, threads, memory, measured copy bandwidth and peak of fused multiply-adds");
         var selfTest = new Option<bool>("--selftest") { Description = "run every kernel against the double-precision reference on the chosen device" };
+        var bench = new Option<bool>("--bench") { Description = "time kernels and whole training steps on a GPU with CUDA events" };
         command.Options.Add(selfTest);
+        command.Options.Add(bench);
         var common = new CommonOptions(command);
         command.SetAction(parsed =>
         {
@@ -27,6 +30,9 @@ internal static class DoctorCommand
             bool passed = true;
             if (parsed.GetValue(selfTest))
                 json["selftest"] = SelfTest(context.Output, backend, out passed);
+            if (parsed.GetValue(bench))
+                json["bench"] = new DoctorBench(backend as CudaBackend ?? throw new OptionException($"--bench: it times a GPU and the device is {backend.Name}; for the CPU use the Bench project, or name --device cuda"),
+                    tiny: IsAnotherDriver).Run(context.Output);
             context.Output.Json(json);
             return passed ? ExitCode.Done : ExitCode.Failure;
         });

@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.Optim;
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Cuda;
+using VaeFromScratch.Models;
+using VaeFromScratch.Models.Training;
+
+namespace VaeFromScratch.Cli.Commands;
+
+/// <summary>
+/// vae doctor --bench: the GPU's benchmarks as a plain command, timed with CUDA events, under the names of Bench/peers/torch_gpu.py. On the CPU, Bench does this.
+/// </summary>
+internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
+{
+    private const int Repetitions = 21;
+
+    /// <param name="Name">As the peer calls it, where it has the workload.</param>
+    /// <param name="Flops">Operations in one run, 0 where bytes are what counts.</param>
+    /// <param name="Bytes">Least bytes moved in one run.</param>
+    private sealed record Row(string Name, double Seconds, double Flops, double Bytes);
+
+    /// <summary>Runs all workloads and returns seconds, FLOP/s and bytes/s by name.</summary>
+    public JsonObject Run(Output output)
+    {
+        // The emulator runs the same workloads at a size that ends in seconds: that they run is all it can show.
+        List<Row> rows =
+        [
+            MatMul(tiny ? 128 : 4096),
+            Information(tiny ? 1000 : 4_000_000, tiny ? 8 : 128),
+            Reparameterise(tiny ? 100 : 1_000_000, tiny ? 8 : 128),
+            Mixture(tiny ? 64 : 4096, 10),
+            .. tiny
+                ? [Training("mnist_conv_vae", 28, 1, 128, 2)]
+                : (Row[])[Training("mnist_conv_vae", 28, 1, 128, 100), Training("mnist_conv_vae", 28, 1, 128, 4096), Training("celeba_conv_vae", 64, 3, 128, 256)],
+        ];
+        output.Table(["workload", "time, us", "GFLOP/s", "GB/s"], rows.Select(r => (IReadOnlyList<string>)
+            [r.Name, Number(r.Seconds * 1e6), r.Flops > 0 ? Number(r.Flops / r.Seconds * 1e-9) : "", r.Bytes > 0 ? Number(r.Bytes / r.Seconds * 1e-9) : ""]));
+        var json = new JsonObject();
+        foreach (var r in rows)
+            json[r.Name] = new JsonObject { ["seconds"] = r.Seconds, ["flops_per_second"] = r.Flops / r.Seconds, ["bytes_per_second"] = r.Bytes / r.Seconds };
+        return json;
+    }
+
+    private Row MatMul(int n) => WithBuffers([n * n, n * n, n * n], s =>
+        new($"matmul_{n}", Time(b => b.MatMul(new(n, n, n), s[0], s[1], s[2])), 2.0 * n * n * n, 12.0 * n * n));
+
+    private Row Information(int points, int factors) => WithBuffers([points * factors, points * factors, 8 * factors], s =>
+        new($"information_{points}x{factors}", Time(b => b.EncodingMoments(points, factors, s[0], s[1], s[2])), 0, 8.0 * points * factors));
+
+    private Row Reparameterise(int rows, int h) => WithBuffers([rows * h, rows * h, rows * h, rows * h, rows], s =>
+    {
+        using var pool = new BufferPool(cuda);
+        var state = pool.Rent<uint>(4);
+        cuda.Upload<uint>([1, 0, 0, 0], state);
+        return new($"reparameterise_kl_{rows}x{h}", Time(b => b.Reparameterise(rows, h, s[0], s[1], new(state, 0), s[2], s[3], s[4])), 0, 16.0 * rows * h);
+    });
+
+    private Row Mixture(int points, int h) => WithBuffers([points * h, points * h, points * h, points, points * h], s =>
+        new($"log_density_{points}x{points}x{h}", Time(b => b.MixtureLogDensity(points, points, h, s[0], s[1], s[2], PairLogWeights.Uniform(points), 0, default, s[3], s[4])),
+            20.0 * points * points * h, 0));
+
+    /// <summary>A whole training step of the papers' convolutional beta-VAE, as one graph: gathering the batch, both passes, Adam, the variance.</summary>
+    private Row Training(string name, int size, int channels, int latents, int batch)
+    {
+        var configuration = new RunConfiguration { Latents = latents, Batch = batch, Epochs = 1 };
+        var pixels = new byte[batch * size * size * channels];
+        new Random(1).NextBytes(pixels);
+        var images = new ImageDataset(name, "train", batch, size, size, channels, pixels, null, 0, ImageDataset.ByteScale);
+        var compute = new Compute(cuda);
+        using var data = new TrainingData(compute, images, "none", 1);
+        using var model = ModelCatalogue.Create(compute, configuration, new(size, size, channels), data.Variance);
+        using var adam = new Adam(compute, model.Arena);
+        var indices = compute.Pool.Rent<int>(batch);
+        cuda.Upload<int>([.. Enumerable.Range(0, batch)], indices);
+        adam.BeginStep(1, 1e-4);
+        model.Rng.BeginStep(1);
+        double seconds;
+        using (var step = compute.Capture(() =>
+        {
+            model.Rng.RestartDraws();
+            using var outer = new Tape(compute, gradients: false, training: true);
+            var x = data.Gather(indices, model.Rng);
+            using var tape = new Tape(compute);
+            tape.Backward(model.Objective(x).Seeds());
+            adam.Update();
+            model.Noise.AfterStep();
+        }))
+            seconds = Time(_ => step.Replay());
+        compute.Pool.Return(indices);
+        return new($"{name}_batch_{batch}", seconds, 0, 0);
+    }
+
+    private double Time(Action<IBackend> work) => cuda.Time(work, tiny ? 1 : Repetitions);
+
+    private Row WithBuffers(int[] lengths, Func<Slice<float>[], Row> measure)
+    {
+        using var pool = new BufferPool(cuda);
+        var slices = Array.ConvertAll(lengths, pool.Rent<float>);
+        foreach (var slice in slices)
+            cuda.Fill(slice, 0.5f);
+        return measure(slices);
+    }
+
+    private static string Number(double value) => value.ToString("N1", CultureInfo.InvariantCulture);
+}
