@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.Data.Streaming;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cuda;
@@ -100,7 +101,10 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
     /// <exception cref="OptionException">There is no data set of that name.</exception>
     /// <exception cref="DataException">A file of it is missing or wrong.</exception>
     public DatasetSplits LoadData(string name) =>
-        FindData(name).Load(ResolveDataDir());
+        FindData(name).Open(ResolveDataDir(), ResolveCacheDir());
+
+    /// <summary>The folder for converted data; it is made when something is written there.</summary>
+    public string ResolveCacheDir() => string.IsNullOrEmpty(CacheDir) ? CacheFolder.Default : CacheDir;
 
     /// <exception cref="OptionException">There is no data set of that name.</exception>
     public static DatasetInfo FindData(string name) => DatasetCatalogue.All.FirstOrDefault(set => set.Name == name)

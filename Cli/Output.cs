@@ -30,6 +30,9 @@ public sealed class Output(bool json, bool plain)
     /// <summary>Something the user should know though nothing failed: to standard error.</summary>
     public static void Warn(string text) => Console.Error.WriteLine($"warning: {text}");
 
+    /// <summary>Something worth knowing about how the data was read: to standard error.</summary>
+    public static void Note(string text) => Console.Error.WriteLine($"note: {text}");
+
     /// <summary>The command's result, when JSON was asked for.</summary>
     public void Json(JsonNode result)
     {

@@ -1,19 +1,22 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.Data.Images;
+using VaeFromScratch.Models;
 
 namespace VaeFromScratch.Cli.Commands;
 
-/// <summary>vae data: which data sets are there, and whether their files are what they should be.</summary>
+/// <summary>vae data: which data sets are there, whether their files are what they should be, and putting a download in its place.</summary>
 internal static class DataCommand
 {
     public static Command Create()
     {
-        var command = new Command("data", "list the data sets, or check their files");
+        var command = new Command("data", "list the data sets, check their files, or put a download in its place");
         var common = new CommonOptions(command, computes: false);
         command.SetAction(parsed => List(common.Read(parsed)));
         command.Subcommands.Add(CreateList());
         command.Subcommands.Add(CreateVerify());
+        command.Subcommands.Add(CreatePrepare());
         return command;
     }
 
@@ -59,6 +62,42 @@ internal static class DataCommand
             ? $"vae: {Path.Combine(folder, bad.File)}: there is no such file, plain or .gz; get it from {info.Source}"
             : $"vae: {Path.Combine(folder, bad.File)}: its MD5 is {bad.ActualMd5}; expected {bad.ExpectedMd5}; fetch it again from {info.Source}");
         return ExitCode.Data;
+    }
+
+    private static Command CreatePrepare()
+    {
+        var command = new Command("prepare", "turn a raw download into what is read: pictures of celeba into one cache file, files of the others checked and copied into the data folder");
+        var name = new Argument<string>("NAME") { Description = "a data set of `vae list datasets`" };
+        var from = new Option<string>("--from") { Description = "the folder of the download", Required = true };
+        command.Arguments.Add(name);
+        command.Options.Add(from);
+        var common = new CommonOptions(command, computes: false);
+        command.SetAction(parsed => Prepare(common.Read(parsed), CommandContext.FindData(parsed.GetValue(name)!), parsed.GetValue(from)!));
+        return command;
+    }
+
+    private static int Prepare(CommandContext context, DatasetInfo info, string from)
+    {
+        if (info.OpenCache is not null)
+        {
+            string cacheDir = context.ResolveCacheDir();
+            string nested = Path.Combine(from, info.Name);
+            using var cache = CelebA.Prepare(Directory.Exists(nested) ? nested : from, cacheDir, (done, all) => context.Output.Line($"{done} of {all} pictures"));
+            foreach (string note in cache.Header.Notes)
+                Output.Note(note);
+            context.Output.Line($"{info.Name}: {cache.Header.Train} training, {cache.Header.Validation} validation and {cache.Header.Test} test images in {cacheDir}");
+            context.Output.Json(new JsonObject { ["name"] = info.Name, ["images"] = cache.Header.Count, ["folder"] = cacheDir });
+            return ExitCode.Done;
+        }
+        if (info.Files.Count == 0)
+            throw new OptionException($"prepare {info.Name}: there is nothing to prepare; source: {info.Source}");
+        string folder = context.ResolveDataDir();
+        var copied = DataPrepare.CopyFiles(info, from, folder);
+        foreach (string file in copied)
+            context.Output.Line(Path.Combine(folder, file));
+        context.Output.Line(copied.Count == 0 ? $"{info.Name}: every file was in its place" : $"{info.Name}: ready in {folder}");
+        context.Output.Json(new JsonObject { ["name"] = info.Name, ["folder"] = folder, ["copied"] = new JsonArray([.. copied.Select(file => JsonValue.Create(file))]) });
+        return ExitCode.Done;
     }
 
     private static bool IsBad(FileCheck check) => check.State is FileState.WrongChecksum || (check.State is FileState.Missing && !check.Optional);

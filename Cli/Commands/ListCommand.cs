@@ -49,13 +49,19 @@ internal static class ListCommand
         })];
     }
 
-    /// <summary>Prints the data sets and whether their files are there.</summary>
+    /// <summary>Prints the data sets, whether their files are there, and where to get those that are not.</summary>
     public static JsonArray Datasets(CommandContext context)
     {
-        string folder = context.ResolveDataDir();
-        var sets = DatasetCatalogue.All.Select(set => (Info: set, Missing: Missing(set, folder))).ToArray();
-        context.Output.Table(["data set", "files", "what", "licence"], sets.Select(s => (IReadOnlyList<string>)
-            [s.Info.Name, s.Missing == 0 ? "present" : s.Missing == s.Info.Files.Count ? "absent" : "incomplete", s.Info.Description, s.Info.Licence]), textColumns: 4);
+        string folder = context.ResolveDataDir(), cache = context.ResolveCacheDir();
+        var sets = DatasetCatalogue.All.Select(set => (Info: set, State: State(set, folder, cache))).ToArray();
+        context.Output.Table(["data set", "state", "size", "what", "licence"], sets.Select(s => (IReadOnlyList<string>)
+            [s.Info.Name, s.State, Size(s.Info.Bytes), s.Info.Description, s.Info.Licence]), textColumns: 5);
+        context.Output.Line();
+        foreach (var (info, state) in sets.Where(s => s.State is "absent" or "incomplete"))
+        {
+            string[] missing = MissingFiles(info, folder);
+            context.Output.Line($"{info.Name} is {state}{(missing.Length > 0 ? $" (no {string.Join(", ", missing)})" : "")}: get it from {info.Source}");
+        }
         context.Output.Line();
         return [.. sets.Select(s => new JsonObject
         {
@@ -64,12 +70,23 @@ internal static class ListCommand
             ["licence"] = s.Info.Licence,
             ["source"] = s.Info.Source,
             ["bytes"] = s.Info.Bytes,
-            ["present"] = s.Missing == 0,
+            ["state"] = s.State,
+            ["present"] = s.State is "present" or "prepared",
+            ["missing"] = new JsonArray([.. MissingFiles(s.Info, folder).Select(file => JsonValue.Create(file))]),
         })];
     }
 
-    private static int Missing(DatasetInfo set, string folder) => set.Files.Count(file =>
-        !file.Optional && !File.Exists(Path.Combine(folder, file.Path)) && !File.Exists(Path.Combine(folder, file.Path + ".gz")));
+    private static string State(DatasetInfo set, string folder, string cache) =>
+        set.IsPresent(folder) ? "present"
+        : set.IsPrepared?.Invoke(cache) == true ? "prepared"
+        : set.Files.Any(file => IsThere(file, folder)) ? "incomplete"
+        : "absent";
+
+    private static string[] MissingFiles(DatasetInfo set, string folder) => [.. set.Files.Where(file => !file.Optional && !IsThere(file, folder)).Select(file => file.Path)];
+
+    private static bool IsThere(DatasetFile file, string folder) => File.Exists(Path.Combine(folder, file.Path)) || File.Exists(Path.Combine(folder, file.Path + ".gz"));
+
+    private static string Size(long bytes) => bytes == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, bytes / 1e6):F0} MB");
 
     private static JsonArray Devices(Output output)
     {

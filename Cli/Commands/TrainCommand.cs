@@ -104,6 +104,8 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
     private int Train(TrainingRun run, RunDirectory directory, Engine.Data.DatasetSplits data)
     {
         var c = run.Configuration;
+        foreach (string note in data.Notes)
+            Output.Note(note);
         context.Output.Line($"training {c.Model} on {c.Data} ({(c.Limit > 0 ? Math.Min(c.Limit, data.Train.Count) : data.Train.Count)} images) on {run.Model.Compute.Name}, into {directory.Path}");
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);

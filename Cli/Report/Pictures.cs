@@ -77,15 +77,10 @@ internal sealed class Pictures(VaeModel model, RunConfiguration configuration)
         for (int start = 0; start < data.Count; start += BatchSize)
         {
             int n = Math.Min(BatchSize, data.Count - start);
-            var indices = model.Compute.Pool.Rent<int>(n);
-            model.Compute.Backend.Upload<int>([.. Enumerable.Range(start, n)], indices);
-            using (var tape = new Tape(model.Compute, gradients: false))
-            {
-                var x = data.Gather(indices, rng);
-                images.AddRange(x.ToArray());
-                codes.AddRange(model.Encode(x).Mu.ToArray());
-            }
-            model.Compute.Pool.Return(indices);
+            using var tape = new Tape(model.Compute, gradients: false);
+            var x = data.Range(start, n, rng);
+            images.AddRange(x.ToArray());
+            codes.AddRange(model.Encode(x).Mu.ToArray());
         }
         return ([.. images], [.. codes]);
     }

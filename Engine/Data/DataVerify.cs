@@ -29,9 +29,11 @@ public static class DataVerify
     public static IReadOnlyList<FileCheck> Verify(string name, string dataDir) =>
         [.. DatasetCatalogue.Find(name).Files.Select(file => Check(file, dataDir))];
 
-    private static FileCheck Check(DatasetFile file, string dataDir)
+    private static FileCheck Check(DatasetFile file, string dataDir) => CheckAt(file, Gzip.Find(Path.Combine(dataDir, file.Path)));
+
+    /// <param name="path">Where the file was found, plain or .gz; null when it was not.</param>
+    internal static FileCheck CheckAt(DatasetFile file, string? path)
     {
-        string? path = Gzip.Find(Path.Combine(dataDir, file.Path));
         if (path is null)
             return new(file.Path, FileState.Missing, file.Optional, file.GzipMd5 ?? file.Md5, ActualMd5: null);
         bool compressed = path.EndsWith(".gz", StringComparison.Ordinal);

@@ -35,6 +35,25 @@ public sealed record DatasetInfo(string Name, string Description, string Licence
     /// <summary>For a set that may not fit into memory: opens its cache file, given the data folder and the cache folder, and makes that file first if need be.</summary>
     public Func<string, string, ImageCache>? OpenCache { get; init; }
 
+    /// <summary>Tells whether a cache folder holds the set, so that it can be read without its source.</summary>
+    public Func<string, bool>? IsPrepared { get; init; }
+
+    /// <summary>Reads the set; one with a cache file through that file, from which splits that are too large for memory are streamed.</summary>
+    /// <param name="dataDir">The data folder; it is only read.</param>
+    /// <param name="cacheDir">Where cache files are kept.</param>
+    /// <param name="mostBytes">Splits of more bytes are streamed.</param>
+    /// <exception cref="DataException">A file is missing or wrong.</exception>
+    public DatasetSplits Open(string dataDir, string cacheDir, long mostBytes = CachedImages.MostBytesInMemory)
+    {
+        if (OpenCache is null)
+            return Load(dataDir);
+        var cache = OpenCache(dataDir, cacheDir);
+        var splits = new DatasetSplits(cache.Train.Open(mostBytes), cache.Test.Open(mostBytes)) { Notes = cache.Header.Notes };
+        if (splits.Train.Stored is null && splits.Test.Stored is null)
+            cache.Dispose();
+        return splits;
+    }
+
     /// <summary>Whether what is needed to read the set is there, whatever its contents.</summary>
     public bool IsPresent(string dataDir)
     {
@@ -105,6 +124,7 @@ public static class DatasetCatalogue
             UnlistedBytes = 1_400_000_000,
             Presence = CelebA.IsPresent,
             OpenCache = (dataDir, cacheDir) => CelebA.Open(dataDir, cacheDir),
+            IsPrepared = CelebA.IsPrepared,
         },
         new("folder", "your own pictures: PNG, binary PGM and JPEG files, cropped and scaled to 64 x 64; folders are classes",
             "yours", "any pictures, in folder/ under the data folder or in the data folder itself", [], dataDir => ImageFolder.Load(dataDir)) { Presence = ImageFolder.IsPresent },

@@ -1,3 +1,4 @@
+using VaeFromScratch.Engine.Data.Streaming;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Engine.Data;
@@ -25,14 +26,14 @@ public sealed record GroundTruth(string[] Names, int[] Sizes, int[] Classes, flo
     }
 }
 
-/// <summary>One split of an image data set, whole in memory as stored bytes.</summary>
+/// <summary>One split of an image data set: stored bytes, in memory or, where that is too small, in a cache file.</summary>
 /// <param name="Name">mnist, fashion-mnist, ...</param>
 /// <param name="Split">train or test.</param>
 /// <param name="Count">Number of images.</param>
 /// <param name="Height">Rows.</param>
 /// <param name="Width">Columns.</param>
 /// <param name="Channels">1 for grey, 3 for colour.</param>
-/// <param name="Pixels">[Count, Height, Width, Channels], in file order.</param>
+/// <param name="Pixels">[Count, Height, Width, Channels], in file order; empty when the images are in a file (<see cref="Stored"/>).</param>
 /// <param name="Labels">[Count], each below <paramref name="Classes"/>; null when there are none.</param>
 /// <param name="Classes">Number of classes, 0 without labels.</param>
 /// <param name="PixelScale">What a byte is multiplied by to give a pixel in [0, 1]: 1/255, or 1 when 0 and 1 are stored.</param>
@@ -44,6 +45,9 @@ public sealed record ImageDataset(string Name, string Split, int Count, int Heig
     /// <summary>The factors that the images were made from, where they are known.</summary>
     public GroundTruth? Factors { get; init; }
 
+    /// <summary>Where the images are read from when they are not in memory; null when they are.</summary>
+    public CachedImages? Stored { get; init; }
+
     /// <summary>How many images in a row belong together, such as the 63 seconds of an EEG trial; 1 for single images.</summary>
     public int SequenceLength { get; init; } = 1;
 
@@ -51,7 +55,17 @@ public sealed record ImageDataset(string Name, string Split, int Count, int Heig
     public int PixelsPerImage => Height * Width * Channels;
 
     /// <summary>The stored bytes of one image, [Height, Width, Channels].</summary>
-    public ReadOnlySpan<byte> Image(int index) => Pixels.AsSpan(index * PixelsPerImage, PixelsPerImage);
+    public ReadOnlySpan<byte> Image(int index) => Images(index, 1);
+
+    /// <summary>The stored bytes of images <paramref name="start"/> to <paramref name="start"/> + <paramref name="count"/>, read from the file when they are not in memory.</summary>
+    public ReadOnlySpan<byte> Images(int start, int count)
+    {
+        if (Stored is null)
+            return Pixels.AsSpan(start * PixelsPerImage, count * PixelsPerImage);
+        byte[] pixels = GC.AllocateUninitializedArray<byte>(count * PixelsPerImage);
+        Stored.Cache.ReadPixels(Stored.First + start, pixels);
+        return pixels;
+    }
 
     /// <summary>The first <paramref name="n"/> images in file order, rounded up to whole sequences; the whole set when it has no more.</summary>
     public ImageDataset Take(int n)
@@ -60,6 +74,8 @@ public sealed record ImageDataset(string Name, string Split, int Count, int Heig
         n = (int)Math.Min(Count, ((long)n + SequenceLength - 1) / SequenceLength * SequenceLength);
         if (n >= Count)
             return this;
+        if (Stored is not null)
+            return (Stored with { Count = n }).Open();
         return this with { Count = n, Pixels = Pixels[..(n * PixelsPerImage)], Labels = Labels?[..n], Factors = Factors?.Take(n) };
     }
 
@@ -74,7 +90,7 @@ public sealed record ImageDataset(string Name, string Split, int Count, int Heig
             if (labels is not null)
                 labels[i] = Labels![images[i]];
         }
-        return this with { Split = split, Count = images.Length, Pixels = pixels, Labels = labels, Factors = Factors?.Select(images) };
+        return this with { Split = split, Count = images.Length, Pixels = pixels, Stored = null, Labels = labels, Factors = Factors?.Select(images) };
     }
 
     /// <summary>Splits a set that comes without splits: a random share to train on, another to test on, each in file order; what is left is for validation.</summary>
@@ -97,7 +113,7 @@ public sealed record ImageDataset(string Name, string Split, int Count, int Heig
     public float[] ToFloats(int start, int count)
     {
         float[] pixels = new float[count * PixelsPerImage];
-        var bytes = Pixels.AsSpan(start * PixelsPerImage, pixels.Length);
+        var bytes = Images(start, count);
         for (int i = 0; i < pixels.Length; i++)
             pixels[i] = bytes[i] * PixelScale;
         return pixels;
@@ -111,7 +127,7 @@ public sealed record ImageDataset(string Name, string Split, int Count, int Heig
     {
         if (Count < 1 || Height < 1 || Width < 1 || Channels is not (1 or 3))
             throw DataException.In(file, $"{Count} images of {Height} x {Width} x {Channels}", "at least one image, with 1 or 3 channels");
-        if (Pixels.LongLength != (long)Count * Height * Width * Channels)
+        if (Stored is null && Pixels.LongLength != (long)Count * Height * Width * Channels)
             throw DataException.In(file, $"{Pixels.LongLength} pixels for {Count} images of {Height} x {Width} x {Channels}", $"{(long)Count * Height * Width * Channels}");
         if (Labels is not null && Labels.Length != Count)
             throw DataException.In(file, $"{Labels.Length} labels for {Count} images", "one label an image", "make sure that images and labels are of the same split");

@@ -15,7 +15,7 @@ public sealed record ClassifierSettings(int Epochs, int Batch, double LearningRa
     public static ClassifierSettings Linear { get; } = new(Epochs: 20, Batch: 100, LearningRate: 1e-2, Hidden: 0);
 
     /// <summary>For trials of EEG: paper 1's LSTM with 128 units.</summary>
-    public static ClassifierSettings Sequence { get; } = new(Epochs: 60, Batch: 32, LearningRate: 3e-3, Hidden: 128);
+    public static ClassifierSettings Sequence { get; } = new(Epochs: 60, Batch: 16, LearningRate: 3e-3, Hidden: 128);
 
     /// <summary>A fraction of the epochs, for a first look.</summary>
     public ClassifierSettings Quick => this with { Epochs = (Epochs + 3) / 4 };

@@ -150,10 +150,7 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
             int count = Math.Min(size, dataset.Count - start);
             using var tape = new Tape(model.Compute, gradients: false);
             model.Rng.BeginStep(FirstEvaluationStep + (uint)(start / size));
-            var indices = model.Compute.Pool.Rent<int>(count);
-            model.Compute.Backend.Upload<int>([.. Enumerable.Range(start, count)], indices);
-            action(data.Gather(indices, model.Rng), start);
-            model.Compute.Pool.Return(indices);
+            action(data.Range(start, count, model.Rng), start);
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Optim;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Models.Terms;
@@ -16,7 +15,7 @@ public sealed record TrainingProgress(int Epoch, int Epochs, long Step, int Step
 public sealed record EpochSummary(int Epoch, long Step, double Seconds, double ImagesPerSecond, IReadOnlyList<(string Name, double Value)> Terms, float? Variance);
 
 /// <summary>
-/// Minimises a model's objective over a data set. A step is captured once for each batch size and replayed: the data set, the random state, the learning rate and
+/// Minimises a model's objective over a data set. A step is captured once for each batch size and replayed: the batch, the random state, the learning rate and
 /// the weights that follow schedules are in device memory.
 /// </summary>
 public sealed class Trainer : IDisposable
@@ -31,11 +30,10 @@ public sealed class Trainer : IDisposable
     private readonly RunConfiguration configuration;
     private readonly TrainingData data;
     private readonly Compute compute;
-    private readonly BatchOrder order;
-    private readonly BatchOrder? secondOrder;
+    private readonly BatchFeed feed;
+    private readonly BatchFeed? secondFeed;
     private readonly Dictionary<int, CapturedStep> steps = [];
     private readonly List<string> termNames = [];
-    private readonly Slice<int> indices, secondIndices;
     private readonly Slice<float> sums;
     private readonly double[] epochSums = new double[MaximumTerms];
     private readonly IReadOnlyList<(TrainingPhase Phase, Optimiser Optimiser, Schedule LearningRate)> phases;
@@ -47,11 +45,9 @@ public sealed class Trainer : IDisposable
     {
         (this.model, this.data, this.configuration) = (model, data, configuration);
         compute = model.Compute;
-        order = new(data.Count, configuration.Batch, configuration.Seed);
-        secondOrder = model.UsesSecondBatch ? new(data.Count, configuration.Batch, configuration.Seed ^ SecondOrder) : null;
+        feed = BatchFeed.Create(compute, data, configuration.Batch, configuration.Seed);
+        secondFeed = model.UsesSecondBatch ? BatchFeed.Create(compute, data, configuration.Batch, configuration.Seed ^ SecondOrder) : null;
         phases = [.. model.Phases.Select(p => (p, CreateOptimiser(p), Schedules.PerEpoch(p.Optimiser?.LearningRate ?? configuration.LearningRate, configuration.LearningRateDecay)))];
-        indices = compute.Pool.Rent<int>(order.BatchSize);
-        secondIndices = compute.Pool.Rent<int>(order.BatchSize);
         sums = compute.Pool.Rent<float>(MaximumTerms);
         compute.Backend.Fill(sums, 0);
     }
@@ -61,7 +57,7 @@ public sealed class Trainer : IDisposable
 
     public int StepInEpoch { get; private set; }
 
-    public int StepsPerEpoch => order.BatchesPerEpoch;
+    public int StepsPerEpoch => feed.BatchesPerEpoch;
 
     /// <summary>Steps done in all.</summary>
     public long Step => (long)Epoch * StepsPerEpoch + StepInEpoch;
@@ -69,7 +65,7 @@ public sealed class Trainer : IDisposable
     public bool IsFinished => Epoch >= configuration.Epochs;
 
     /// <summary>Kernel calls in a step of a full batch; 0 before the first.</summary>
-    public int CallsPerStep => steps.TryGetValue(order.BatchSize, out var step) ? step.Calls : 0;
+    public int CallsPerStep => steps.TryGetValue(feed.BatchSize, out var step) ? step.Calls : 0;
 
     /// <summary>
     /// Trains to the end of the current epoch, or until <paramref name="interrupt"/> says so after a step.
@@ -80,10 +76,11 @@ public sealed class Trainer : IDisposable
     public EpochSummary? TrainEpoch(Func<bool>? interrupt = null, Action<TrainingProgress>? progress = null)
     {
         clock.Start();
-        using var second = secondOrder?.Batches(Epoch, StepInEpoch).GetEnumerator();
-        foreach (var batch in order.Batches(Epoch, StepInEpoch))
+        using var second = secondFeed?.Batches(Epoch, StepInEpoch).GetEnumerator();
+        foreach (int images in feed.Batches(Epoch, StepInEpoch))
         {
-            RunStep(batch.Span, second is not null && second.MoveNext() ? second.Current.Span : default);
+            second?.MoveNext();
+            RunStep(images);
             StepInEpoch++;
             bool last = StepInEpoch == StepsPerEpoch;
             if (last || StepInEpoch % StepsBetweenReports == 0)
@@ -139,25 +136,22 @@ public sealed class Trainer : IDisposable
             step.Dispose();
         foreach (var (_, optimiser, _) in phases)
             optimiser.Dispose();
-        compute.Pool.Return(indices);
-        compute.Pool.Return(secondIndices);
+        feed.Dispose();
+        secondFeed?.Dispose();
         compute.Pool.Return(sums);
     }
 
     private double Seconds => secondsBefore + clock.Elapsed.TotalSeconds;
 
-    private void RunStep(ReadOnlySpan<int> batch, ReadOnlySpan<int> second)
+    private void RunStep(int images)
     {
         double epoch = Epoch + (double)StepInEpoch / StepsPerEpoch;
-        if (!steps.TryGetValue(batch.Length, out var step))
-            steps.Add(batch.Length, step = CaptureStep(batch.Length));
-        compute.Backend.Upload(batch, indices.Part(0, batch.Length));
-        if (!second.IsEmpty)
-            compute.Backend.Upload(second, secondIndices.Part(0, second.Length));
+        if (!steps.TryGetValue(images, out var step))
+            steps.Add(images, step = CaptureStep(images));
         model.Rng.BeginStep((uint)Step);
         foreach (var scalar in model.ScheduledScalars)
             scalar.Set(epoch);
-        model.BeforeStep((uint)Step, batch.Length);
+        model.BeforeStep((uint)Step, images);
         foreach (var (_, optimiser, learningRate) in phases)
             optimiser.BeginStep(Step + 1, learningRate(epoch));
         step.Replay();
@@ -167,7 +161,7 @@ public sealed class Trainer : IDisposable
     {
         model.Rng.RestartDraws();
         using var outer = new Tape(compute, gradients: false, training: true);
-        var batch = new TrainingBatch(data.Gather(indices.Part(0, images), model.Rng), secondOrder is null ? null : data.Gather(secondIndices.Part(0, images), model.Rng));
+        var batch = new TrainingBatch(feed.Images(images, model.Rng), secondFeed?.Images(images, model.Rng));
         var names = new List<string>();
         var tapes = new Stack<Tape>();
         try
@@ -253,7 +247,7 @@ public sealed class Trainer : IDisposable
 
     private TrainingProgress Progress()
     {
-        int images = Math.Min(data.Count, StepInEpoch * order.BatchSize);
+        int images = Math.Min(data.Count, StepInEpoch * feed.BatchSize);
         double seconds = Math.Max(1e-9, Seconds - secondsAtEpochStart);
         double done = Step, total = (double)configuration.Epochs * StepsPerEpoch;
         var remaining = TimeSpan.FromSeconds(Math.Min(1e7, Seconds * (total - done) / done));

@@ -5,11 +5,11 @@ using VaeFromScratch.Kernels.Elementwise;
 
 namespace VaeFromScratch.Models.Training;
 
-/// <summary>An image set in device memory, as stored bytes; batches are gathered there by index.</summary>
+/// <summary>An image set that batches are taken from: in device memory as stored bytes, gathered there by index, or streamed from its cache file.</summary>
 public sealed class TrainingData : IDisposable
 {
-    private const float ByteScale = 1f / 255;
     private const uint BinariseStream = 0x62696e61;
+    private const int ImagesAtOnce = 4096;
 
     private readonly Compute compute;
     private readonly Slice<byte> pixels;
@@ -18,29 +18,61 @@ public sealed class TrainingData : IDisposable
     private readonly bool dynamic;
 
     /// <param name="binarise">none, threshold, static or dynamic; see <see cref="RunConfiguration.Binarise"/>.</param>
+    /// <exception cref="OptionException">The set is streamed and <paramref name="binarise"/> would need all of it at once.</exception>
     public TrainingData(Compute compute, ImageDataset dataset, string binarise, ulong seed)
     {
-        this.compute = compute;
-        Count = dataset.Count;
+        (this.compute, Dataset) = (compute, dataset);
         image = new(dataset.Height, dataset.Width, dataset.Channels);
-        var bytes = binarise is "threshold" or "static" ? Binarised(dataset, binarise, seed) : dataset.Pixels;
-        scale = ReferenceEquals(bytes, dataset.Pixels) ? dataset.PixelScale : 1;
         dynamic = binarise == "dynamic";
+        bool binary = binarise is "threshold" or "static";
+        if (dataset.Stored is not null)
+        {
+            if (binary)
+                throw new OptionException($"binarise {binarise}: {dataset.Name} is streamed, as {dataset.Count} images do not fit into memory; use none or dynamic, or --limit");
+            scale = dataset.PixelScale;
+            Variance = PixelVariance(dataset, scale);
+            return;
+        }
+        var bytes = binary ? Binarised(dataset, binarise, seed) : dataset.Pixels;
+        scale = binary ? 1 : dataset.PixelScale;
         pixels = compute.Pool.Rent<byte>(bytes.Length);
         compute.Backend.Upload<byte>(bytes, pixels);
-        Variance = PixelVariance(bytes, scale);
+        Variance = PixelVariance(dataset with { Pixels = bytes }, scale);
     }
 
-    public int Count { get; }
+    public int Count => Dataset.Count;
 
     /// <summary>Variance of all pixels of the set, in squared pixel units.</summary>
     public double Variance { get; }
 
-    /// <summary>The images with these indices, [indices, H, W, C], pixels in [0, 1].</summary>
-    public Tensor Gather(Slice<int> indices, Rng rng)
+    internal ImageDataset Dataset { get; }
+
+    /// <summary>The images with these indices, [indices, H, W, C], pixels in [0, 1]. The set must be in memory.</summary>
+    public Tensor Gather(Slice<int> indices, Rng rng) => Gather(pixels, indices, rng);
+
+    /// <summary>Images <paramref name="start"/> to <paramref name="start"/> + <paramref name="count"/>, [count, H, W, C], pixels in [0, 1].</summary>
+    public Tensor Range(int start, int count, Rng rng)
+    {
+        var indices = compute.Pool.Rent<int>(count);
+        var from = pixels;
+        if (Dataset.Stored is not null)
+        {
+            from = compute.Pool.Rent<byte>(count * image.Length);
+            compute.Backend.Upload(Dataset.Images(start, count), from);
+        }
+        compute.Backend.Upload<int>([.. Enumerable.Range(Dataset.Stored is null ? start : 0, count)], indices);
+        var x = Gather(from, indices, rng);
+        compute.Pool.Return(indices);
+        if (Dataset.Stored is not null)
+            compute.Pool.Return(from);
+        return x;
+    }
+
+    /// <summary>The same from any bytes on the device.</summary>
+    internal Tensor Gather(Slice<byte> from, Slice<int> indices, Rng rng)
     {
         var x = Tape.Current!.Empty(new([indices.Length, .. image.Sizes]));
-        compute.Backend.GatherBytes(pixels, indices, image.Length, scale, x.Data);
+        compute.Backend.GatherBytes(from, indices, image.Length, scale, x.Data);
         if (!dynamic)
             return x;
         var u = rng.Draw(Distribution.Uniform, x.Shape);
@@ -48,7 +80,11 @@ public sealed class TrainingData : IDisposable
         return x;
     }
 
-    public void Dispose() => compute.Pool.Return(pixels);
+    public void Dispose()
+    {
+        if (Dataset.Stored is null)
+            compute.Pool.Return(pixels);
+    }
 
     private static byte[] Binarised(ImageDataset dataset, string binarise, ulong seed)
     {
@@ -68,15 +104,16 @@ public sealed class TrainingData : IDisposable
         return bytes;
     }
 
-    private static double PixelVariance(byte[] bytes, float scale)
+    private static double PixelVariance(ImageDataset dataset, float scale)
     {
         long sum = 0, squares = 0;
-        foreach (byte b in bytes)
-        {
-            sum += b;
-            squares += b * b;
-        }
-        double mean = (double)sum / bytes.Length;
-        return ((double)squares / bytes.Length - mean * mean) * scale * scale;
+        for (int start = 0; start < dataset.Count; start += ImagesAtOnce)
+            foreach (byte b in dataset.Images(start, Math.Min(ImagesAtOnce, dataset.Count - start)))
+            {
+                sum += b;
+                squares += b * b;
+            }
+        double count = (double)dataset.Count * dataset.PixelsPerImage, mean = sum / count;
+        return (squares / count - mean * mean) * scale * scale;
     }
 }

@@ -66,14 +66,18 @@ internal static class Tool
         return Finish(process);
     }
 
-    public static Process Start(params string[] arguments)
+    public static Process Start(params string[] arguments) => Start(new ProcessStartInfo(Host), arguments);
+
+    /// <summary>As <see cref="Start(string[])"/>, with SIGINT at its default: a shell that runs the tests in the background has it ignored, and children inherit that.</summary>
+    public static Process StartInterruptible(params string[] arguments) => Start(new ProcessStartInfo("env") { ArgumentList = { "--default-signal=INT", Host } }, arguments);
+
+    private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+
+    private static Process Start(ProcessStartInfo start, string[] arguments)
     {
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = WorkDir,
-        };
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        start.WorkingDirectory = WorkDir;
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "vae.dll"));
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);

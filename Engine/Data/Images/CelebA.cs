@@ -19,7 +19,7 @@ public static class CelebA
     private const ulong SplitSeed = 1;
     private const int ImagesAtOnce = 512;
 
-    /// <summary>Opens the cache of DATA-DIR/celeba, and makes it first when it is not there or the pictures have changed.</summary>
+    /// <summary>Opens the cache of DATA-DIR/celeba, and makes it first when it is not there or the pictures have changed; without pictures, one that was made before.</summary>
     /// <param name="dataDir">The folder with celeba/img_align_celeba/*.jpg and, beside that folder, list_attr_celeba.txt or .csv when there is one.</param>
     /// <param name="cacheDir">Where the cache file is kept.</param>
     /// <param name="progress">Told how many of how many pictures are decoded.</param>
@@ -27,6 +27,14 @@ public static class CelebA
     public static ImageCache Open(string dataDir, string cacheDir, Action<int, int>? progress = null)
     {
         string folder = Path.Combine(dataDir, "celeba");
+        return Find(folder).Length == 0 && Caches(cacheDir) is [var only] ? ImageCache.Open(only) : Prepare(folder, cacheDir, progress);
+    }
+
+    /// <summary>Opens the cache of the pictures in a folder, and makes it first when it is not there.</summary>
+    /// <param name="folder">With img_align_celeba/*.jpg in it, and the list of attributes when there is one.</param>
+    /// <exception cref="DataException">There are no pictures, one is damaged, or libturbojpeg is missing.</exception>
+    public static ImageCache Prepare(string folder, string cacheDir, Action<int, int>? progress = null)
+    {
         string[] files = Find(folder);
         if (files.Length < 3)
             throw DataException.In(Path.Combine(folder, "img_align_celeba"), $"{files.Length} pictures *.jpg", "the aligned and cropped pictures, 000001.jpg and so on", "unpack img_align_celeba.zip there");
@@ -42,6 +50,11 @@ public static class CelebA
         using var cache = Open(dataDir, CacheFolder.Default);
         return new(cache.Train.ToDataset(), cache.Test.ToDataset()) { Notes = cache.Header.Notes };
     }
+
+    /// <summary>Whether pictures have been made into a cache file that can be read without them.</summary>
+    public static bool IsPrepared(string cacheDir) => Caches(cacheDir).Length == 1;
+
+    private static string[] Caches(string cacheDir) => Directory.Exists(cacheDir) ? Directory.GetFiles(cacheDir, $"celeba-{Side}-*.images") : [];
 
     /// <summary>Whether there are pictures.</summary>
     public static bool IsPresent(string dataDir) => Find(Path.Combine(dataDir, "celeba")).Length > 0;

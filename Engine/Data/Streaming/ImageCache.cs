@@ -169,7 +169,15 @@ public sealed class ImageCache : IDisposable
 /// <param name="Count">Its images.</param>
 public sealed record CachedImages(ImageCache Cache, string Split, int First, int Count)
 {
+    /// <summary>Sets of more bytes than this are streamed rather than held in memory.</summary>
+    public const long MostBytesInMemory = 512L << 20;
+
     public ImageCacheHeader Header => Cache.Header;
+
+    public long Bytes => (long)Count * Header.PixelsPerImage;
+
+    /// <summary>The images in memory when they have at most <paramref name="mostBytes"/>, else left in the file, which then has to stay open.</summary>
+    public ImageDataset Open(long mostBytes = MostBytesInMemory) => Bytes <= mostBytes ? ToDataset() : Dataset(Count, []) with { Stored = this };
 
     /// <summary>The first images, as many as are asked for, as a data set in memory.</summary>
     /// <exception cref="DataException">They do not fit into one array.</exception>
@@ -180,9 +188,11 @@ public sealed record CachedImages(ImageCache Cache, string Split, int First, int
             throw DataException.In(Header.Name, $"{count} images of {Header.PixelsPerImage} bytes in memory", $"at most {Array.MaxLength} bytes", "limit the number of images or stream them");
         byte[] pixels = GC.AllocateUninitializedArray<byte>(count * Header.PixelsPerImage);
         Cache.ReadPixels(First, pixels);
-        return new ImageDataset(Header.Name, Split, count, Header.Height, Header.Width, Header.Channels, pixels, Labels: null, Classes: 0, ImageDataset.ByteScale) { Factors = Truth(count) }
-            .CheckConsistency(Header.Name);
+        return Dataset(count, pixels).CheckConsistency(Header.Name);
     }
+
+    private ImageDataset Dataset(int count, byte[] pixels) =>
+        new(Header.Name, Split, count, Header.Height, Header.Width, Header.Channels, pixels, Labels: null, Classes: 0, ImageDataset.ByteScale) { Factors = Truth(count) };
 
     private GroundTruth? Truth(int count)
     {

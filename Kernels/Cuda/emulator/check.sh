@@ -1,5 +1,5 @@
 #!/bin/bash
-# Native checks of the CUDA kernels on the emulator: thread orders, deliberate mistakes, AddressSanitizer, ThreadSanitizer, and mutations. About three minutes on two cores.
+# Native checks of the CUDA kernels on the emulator: thread orders, deliberate mistakes, AddressSanitizer, ThreadSanitizer, and mutations. About two minutes of processor time.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 compiler=${CXX:-g++}
@@ -49,7 +49,7 @@ step "build" build plain
 step "thread orders" emulator/build/plain/checks run
 step "deliberate mistakes" emulator/build/plain/checks mistakes
 
-options=(-O1) sanitizer=(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
+options=(-O1) sanitizer=(-fsanitize=address,alignment,bounds,shift,signed-integer-overflow -fno-sanitize-recover=all)
 step "build with AddressSanitizer" build address
 # The fibers' stacks are not the ones that the sanitizer knows.
 step "addresses and undefined behaviour" env ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=0 emulator/build/address/checks run

@@ -1,0 +1,89 @@
+using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.Data.Streaming;
+using VaeFromScratch.Kernels;
+
+namespace VaeFromScratch.Models.Training;
+
+/// <summary>Brings the batches of a run to where a captured step finds them; the order is a pure function of seed and epoch.</summary>
+internal abstract class BatchFeed : IDisposable
+{
+    /// <param name="size">Images a batch; more than there are means one batch.</param>
+    public static BatchFeed Create(Compute compute, TrainingData data, int size, ulong seed) => data.Dataset.Stored is { } stored
+        ? new StreamedFeed(compute, data, new(stored, size, seed))
+        : new GatheredFeed(compute, data, new(data.Count, size, seed));
+
+    public abstract int BatchSize { get; }
+
+    public abstract int BatchesPerEpoch { get; }
+
+    /// <summary>The sizes of an epoch's batches, each of which is on its way to the device when its size is returned.</summary>
+    public abstract IEnumerable<int> Batches(int epoch, int firstBatch);
+
+    /// <summary>The batch at hand, [count, H, W, C]; may be part of a captured step.</summary>
+    public abstract Tensor Images(int count, Rng rng);
+
+    public abstract void Dispose();
+}
+
+/// <summary>Batches of a set in device memory: only their indices travel.</summary>
+internal sealed class GatheredFeed(Compute compute, TrainingData data, BatchOrder order) : BatchFeed
+{
+    private readonly Slice<int> indices = compute.Pool.Rent<int>(order.BatchSize);
+
+    public override int BatchSize => order.BatchSize;
+
+    public override int BatchesPerEpoch => order.BatchesPerEpoch;
+
+    public override IEnumerable<int> Batches(int epoch, int firstBatch)
+    {
+        foreach (var batch in order.Batches(epoch, firstBatch))
+        {
+            compute.Backend.Upload(batch.Span, indices.Part(0, batch.Length));
+            yield return batch.Length;
+        }
+    }
+
+    public override Tensor Images(int count, Rng rng) => data.Gather(indices.Part(0, count), rng);
+
+    public override void Dispose() => compute.Pool.Return(indices);
+}
+
+/// <summary>Batches of a set that is too large for memory: their pixels travel, read ahead from the cache file.</summary>
+internal sealed class StreamedFeed : BatchFeed
+{
+    private readonly Compute compute;
+    private readonly TrainingData data;
+    private readonly ImageStream stream;
+    private readonly Slice<int> indices;
+    private readonly Slice<byte> pixels;
+
+    public StreamedFeed(Compute compute, TrainingData data, ImageStream stream)
+    {
+        (this.compute, this.data, this.stream) = (compute, data, stream);
+        indices = compute.Pool.Rent<int>(stream.BatchSize);
+        compute.Backend.Upload<int>([.. Enumerable.Range(0, stream.BatchSize)], indices);
+        pixels = compute.Pool.Rent<byte>(stream.BatchSize * data.Dataset.PixelsPerImage);
+    }
+
+    public override int BatchSize => stream.BatchSize;
+
+    public override int BatchesPerEpoch => stream.BatchesPerEpoch;
+
+    public override IEnumerable<int> Batches(int epoch, int firstBatch)
+    {
+        foreach (var batch in stream.Batches(epoch, firstBatch))
+        {
+            compute.Backend.Upload(batch.Pixels.Span, pixels.Part(0, batch.Pixels.Length));
+            yield return batch.Indices.Length;
+        }
+    }
+
+    public override Tensor Images(int count, Rng rng) => data.Gather(pixels, indices.Part(0, count), rng);
+
+    public override void Dispose()
+    {
+        compute.Pool.Return(indices);
+        compute.Pool.Return(pixels);
+    }
+}
