@@ -6,7 +6,6 @@ using BenchmarkDotNet.Diagnosers;
 using BenchmarkDotNet.Exporters;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
-using BenchmarkDotNet.Order;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
@@ -34,7 +33,6 @@ public sealed class BenchConfig : ManualConfig
         AddColumn(new BoundColumn());
         AddLogger(ConsoleLogger.Default);
         AddExporter(MarkdownExporter.GitHub);
-        WithOrderer(new DefaultOrderer(SummaryOrderPolicy.Declared));
         WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(60));
         WithUnionRule(ConfigUnionRule.AlwaysUseGlobal);
     }

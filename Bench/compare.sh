@@ -9,7 +9,6 @@
 # Needs the .NET SDK and what Bench/peers/README.md names. Takes about ten minutes with five pairs on two idle cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-words="$0 $*"
 pairs=5 sections=gemm,conv,elementwise,mi,mnist,celeba,imae,memory,growth repeats=3 minimum=0.05 images=6000 threads=2 keep= quick=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -78,6 +77,8 @@ if [ -n "$quick" ]; then
   bench table "$work" --keep-disturbed
 else
   out=Bench/results/cpu-$(date -u +%Y-%m-%d).md
-  bench table "$work" --out "$out" --commit "$commit" --command "$words"
+  mkdir -p Bench/results
+  bench table "$work" --out "$out" --commit "$commit" \
+    --command "Bench/compare.sh --pairs $pairs --sections $sections --repeats $repeats --min-time $minimum --images-per-block $images --threads $threads"
   echo "written to $out" >&2
 fi

@@ -1,8 +1,8 @@
+using VaeFromScratch.Bench.Workloads;
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Optim;
 using VaeFromScratch.Kernels;
-using VaeFromScratch.Bench.Workloads;
 using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Bench.Networks;

@@ -41,8 +41,17 @@ internal static class MicrokernelWorkloads
         {
             var tile = new Tile
             {
-                A = a.Pointer, ARows = aRows.Pointer, B = b.Pointer, AStep = columns ? rows : 1, BStep = width, Depth = Depth, Runs = 1, Groups = 1,
-                Initial = zero.Pointer, C = c.Pointer, CRows = cRows.Pointer,
+                A = a.Pointer,
+                ARows = aRows.Pointer,
+                B = b.Pointer,
+                AStep = columns ? rows : 1,
+                BStep = width,
+                Depth = Depth,
+                Runs = 1,
+                Groups = 1,
+                Initial = zero.Pointer,
+                C = c.Pointer,
+                CRows = cRows.Pointer,
             };
             for (int i = 0; i < TilesPerCall; i++)
                 kernel(&tile);
