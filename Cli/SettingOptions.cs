@@ -21,7 +21,7 @@ internal sealed class SettingOptions
         ("--latent", "latents", "number of factors"),
         ("--noise", "noise", "the decoder's noise: learned, fixed:VARIANCE, network, mog:K, bernoulli or weighted"),
         ("--noise-update", "noise_update", "how a learned variance moves: closed-form or gradient"),
-        ("--network", "network", "conv, or mlp:WIDTH,WIDTH,..."),
+        ("--network", "network", "conv (the papers'), conv:CHANNELS,CHANNELS,... or mlp:WIDTH,WIDTH,..."),
         ("--limit", "limit", "train on the first N images only"),
         ("--binarise", "binarise", "none, threshold, static or dynamic"),
         ("--gamma", "gamma", "weight of the distance to the capacity (capacity-vae), the total correlation (factor-vae) or the marginal KL (beta-tcvae)"),

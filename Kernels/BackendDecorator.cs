@@ -161,8 +161,8 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
         Invoke($"mixture_log_density_gradient {rows}x{components}x{h}", 25.0 * rows * components * h, 2 * (rows + 2.0 * components) * h,
             b => b.MixtureLogDensityGradient(rows, components, h, z, mu, logVar, weights, ownOffset, pairBias, joint, marginal, gJoint, gMarginal, dz, dmu, dlogVar, dpairBias));
 
-    public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums) =>
-        Invoke("encoding_moments", 20.0 * rows * h, 2.0 * rows * h, b => b.EncodingMoments(rows, h, mu, logVar, sums));
+    public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points, Slice<float> indicators) =>
+        Invoke("encoding_moments", 20.0 * rows * h, 2.0 * rows * h, b => b.EncodingMoments(rows, h, mu, logVar, sums, points, indicators));
 
     public void Adam(Slice<float> parameters, Slice<float> gradients, Slice<float> m, Slice<float> v, AdamConstants constants, Slice<float> hyper) =>
         Invoke("adam", 12.0 * parameters.Length, 7.0 * parameters.Length, b => b.Adam(parameters, gradients, m, v, constants, hyper));

@@ -177,9 +177,11 @@ public interface IBackend : IDeviceMemory, IDisposable
 
     /// <summary>
     /// One pass over encodings [rows, h]: adds each factor's sums of exp(logVar), mu^2, mu and logVar to sums [4, h, 2], each as an unevaluated pair high + low
-    /// of about 48 bits. Enough for (I1)-(I5) and (D1)-(D7) of equations.md; call it once per chunk of a stream.
+    /// of about 48 bits. Enough for (I1)-(I5) and (D1)-(D7) of equations.md; call it once per chunk of a stream. Where <paramref name="indicators"/> [6, h] is present, the
+    /// same launch writes each factor's indicators of all <paramref name="points"/> rows summed so far, in nats: s* (I1), (I2), (I4), (I5), mean KL (its part of (D1)), and
+    /// KL(N(0, s*) || N(0, 1)) (its part of (D5)).
     /// </summary>
-    void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums);
+    void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points = 0, Slice<float> indicators = default);
 
     // ---- optimisers, over one contiguous run of parameters
 

@@ -15,6 +15,7 @@ public sealed class ProfilingBackend(IBackend inner) : BackendDecorator(inner)
     }
 
     private readonly Dictionary<string, Row> rows = [];
+    private int launchesPerStep;
 
     protected override void Invoke(KernelCost cost, Action<IBackend> call)
     {
@@ -30,8 +31,13 @@ public sealed class ProfilingBackend(IBackend inner) : BackendDecorator(inner)
         row.Bytes += cost.Bytes;
     }
 
-    /// <summary>A captured step is replayed call by call through this profiler, not as one graph.</summary>
-    public override ICapturedStep Capture(Action<IBackend> step) => RecordingBackend.Record(this, step);
+    /// <summary>A captured step is replayed call by call through this profiler, not as one graph; the graph is made all the same, to count its launches.</summary>
+    public override ICapturedStep Capture(Action<IBackend> step)
+    {
+        using (var whole = Inner.Capture(step))
+            launchesPerStep = Math.Max(launchesPerStep, whole.Calls);
+        return RecordingBackend.Record(this, step);
+    }
 
     /// <summary>Writes the table, longest total first. The figures are the least work over the time taken, so cache hits can exceed the memory's bandwidth.</summary>
     public void Report(TextWriter to)
@@ -44,6 +50,8 @@ public sealed class ProfilingBackend(IBackend inner) : BackendDecorator(inner)
             to.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{name,-64} {row.Calls,8} {seconds * 1e3,10:F2} {seconds * 1e6 / row.Calls,10:F1} {100 * seconds / total,6:F1} {row.Flops / seconds * 1e-9,9:F1} {row.Bytes / seconds * 1e-9,8:F1}"));
         }
+        if (launchesPerStep > 0)
+            to.WriteLine($"one captured training step: {launchesPerStep} kernel launches");
     }
 
     public override void Dispose() => Inner.Dispose();

@@ -59,7 +59,7 @@ public static class ModelCatalogue
     internal static void Check(RunConfiguration c)
     {
         Find(c.Model);
-        MlpWidths(c);
+        ParseNetwork(c);
         CreateNoise(c, pixelVariance: 1);
         DiscriminatorOf(c);
     }
@@ -88,15 +88,25 @@ public static class ModelCatalogue
     {
         var hidden = new HiddenLayers(c.BatchNorm != "none", c.LeakySlope);
         var hiddenOfDecoder = hidden with { BatchNorm = c.BatchNorm == "all" };
-        if (MlpWidths(c) is not { } widths)
-            return (ConvolutionalNets.Encoder(image, c.Latents, hidden, init), ConvolutionalNets.Decoder(image, c.Latents, outputChannels, hiddenOfDecoder, init));
-        return (MlpNets.Encoder(image, c.Latents, widths, hidden, init), MlpNets.Decoder(image, c.Latents, outputChannels, widths, hiddenOfDecoder, init));
+        return ParseNetwork(c) switch
+        {
+            ("mlp", { } widths) => (MlpNets.Encoder(image, c.Latents, widths, hidden, init), MlpNets.Decoder(image, c.Latents, outputChannels, widths, hiddenOfDecoder, init)),
+            var (_, channels) => (ConvolutionalNets.Encoder(image, c.Latents, channels, hidden, init), ConvolutionalNets.Decoder(image, c.Latents, outputChannels, channels, hiddenOfDecoder, init)),
+        };
     }
 
-    /// <summary>Widths of fully connected networks; null for convolutional ones.</summary>
-    private static int[]? MlpWidths(RunConfiguration c) => c.Network == "conv" ? null
-        : (c.Network.StartsWith("mlp:", StringComparison.Ordinal) ? Widths(c.Network[4..]) : null)
-            ?? throw new OptionException($"network '{c.Network}': expected conv, or mlp: and widths such as mlp:500,500");
+    /// <summary>The kind of network, and its widths or channels; null for those of the papers.</summary>
+    private static (string Kind, int[]? Widths) ParseNetwork(RunConfiguration c)
+    {
+        string[] parts = c.Network.Split(':', 2);
+        var widths = parts.Length > 1 ? Widths(parts[1]) : null;
+        return (parts[0], parts.Length) switch
+        {
+            ("conv", 1) => ("conv", null),
+            ("conv" or "mlp", 2) when widths is not null => (parts[0], widths),
+            _ => throw new OptionException($"network '{c.Network}': expected conv, conv: and channels such as conv:8,8, or mlp: and widths such as mlp:500,500"),
+        };
+    }
 
     private static NoiseModel CreateNoise(RunConfiguration c, double pixelVariance)
     {

@@ -15,7 +15,7 @@ public sealed record RunConfiguration
 
     public string Data { get; init; } = "mnist";
 
-    /// <summary>conv (papers 1 and 2), or mlp:WIDTH,WIDTH,... for fully connected layers.</summary>
+    /// <summary>conv (papers 1 and 2), conv:CHANNELS,CHANNELS,... for other channels in the same design, or mlp:WIDTH,WIDTH,... for fully connected layers.</summary>
     public string Network { get; init; } = "conv";
 
     /// <summary>Where batch normalisation comes between the hidden layers: none, encoder or all.</summary>

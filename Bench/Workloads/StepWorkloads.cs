@@ -88,7 +88,7 @@ internal static class StepWorkloads
         void Kernel()
         {
             backend.Fill(sums, 0);
-            backend.EncodingMoments(rows, factors, m, l, sums);
+            backend.EncodingMoments(rows, factors, m, l, sums, points: 0, indicators: default);
             backend.Download(sums, pairs);
             for (int h = 0; h < factors; h++)
                 information[h] = 0.5 * (Math.Log((Sum(0, h) + Sum(1, h)) / rows) - Sum(3, h) / rows);

@@ -8,7 +8,7 @@ public sealed unsafe partial class CpuBackend
 {
     private const int Moments = 4;
 
-    public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums)
+    public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points, Slice<float> indicators)
     {
         Check(mu.Length == (long)rows * h && logVar.Length == mu.Length && sums.Length == Moments * h * 2, "encoding_moments",
             $"[{rows}, {h}] needs {(long)rows * h} elements and sums of {Moments * h * 2}, got mu {mu.Length}, logVar {logVar.Length}, sums {sums.Length}");
@@ -19,6 +19,27 @@ public sealed unsafe partial class CpuBackend
             double total = (double)sums.Pointer[2 * k] + sums.Pointer[2 * k + 1] + job.Total(k / h, k % h);
             sums.Pointer[2 * k] = (float)total;
             sums.Pointer[2 * k + 1] = float.IsFinite((float)total) ? (float)(total - (float)total) : 0;
+        }
+        if (!indicators.IsAbsent)
+            WriteIndicators(h, sums.Pointer, points, indicators);
+    }
+
+    private static void WriteIndicators(int h, float* sums, long points, Slice<float> indicators)
+    {
+        Check(indicators.Length == 6 * h && points > 0, "encoding_moments", $"indicators of {h} factors need {6 * h} elements and at least one point, got {indicators.Length} and {points}");
+        float* to = indicators.Pointer;
+        for (int i = 0; i < h; i++)
+        {
+            double meanVariance = Mean(0), meanSquare = Mean(1), mean = Mean(2), meanLogVar = Mean(3);
+            double aggregate = meanVariance + meanSquare, varianceOfMean = Math.Max(0, meanSquare - mean * mean);
+            to[i] = (float)aggregate;
+            to[h + i] = (float)(0.5 * (Math.Log(aggregate) - meanLogVar));
+            to[2 * h + i] = (float)(0.5 * (Math.Log(meanVariance + varianceOfMean) - meanLogVar));
+            to[3 * h + i] = (float)(0.5 * Math.Log(1 + varianceOfMean / meanVariance));
+            to[4 * h + i] = (float)(0.5 * (aggregate - 1 - meanLogVar));
+            to[5 * h + i] = (float)(0.5 * (aggregate - 1 - Math.Log(aggregate)));
+
+            double Mean(int moment) => ((double)sums[2 * (moment * h + i)] + sums[2 * (moment * h + i) + 1]) / points;
         }
     }
 

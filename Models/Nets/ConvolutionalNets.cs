@@ -12,9 +12,10 @@ public static class ConvolutionalNets
 {
     private const int Kernel = 4, Stride = 2, Padding = 1, Hidden = 256;
 
-    public static GaussianEncoder Encoder(ImageShape image, int latents, HiddenLayers hidden, Initialise init)
+    /// <param name="channels">Of each convolution, from the image to the code; the papers' where null.</param>
+    public static GaussianEncoder Encoder(ImageShape image, int latents, int[]? channels, HiddenLayers hidden, Initialise init)
     {
-        var sizes = Sizes(image);
+        var sizes = Sizes(image, channels);
         var layers = new List<Module>();
         for (int i = 1; i < sizes.Count; i++)
             layers.AddRange(hidden.After(activation => new Conv2d($"encoder.conv{i}", sizes[i - 1].Channels, sizes[i].Channels, Kernel, Stride, Padding, init, activation), $"encoder.bn{i}", sizes[i].Channels));
@@ -25,9 +26,9 @@ public static class ConvolutionalNets
     }
 
     /// <param name="outputChannels">Of the last layer: the image's, or more where the noise model asks for them.</param>
-    public static Module Decoder(ImageShape image, int latents, int outputChannels, HiddenLayers hidden, Initialise init)
+    public static Module Decoder(ImageShape image, int latents, int outputChannels, int[]? channels, HiddenLayers hidden, Initialise init)
     {
-        var sizes = Sizes(image);
+        var sizes = Sizes(image, channels);
         var (h, w, c) = sizes[^1];
         List<Module> layers =
         [
@@ -49,9 +50,9 @@ public static class ConvolutionalNets
     }
 
     /// <summary>The image and the feature maps behind each convolution.</summary>
-    private static List<ImageShape> Sizes(ImageShape image)
+    private static List<ImageShape> Sizes(ImageShape image, int[]? channels)
     {
-        int[] channels = Math.Min(image.Height, image.Width) < 32 ? [32, 32] : [32, 32, 64, 64];
+        channels ??= Math.Min(image.Height, image.Width) < 32 ? [32, 32] : [32, 32, 64, 64];
         List<ImageShape> sizes = [image];
         foreach (int c in channels)
             sizes.Add(new(sizes[^1].Height / 2, sizes[^1].Width / 2, c));

@@ -1,8 +1,8 @@
 using NUnit.Framework;
 using VaeFromScratch.Engine;
-using VaeFromScratch.Kernels;
 using VaeFromScratch.Engine.Nn;
 using VaeFromScratch.Engine.Optim;
+using VaeFromScratch.Kernels;
 using Shape = VaeFromScratch.Engine.Shape;
 
 namespace VaeFromScratch.Tests.Engine;

@@ -13,11 +13,14 @@ namespace VaeFromScratch.Tests.Models;
 [Category("Cuda")]
 public sealed class CudaTrainingTests
 {
-    [Test]
-    public void A_hundred_steps_follow_the_CPUs_curve_in_fp32()
+    public static IEnumerable<string> Models => ModelCatalogue.All.Select(m => m.Name);
+
+    [TestCase("mlp:32", 8)]
+    [TestCase("conv:8,8", 12)]
+    public void A_hundred_steps_follow_the_CPUs_curve_in_fp32(string network, int size)
     {
-        var configuration = Small.Configuration() with { Network = "mlp:32", Batch = 16, Epochs = 20, Noise = "fixed:0.05" };
-        double[] cpu = Curve(new CpuBackend(2), configuration, size: 8, images: 80, out _), cuda = Curve(CudaEmulator.Open(), configuration, size: 8, images: 80, out _);
+        var configuration = Small.Configuration() with { Network = network, Batch = 16, Epochs = 20, Noise = "fixed:0.05" };
+        double[] cpu = Curve(new CpuBackend(2), configuration, size, images: 80, out _), cuda = Curve(CudaEmulator.Open(), configuration, size, images: 80, out _);
         Assert.That(cpu, Has.Length.EqualTo(20));
         for (int i = 0; i < cpu.Length; i++)
             Assert.That(cuda[i], Is.EqualTo(cpu[i]).Within(1e-3 * Math.Max(1, Math.Abs(cpu[i]))), $"epoch {i + 1}");
@@ -33,6 +36,16 @@ public sealed class CudaTrainingTests
             Assert.That(cuda[i], Is.EqualTo(cpu[i]).Within(tolerance * Math.Max(1, Math.Abs(cpu[i]))), $"step {i + 1}");
         TestContext.Out.WriteLine($"kernel launches in a step: {calls}");
         Assert.That(calls, Is.InRange(1, 40));
+    }
+
+    [TestCaseSource(nameof(Models))]
+    public void Every_model_trains_as_on_the_CPU(string model)
+    {
+        var configuration = Small.Configuration(model) with { Batch = 10, Epochs = 2 };
+        double[] cpu = Curve(new CpuBackend(2), configuration, size: 8, images: 20, out _), cuda = Curve(CudaEmulator.Open(), configuration, size: 8, images: 20, out _);
+        Assert.That(cpu, Has.Length.EqualTo(2));
+        for (int i = 0; i < cpu.Length; i++)
+            Assert.That(cuda[i], Is.EqualTo(cpu[i]).Within(1e-3 * Math.Max(1, Math.Abs(cpu[i]))), $"epoch {i + 1}");
     }
 
     private static double[] Curve(IBackend backend, RunConfiguration configuration, int size, int images, out int calls)

@@ -46,12 +46,14 @@ public static class FusedCases
             Slice<float> m = c.Upload(mu), l = c.Upload(logVar), sums = c.Output(new float[8 * d]);
             // Twice, as two chunks of a stream.
             c.Run(b => b.EncodingMoments(rows, d, m, l, sums));
-            c.Backend.EncodingMoments(rows, d, m, l, sums);
+            var indicators = c.Output(6 * d);
+            c.Backend.EncodingMoments(rows, d, m, l, sums, 2L * rows, indicators);
             var values = new float[8 * d];
             c.Backend.Download<float>(sums, values);
             var pairs = Each(4 * d, i => (double)values[2 * i] + values[2 * i + 1]);
             var expected = Each(4 * d, i => 2 * PerColumn(rows, d, i % d, k => (i / d) switch { 0 => Math.Exp(logVar[k]), 1 => (double)mu[k] * mu[k], 2 => mu[k], _ => logVar[k] }));
             c.Expect(c.Upload(Array.ConvertAll(pairs, v => (float)v)), expected, 3e-7, 3e-7);
+            c.Expect(indicators, Indicators(d, Each(4 * d, i => expected[i] / (2.0 * rows))), 2e-6, 1e-6, "indicators");
         });
         foreach (bool accumulate in new[] { false, true })
         {
@@ -126,4 +128,19 @@ public static class FusedCases
             sum += f(r * d + column);
         return sum;
     }
+
+    /// <summary>s*, (I2), (I4), (I5), mean KL and KL(N(0, s*) || N(0, 1)) of each factor, [6, d], from the means of exp(logVar), mu^2, mu and logVar, [4, d].</summary>
+    private static double[] Indicators(int d, double[] means) => Each(6 * d, i =>
+    {
+        double variance = means[i % d], square = means[d + i % d], mean = means[2 * d + i % d], logVar = means[3 * d + i % d], spread = Math.Max(0, square - mean * mean);
+        return (i / d) switch
+        {
+            0 => variance + square,
+            1 => 0.5 * (Math.Log(variance + square) - logVar),
+            2 => 0.5 * (Math.Log(variance + spread) - logVar),
+            3 => 0.5 * Math.Log(1 + spread / variance),
+            4 => 0.5 * (variance + square - 1 - logVar),
+            _ => 0.5 * (variance + square - 1 - Math.Log(variance + square)),
+        };
+    });
 }

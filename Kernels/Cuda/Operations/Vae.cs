@@ -65,12 +65,12 @@ public sealed unsafe partial class CudaBackend
         Launch(UpdateVarianceKernel, plan.Grid, plan.Block, squaredError, squaredError.Length, (float)(1 / count), 1 - decay, maximumChange, floor, variance, plan.Partial, workspace.Tickets);
     }
 
-    public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums)
+    public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points, Slice<float> indicators)
     {
         if (rows == 0 || h == 0)
             return;
         var plan = PlanReduction(1, rows, h, floatsOfState: 8);
-        Launch(EncodingMomentsKernel, plan.Grid, plan.Block, rows, h, mu, logVar, sums, plan.Partial, workspace.Tickets);
+        Launch(EncodingMomentsKernel, plan.Grid, plan.Block, rows, h, mu, logVar, sums, points > 0 ? (float)(1.0 / points) : 0f, indicators, plan.Partial, workspace.Tickets);
     }
 
     private static bool IsAligned(Slice<float> slice) => slice.Address % 16 == 0;

@@ -163,8 +163,11 @@ DEVICE void add_pair(float* target, float2 sum)
     target[1] = total.y;
 }
 
-// sums [4, h, 2]
-KERNEL __launch_bounds__(256) encoding_moments(unsigned rows, unsigned h, const float* __restrict__ mu, const float* __restrict__ log_var, float* sums, MomentState::State* partial, unsigned* tickets)
+// The mean of a sum kept as a pair.
+DEVICE float mean_of(const float* pair, float inverse_points) { return (pair[0] + pair[1]) * inverse_points; }
+
+// sums [4, h, 2]; indicators [6, h] or null: s*, (I2), (I4), (I5), mean KL, KL of N(0, s*)
+KERNEL __launch_bounds__(256) encoding_moments(unsigned rows, unsigned h, const float* __restrict__ mu, const float* __restrict__ log_var, float* sums, float inverse_points, float* indicators, MomentState::State* partial, unsigned* tickets)
 {
     reduce<MomentState>(1, rows, h, partial, tickets,
         [=](unsigned, unsigned k, unsigned i) { return make_float2(mu[(size_t)k * h + i], log_var[(size_t)k * h + i]); },
@@ -173,6 +176,16 @@ KERNEL __launch_bounds__(256) encoding_moments(unsigned rows, unsigned h, const 
             add_pair(sums + 2 * ((size_t)h + i), total.square);
             add_pair(sums + 2 * (2 * (size_t)h + i), total.mean);
             add_pair(sums + 2 * (3 * (size_t)h + i), total.log_variance);
+            if (!indicators) return;
+            const float mean_variance = mean_of(sums + 2 * (size_t)i, inverse_points), mean_square = mean_of(sums + 2 * ((size_t)h + i), inverse_points);
+            const float mean = mean_of(sums + 2 * (2 * (size_t)h + i), inverse_points), mean_log_var = mean_of(sums + 2 * (3 * (size_t)h + i), inverse_points);
+            const float aggregate = mean_variance + mean_square, variance_of_mean = fmaxf(0.0f, fmaf(-mean, mean, mean_square));
+            indicators[i] = aggregate;
+            indicators[(size_t)h + i] = 0.5f * (log_f(aggregate) - mean_log_var);
+            indicators[2 * (size_t)h + i] = 0.5f * (log_f(mean_variance + variance_of_mean) - mean_log_var);
+            indicators[3 * (size_t)h + i] = 0.5f * log1p_f(variance_of_mean / mean_variance);
+            indicators[4 * (size_t)h + i] = 0.5f * (aggregate - 1.0f - mean_log_var);
+            indicators[5 * (size_t)h + i] = 0.5f * (aggregate - 1.0f - log_f(aggregate));
         });
 }
 EXPORT(encoding_moments)
