@@ -30,8 +30,8 @@ public sealed record RunConfiguration
     /// <summary>Weight of the KL term; of the total correlation in beta-tcvae, of the marginal KL in info-vae with the marginal reading.</summary>
     public double Beta { get; init; } = 10;
 
-    /// <summary>Epochs over which beta grows from 0.</summary>
-    public double KlWarmUpEpochs { get; init; }
+    /// <summary>Epochs over which beta grows from 0. Without a warm-up, some seeds with beta 10 collapse for good: Models/README.md has the measurement.</summary>
+    public double KlWarmUpEpochs { get; init; } = 1;
 
     /// <summary>Weight of the distance to the capacity (capacity-vae), of the total correlation (factor-vae), of the marginal KL (beta-tcvae).</summary>
     public double Gamma { get; init; } = 100;
