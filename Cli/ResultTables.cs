@@ -28,7 +28,7 @@ internal static class ResultTables
 
     /// <summary>What to tell the user of a model whose decoder ignores the code.</summary>
     public static string CollapseAdvice(Indicators indicators) => string.Create(CultureInfo.InvariantCulture,
-        $"the model has collapsed: its code carries {indicators.Information:F2} nats about the images, so the decoder ignores it. Try a smaller --beta, --set kl_warm_up_epochs=1, or a smaller --set noise_maximum_change");
+        $"the model has collapsed: its code carries {indicators.Information:F2} nats about the images, so the decoder ignores it. Try a smaller --beta, --set kl_warm_up_epochs=2, or a smaller --set noise_maximum_change");
 
     /// <summary>Factors by information, with a bar beside each.</summary>
     public static void Ranking(Output output, FactorTable factors)

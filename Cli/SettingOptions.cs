@@ -62,7 +62,7 @@ internal sealed class SettingOptions
         {
             int equals = pair.IndexOf('=');
             if (equals <= 0)
-                throw new OptionException($"--set {pair}: expected KEY=VALUE, such as --set kl_warm_up_epochs=1");
+                throw new OptionException($"--set {pair}: expected KEY=VALUE, such as --set kl_warm_up_epochs=2");
             given.Add(new("--set", pair[..equals], pair[(equals + 1)..]));
         }
         return given;

@@ -55,7 +55,7 @@ public sealed record ClosedFormSettings(double Start, double Decay = 0.99, doubl
 /// </summary>
 /// <remarks>
 /// Why the change per step is limited: with a large beta, a variance that follows the residual at once rewards the decoder so little at the start that the KL
-/// term switches every factor off, for good. See Models/README.md for the measurement.
+/// term switches every factor off, for good. The default warm-up of beta guards against the same; Models/README.md has the measurement.
 /// </remarks>
 public sealed class ClosedFormNoise : NoiseModel
 {

@@ -23,7 +23,7 @@ internal static class Small
     }
 
     public static RunConfiguration Configuration(string model = "beta-vae") =>
-        ModelCatalogue.Find(model).Defaults with { Network = "mlp:32", Latents = 4, Batch = 20, Epochs = 2, Beta = 1, Lambda = 10, Discriminator = "32,32", Samples = 5 };
+        ModelCatalogue.Find(model).Defaults with { Network = "mlp:32", Latents = 4, Batch = 20, Epochs = 2, KlWarmUpEpochs = 0, Beta = 1, Lambda = 10, Discriminator = "32,32", Samples = 5 };
 
     public static VaeModel Create(Compute compute, RunConfiguration configuration, ImageDataset data, double pixelVariance = 0.1) =>
         ModelCatalogue.Create(compute, configuration, new(data.Height, data.Width, data.Channels), pixelVariance, data.Count);
