@@ -192,12 +192,12 @@ const std::vector<Case> cases = {
         return hash_of({u, n});
     }},
     {"reparameterise, likelihoods, moments", [] {
-        Buffer mu(9 * 40), lv(9 * 40), e = zeros(360), z = zeros(360), kl = zeros(9), nll = zeros(9), sums = zeros(4 * 40 * 2), partial = zeros(4 * 40 * 8), tickets = zeros(8), state = random_state();
+        Buffer mu(9 * 40), lv(9 * 40), e = zeros(360), z = zeros(360), kl = zeros(9), nll = zeros(9), sums = zeros(4 * 40 * 2), indicators = zeros(6 * 40), partial = zeros(4 * 40 * 8), tickets = zeros(8), state = random_state();
         launch("reparameterise", {1, 1, 1}, {1, 16, 16}, 0, 9u, 10u, 1, mu.p(), lv.p(), state.words(), 0u, e.p(), z.p(), kl.p());
         launch("bernoulli_nll", {9, 1, 1}, {1, 64, 1}, 0, 9u, 40u, mu.p(), lv.p(), nll.p(), (float2*)nullptr, tickets.words());
         typedef void* Pointer;
-        launch("encoding_moments", {2, 3, 1}, {32, 8, 1}, 0, 9u, 40u, mu.p(), lv.p(), sums.p(), (Pointer)partial.p(), tickets.words());
-        return hash_of({e, z, kl, nll, sums, tickets});
+        launch("encoding_moments", {2, 3, 1}, {32, 8, 1}, 0, 9u, 40u, mu.p(), lv.p(), sums.p(), 1.0f / 9, indicators.p(), (Pointer)partial.p(), tickets.words());
+        return hash_of({e, z, kl, nll, sums, indicators, tickets});
     }},
     {"batch normalisation, pooling, Adam", [] {
         Buffer x(200 * 6), mean = zeros(6), inverse = zeros(6), rm = zeros(6), rv = zeros(6), partial = zeros(4 * 6 * 4), tickets = zeros(4), p(500), g(500), m = zeros(500), v = zeros(500), hyper(3);
