@@ -80,17 +80,6 @@ public sealed class Tape : IDisposable
         return tensor;
     }
 
-    /// <summary>The gradient of a tensor as a constant of this tape, to compute with.</summary>
-    public Tensor GradientOf(Tensor tensor)
-    {
-        var copy = NewTensor(tensor.Shape, false);
-        if (tensor.Gradient.IsAbsent)
-            Kernels.Fill(copy.Data, 0);
-        else
-            Kernels.CopyBlock(1, copy.Length, tensor.Gradient, copy.Length, copy.Data, copy.Length);
-        return copy;
-    }
-
     /// <summary>Gradients of a scalar with respect to everything it came from.</summary>
     public void Backward(Tensor loss) => Backward(new Seed(loss, 1));
 

@@ -84,7 +84,7 @@ public interface IBackend : IDeviceMemory, IDisposable
 
     // ---- matrix products and convolutions
 
-    /// <summary>c (+)= op(a) op(b), then + bias [N] (when present), then the activation. Where <paramref name="reluMask"/> [M, N] is present, entries with mask &lt;= 0 are set to 0 last (of what is added, when accumulating).</summary>
+    /// <summary>c = activation(c, when accumulating, + op(a) op(b) + bias [N], when present). Where <paramref name="reluMask"/> [M, N] is present and &lt;= 0, product and bias count 0; what is accumulated to stays.</summary>
     void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias = default, Activation activation = Activation.None, Slice<float> reluMask = default);
 
     /// <summary>y = x * w + bias [OutChannels], then the activation; <paramref name="reluMask"/> as in <see cref="MatMul"/>.</summary>

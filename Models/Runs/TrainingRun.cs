@@ -42,9 +42,6 @@ public sealed class TrainingRun : IDisposable
 
     public bool IsFinished => trainer.IsFinished;
 
-    /// <summary>Kernel calls in one training step; 0 before the first.</summary>
-    public int CallsPerStep => trainer.CallsPerStep;
-
     /// <summary>Continues from the last checkpoint.</summary>
     /// <exception cref="Engine.IO.DataException">It is damaged or belongs to another configuration.</exception>
     public void Resume()
