@@ -64,6 +64,7 @@ public static class CommandLineTool
         ReconstructCommand.Create(),
         EncodeCommand.Create(),
         EstimateCommand.Create(),
+        MetricsCommand.Create(),
         ExportCommand.Create(),
         ImportCommand.Create(),
         ListCommand.Create(),

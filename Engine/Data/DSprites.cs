@@ -7,7 +7,7 @@ public static class DSprites
 {
     private const int Side = 64;
     private const ulong SelectionSeed = 1;
-    private static readonly string[] Columns = ["colour", "shape", "scale", "orientation", "position x", "position y"];
+    private static readonly string[] Columns = ["colour", GroundTruth.Shape, "scale", "orientation", "position x", "position y"];
 
     /// <summary>The files, the first that is there is read: the official one, the complete grid in coarser steps, a random subset.</summary>
     internal static readonly string[] Files = ["dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz", "dsprites_downsampled.npz", "dsprites_subset.npz"];
@@ -42,7 +42,7 @@ public static class DSprites
         if (images.Type is not ("|u1" or "|b1") || images.Shape is not [_, Side, Side])
             throw DataException.In(path, $"imgs of type {images.Type} and shape {HostArray.Describe(images.Shape)}", $"bytes, [images, {Side}, {Side}]");
         var factors = Factors(classes.ToInts(path), values.ToFloats(), count, columns, path).Select(rows);
-        int shape = Array.IndexOf(factors.Names, "shape");
+        int shape = Array.IndexOf(factors.Names, GroundTruth.Shape);
         byte[]? labels = shape < 0 ? null : [.. Enumerable.Range(0, rows.Length).Select(i => (byte)factors.Classes[i * factors.Factors + shape])];
         return new ImageDataset("dsprites", "all", rows.Length, Side, Side, Channels: 1, images.Bytes, labels, labels is null ? 0 : factors.Sizes[shape], PixelScale: 1) { Factors = factors }
             .CheckConsistency(path);

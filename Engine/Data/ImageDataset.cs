@@ -10,7 +10,13 @@ namespace VaeFromScratch.Engine.Data;
 /// <param name="Values">The value itself, in the factor's own unit, [Count, factors].</param>
 public sealed record GroundTruth(string[] Names, int[] Sizes, int[] Classes, float[] Values)
 {
+    /// <summary>The name of the one factor whose values have no order.</summary>
+    internal const string Shape = "shape";
+
     public int Factors => Names.Length;
+
+    /// <summary>Which factors have no order, so that a number cannot stand for their value, [factors].</summary>
+    public bool[] Categorical => Array.ConvertAll(Names, name => name == Shape);
 
     internal GroundTruth Take(int n) => this with { Classes = Classes[..(n * Factors)], Values = Values[..(n * Factors)] };
 

@@ -5,7 +5,7 @@ public static class SyntheticShapes
 {
     public const int Side = 32;
     private const uint Stream = 0x73686170;
-    private static readonly string[] Names = ["shape", "position x", "position y", "scale", "orientation"];
+    private static readonly string[] Names = [GroundTruth.Shape, "position x", "position y", "scale", "orientation"];
     private static readonly int[] Sizes = [3, 12, 12, 5, 10];
 
     /// <summary>Draws images whose factors are independent and uniform over their grids.</summary>
