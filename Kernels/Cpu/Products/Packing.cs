@@ -7,41 +7,25 @@ namespace VaeFromScratch.Kernels.Cpu.Products;
 /// <summary>Copies of matrix blocks in the order in which a microkernel reads them: k-major, a fixed width of neighbours per k.</summary>
 internal static unsafe class Packing
 {
+    /// <summary>Floats of a row in a cache line.</summary>
+    private const int TransposeDepth = 16;
+
     /// <summary>to[k * width + i] = from[i * stride + k]: rows become neighbours. Entries from <paramref name="rows"/> to <paramref name="width"/> are set to 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(float* from, nint stride, int rows, int depth, float* to, int width)
     {
-        int i = 0;
-        for (; i < rows && rows >= 4; i += 4)
-        {
-            // The last group overlaps the one before it rather than go row by row.
-            i = Math.Min(i, rows - 4);
-            float* r0 = from + i * stride, r1 = r0 + stride, r2 = r1 + stride, r3 = r2 + stride;
-            float* t = to + i;
-            int k = 0;
-            for (; k + 4 <= depth; k += 4, t += 4 * width)
+        int i = 0, whole = rows >= 4 ? depth & ~(TransposeDepth - 1) : 0;
+        // A cache line of every row at a time: the lines written to are then still in the first-level cache when the next rows add their part.
+        for (int from0 = 0; from0 < whole; from0 += TransposeDepth)
+            for (i = 0; i < rows; i += 4)
             {
-                var v0 = Vector128.Load(r0 + k);
-                var v1 = Vector128.Load(r1 + k);
-                var v2 = Vector128.Load(r2 + k);
-                var v3 = Vector128.Load(r3 + k);
-                var low01 = LowHalves(v0, v1);
-                var high01 = HighHalves(v0, v1);
-                var low23 = LowHalves(v2, v3);
-                var high23 = HighHalves(v2, v3);
-                Vector128.Store(LowPairs(low01, low23), t);
-                Vector128.Store(HighPairs(low01, low23), t + width);
-                Vector128.Store(LowPairs(high01, high23), t + 2 * width);
-                Vector128.Store(HighPairs(high01, high23), t + 3 * width);
+                // The last group overlaps the one before it rather than go row by row.
+                i = Math.Min(i, rows - 4);
+                TransposeFour(from + i * stride + from0, stride, to + (nint)from0 * width + i, width);
             }
-            for (; k < depth; k++, t += width)
-            {
-                t[0] = r0[k];
-                t[1] = r1[k];
-                t[2] = r2[k];
-                t[3] = r3[k];
-            }
-        }
+        for (int k = whole; k < depth && rows >= 4; k++)
+            for (i = 0; i < rows; i++)
+                to[(nint)k * width + i] = from[i * stride + k];
         for (i = rows >= 4 ? rows : 0; i < rows; i++)
         {
             float* r = from + i * stride;
@@ -54,6 +38,28 @@ internal static unsafe class Packing
             float* t = to + i;
             for (int k = 0; k < depth; k++, t += width)
                 *t = 0;
+        }
+    }
+
+    /// <summary>Four rows, a cache line of each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransposeFour(float* r0, nint stride, float* t, int width)
+    {
+        float* r1 = r0 + stride, r2 = r1 + stride, r3 = r2 + stride;
+        for (int k = 0; k < TransposeDepth; k += 4, t += 4 * width)
+        {
+            var v0 = Vector128.Load(r0 + k);
+            var v1 = Vector128.Load(r1 + k);
+            var v2 = Vector128.Load(r2 + k);
+            var v3 = Vector128.Load(r3 + k);
+            var low01 = LowHalves(v0, v1);
+            var high01 = HighHalves(v0, v1);
+            var low23 = LowHalves(v2, v3);
+            var high23 = HighHalves(v2, v3);
+            Vector128.Store(LowPairs(low01, low23), t);
+            Vector128.Store(HighPairs(low01, low23), t + width);
+            Vector128.Store(LowPairs(high01, high23), t + 2 * width);
+            Vector128.Store(HighPairs(high01, high23), t + 3 * width);
         }
     }
 

@@ -23,7 +23,7 @@ internal unsafe struct WeightGradientJob : IProductJob
     private readonly ConvShape shape;
     private readonly float* x, dy, dw;
     private readonly bool accumulate, merged;
-    private readonly int panels, chunks, blockImages, tasks, paddedRows, paddedWidth, reduceItems;
+    private readonly int panels, parts, chunks, blockImages, tasks, paddedRows, paddedWidth, reduceItems;
     private readonly nint paddedImage, imageX, imageY;
     private float* zeros, partial, threadScratch;
     private nint* mergedRows;
@@ -47,8 +47,16 @@ internal unsafe struct WeightGradientJob : IProductJob
         blockImages = Math.Clamp(BlockPixels / pixels, 1, Math.Max(1, shape.Batch));
         if (merged)
             blockImages = (int)Math.Clamp(BufferLimit / paddedImage, 1, blockImages);
-        int parts = merged ? panels : panels * shape.KernelHeight;
-        chunks = Math.Max(1, Math.Min(Math.Min((shape.Batch + blockImages - 1) / blockImages, (int)((long)shape.Batch * pixels / PixelsPerChunk)), (TaskGoal + parts - 1) / parts));
+        int most = Math.Max(1, Math.Min((shape.Batch + blockImages - 1) / blockImages, (int)((long)shape.Batch * pixels / PixelsPerChunk)));
+        // One task for all of a chunk's taps reads every image once, as long as the copies of dw are less to move than what that saves.
+        chunks = most >= TaskGoal ? TaskGoal : TaskGoal / 2;
+        if (chunks <= most && 2L * chunks * shape.WeightSize <= (long)shape.InSize + shape.OutSize)
+            parts = 1;
+        else
+        {
+            parts = merged ? panels : panels * shape.KernelHeight;
+            chunks = Math.Min(most, (TaskGoal + parts - 1) / parts);
+        }
         tasks = parts * chunks;
         reduceItems = chunks == 1 ? 0 : (shape.WeightSize + 4095) / 4096;
     }
@@ -94,35 +102,50 @@ internal unsafe struct WeightGradientJob : IProductJob
 
     private readonly void Compute(int task, Tile* tile, float* own)
     {
-        int chunk = task % chunks, part = task / chunks, panel = part % panels, kh = part / panels;
+        int chunk = task % chunks, part = task / chunks, heights = merged ? 1 : shape.KernelHeight;
         int first = (int)((long)shape.Batch * chunk / chunks), end = (int)((long)shape.Batch * (chunk + 1) / chunks);
-        int valid = Math.Min(Microkernels.Panel, shape.OutChannels - panel * Microkernels.Panel), width = Microkernels.WidthFor(valid);
-        float* to = (chunks == 1 ? dw : partial + (nint)chunk * shape.WeightSize) + (nint)panel * Microkernels.Panel;
+        int firstPart = panels * heights * part / parts, endPart = panels * heights * (part + 1) / parts;
         tile->Add = chunks == 1 && accumulate;
         int image = first;
         do
         {
             int images = Math.Min(blockImages, end - image);
-            float* b = dy + image * imageY + (nint)panel * Microkernels.Panel;
-            nint bStep = shape.OutChannels;
-            if (valid < width)
-            {
-                float* packed = own + MergedFloats;
-                Packing.Copy(b, bStep, valid, images * shape.OutHeight * shape.OutWidth, packed, Microkernels.Panel);
-                b = packed;
-                bStep = Microkernels.Panel;
-            }
-            tile->BStep = bStep;
             tile->Groups = images;
             if (merged)
-                ComputeMerged(image, images, tile, own, b, to, width, valid);
-            else
-                for (int kw = 0; kw < shape.KernelWidth; kw++)
-                    ComputeTap(image, kh, kw, tile, b, to, width, valid);
+                PadImages(image, images, own);
+            for (int i = firstPart; i < endPart; i++)
+                ComputePart(image, images, i % panels, i / panels, chunk, tile, own);
             tile->Add = true;
             image += images;
         }
         while (image < end);
+    }
+
+    /// <summary>Adds a block of images to one panel of columns of dw: of one row of taps, or of all taps where they are merged.</summary>
+    private readonly void ComputePart(int image, int images, int panel, int kh, int chunk, Tile* tile, float* own)
+    {
+        int valid = Math.Min(Microkernels.Panel, shape.OutChannels - panel * Microkernels.Panel), width = Microkernels.WidthFor(valid);
+        float* to = (chunks == 1 ? dw : partial + (nint)chunk * shape.WeightSize) + (nint)panel * Microkernels.Panel;
+        float* b = dy + image * imageY + (nint)panel * Microkernels.Panel;
+        tile->BStep = shape.OutChannels;
+        if (valid < width)
+        {
+            float* packed = own + MergedFloats;
+            Packing.Copy(b, tile->BStep, valid, images * shape.OutHeight * shape.OutWidth, packed, Microkernels.Panel);
+            b = packed;
+            tile->BStep = Microkernels.Panel;
+        }
+        if (merged)
+            ComputeMerged(tile, own, b, to, width, valid);
+        else
+            for (int kw = 0; kw < shape.KernelWidth; kw++)
+                ComputeTap(image, kh, kw, tile, b, to, width, valid);
+    }
+
+    private readonly void PadImages(int image, int images, float* to)
+    {
+        for (int i = 0; i < images; i++)
+            Packing.CopyPadded(x + (image + i) * imageX, shape.Height, shape.Width, shape.InChannels, -shape.Padding, paddedRows, -shape.Padding, paddedWidth, to + i * paddedImage);
     }
 
     private readonly void ComputeTap(int image, int kh, int kw, Tile* tile, float* b, float* to, int width, int valid)
@@ -150,11 +173,9 @@ internal unsafe struct WeightGradientJob : IProductJob
         }
     }
 
-    private readonly void ComputeMerged(int image, int images, Tile* tile, float* own, float* b, float* to, int width, int valid)
+    private readonly void ComputeMerged(Tile* tile, float* own, float* b, float* to, int width, int valid)
     {
         int stride = shape.Stride, channels = shape.InChannels;
-        for (int i = 0; i < images; i++)
-            Packing.CopyPadded(x + (image + i) * imageX, shape.Height, shape.Width, channels, -shape.Padding, paddedRows, -shape.Padding, paddedWidth, own + i * paddedImage);
         tile->Depth = shape.OutWidth;
         tile->Runs = shape.OutHeight;
         tile->AStep = (nint)stride * channels;
