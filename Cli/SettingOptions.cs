@@ -27,11 +27,8 @@ internal sealed class SettingOptions
         ("--gamma", "gamma", "weight of the distance to the capacity (capacity-vae), the total correlation (factor-vae) or the marginal KL (beta-tcvae)"),
         ("--lambda", "lambda", "weight of the penalty on the aggregate posterior (info-vae, wae-mmd, wae-gan, aae)"),
         ("--reading", "reading", "which reading of info-vae: mmd or marginal"),
-        ("--estimate", "estimate", "minibatch estimate of the aggregate posterior: weighted, stratified or batch"),
+        ("--estimate", "estimate", "minibatch estimate of the aggregate posterior: weighted, stratified or batch (beta-tcvae, info-vae)"),
         ("--capacity", "capacity", "largest capacity in nats (capacity-vae)"),
-        ("--reading", "reading", "which InfoVAE: mmd or marginal (info-vae)"),
-        ("--estimate", "estimate", "how a batch stands for the data: weighted, stratified or batch (beta-tcvae, info-vae)"),
-        ("--lambda", "lambda", "weight of the MMD or adversarial term (info-vae, wae-mmd, wae-gan, aae)"),
         ("--samples", "samples", "codes for each image (iwae)"),
     ];
 
