@@ -52,6 +52,8 @@ public class SoftmaxBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Softmax);
 
 public class DrawBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Draws);
 
+public class RecurrentBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Recurrent);
+
 public class FusedBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Fused);
 
 public class MixtureBenchmarks() : WorkloadBenchmark(WorkloadCatalogue.Mixture);

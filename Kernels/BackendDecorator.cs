@@ -34,8 +34,8 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
         Invoke("permute", 0, 2.0 * x.Length, b => b.Permute(x, s, o, y));
     }
 
-    public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y) =>
-        Invoke("gather_bytes", y.Length, 1.25 * y.Length, b => b.GatherBytes(table, indices, width, scale, y));
+    public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y, Slice<int> first) =>
+        Invoke("gather_bytes", y.Length, 1.25 * y.Length, b => b.GatherBytes(table, indices, width, scale, y, first));
 
     public void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y) =>
         Invoke("gather_rows", 0, 2.0 * y.Length, b => b.GatherRows(table, indices, width, y));
@@ -82,6 +82,12 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
     public void GumbelSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> temperature, Slice<float> dlogits, bool accumulate) =>
         Invoke("gumbel_softmax_gradient", 5.0 * rows * n, 3.0 * rows * n, b => b.GumbelSoftmaxGradient(rows, n, g, y, temperature, dlogits, accumulate));
 
+    public void SoftmaxCrossEntropy(int rows, int n, Slice<float> logits, Slice<int> classes, Slice<float> loss) =>
+        Invoke("softmax_cross_entropy", 3.0 * rows * n, (n + 2.0) * rows, b => b.SoftmaxCrossEntropy(rows, n, logits, classes, loss));
+
+    public void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits, bool accumulate) =>
+        Invoke("softmax_cross_entropy_gradient", 5.0 * rows * n, (2.0 * n + 2) * rows, b => b.SoftmaxCrossEntropyGradient(rows, n, g, logits, classes, dlogits, accumulate));
+
     public void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias, Activation activation, Slice<float> reluMask) =>
         Invoke($"matmul {(shape.TransposeA ? 'T' : 'N')}{(shape.TransposeB ? 'T' : 'N')} {shape.M}x{shape.K}x{shape.N}", shape.Flops, (double)shape.M * shape.K + (double)shape.K * shape.N + (double)shape.M * shape.N,
             k => k.MatMul(shape, a, b, c, bias, activation, reluMask));
@@ -125,8 +131,16 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
     public void MaxPoolGradient(PoolShape shape, Slice<float> g, Slice<int> argmax, Slice<float> dx, bool accumulate) =>
         Invoke("max_pool_gradient", g.Length, dx.Length + 2.0 * g.Length, b => b.MaxPoolGradient(shape, g, argmax, dx, accumulate));
 
+    public void LstmCell(int rows, int h, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> hidden) =>
+        Invoke("lstm_cell", 60.0 * rows * h, 7.0 * rows * h, b => b.LstmCell(rows, h, gates, before, c, hidden));
+
+    public void LstmCellGradient(int rows, int h, Slice<float> ghidden, Slice<float> gc, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> dgates, Slice<float> dbefore) =>
+        Invoke("lstm_cell_gradient", 80.0 * rows * h, 13.0 * rows * h, b => b.LstmCellGradient(rows, h, ghidden, gc, gates, before, c, dgates, dbefore));
+
     public void Random(Distribution distribution, RandomDraw draw, Slice<float> y) =>
         Invoke("random_" + distribution.ToString().ToLowerInvariant(), 40.0 * y.Length, y.Length, b => b.Random(distribution, draw, y));
+
+    public void Shuffle(RandomDraw draw, Slice<int> order) => Invoke("shuffle", 25.0 * order.Length, order.Length, b => b.Shuffle(draw, order));
 
     public void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z, Slice<float> kl) =>
         Invoke("reparameterise", 60.0 * rows * h, 4.0 * rows * h, b => b.Reparameterise(rows, h, mu, logVar, draw, epsilon, z, kl));

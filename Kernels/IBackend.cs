@@ -32,8 +32,10 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>y[permuted index] = x[index] for up to five axes: axis d of y is axis order[d] of x.</summary>
     void Permute(Slice<float> x, ReadOnlySpan<int> sizes, ReadOnlySpan<int> order, Slice<float> y);
 
-    /// <summary>Row r of y = scale * row indices[r] of a table of bytes (a stored image), rows of <paramref name="width"/>.</summary>
-    void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y);
+    /// <summary>
+    /// Row r of y = scale * row indices[r + first[0]] of a table of bytes (a stored image), rows of <paramref name="width"/>; first [1] is in device memory, and 0 where absent.
+    /// </summary>
+    void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y, Slice<int> first = default);
 
     /// <summary>Row r of y = row indices[r] of a table of floats, rows of <paramref name="width"/>.</summary>
     void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y);
@@ -82,6 +84,12 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>dlogits (+)= y (g - sum(g y)) / temperature[0]: shifting a row's logits does not move y, so log-softmax drops out.</summary>
     void GumbelSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> temperature, Slice<float> dlogits, bool accumulate);
 
+    /// <summary>loss[r] = log sum_c exp(logits[r, c]) - logits[r, classes[r]], nats; every class is in [0, n).</summary>
+    void SoftmaxCrossEntropy(int rows, int n, Slice<float> logits, Slice<int> classes, Slice<float> loss);
+
+    /// <summary>dlogits (+)= g[r] (softmax(logits[r]) - one-hot(classes[r])).</summary>
+    void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits, bool accumulate);
+
     // ---- matrix products and convolutions
 
     /// <summary>c = activation(c, when accumulating, + op(a) op(b) + bias [N], when present). Where <paramref name="reluMask"/> [M, N] is present and &lt;= 0, product and bias count 0; what is accumulated to stays.</summary>
@@ -125,9 +133,24 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>dx (+)= g scattered to argmax.</summary>
     void MaxPoolGradient(PoolShape shape, Slice<float> g, Slice<int> argmax, Slice<float> dx, bool accumulate);
 
+    /// <summary>
+    /// One step of a long short-term memory from its gates [rows, 4 h] before their activations, in PyTorch's order i, f, g, o:
+    /// c = sigmoid(f) before + sigmoid(i) tanh(g); hidden = sigmoid(o) tanh(c). All others [rows, h]; an absent <paramref name="before"/> is 0.
+    /// </summary>
+    void LstmCell(int rows, int h, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> hidden);
+
+    /// <summary>
+    /// The gradients of <see cref="LstmCell"/> with respect to its gates and the cell state before, given that of hidden and, unless absent, that of c. dbefore may
+    /// be gc; it is absent where <paramref name="before"/> is.
+    /// </summary>
+    void LstmCellGradient(int rows, int h, Slice<float> ghidden, Slice<float> gc, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> dgates, Slice<float> dbefore);
+
     // ---- randomness
 
     void Random(Distribution distribution, RandomDraw draw, Slice<float> y);
+
+    /// <summary>order = 0, 1, .. shuffled by Fisher and Yates' method, with the words of the draw, as <see cref="Philox.Shuffle"/> does it.</summary>
+    void Shuffle(RandomDraw draw, Slice<int> order);
 
     // ---- fused terms of a VAE
 

@@ -69,7 +69,9 @@ internal static class KernelWorkloads
 
     public static IEnumerable<Workload> Softmax() => Of(SoftmaxCases.Of(2000, 10)).Concat(Of(SoftmaxCases.Of(100, 10)));
 
-    public static IEnumerable<Workload> Draws() => Enum.GetValues<Distribution>().Select(d => Workload.Of(RandomCases.Of(d, Values)));
+    public static IEnumerable<Workload> Draws() => [.. Enum.GetValues<Distribution>().Select(d => Workload.Of(RandomCases.Of(d, Values))), Workload.Of(RandomCases.Shuffle(60_000))];
+
+    public static IEnumerable<Workload> Recurrent() => [Workload.Of(RecurrentCases.Cell(16, 128, first: false)), Workload.Of(RecurrentCases.Gradient(16, 128, first: false))];
 
     public static IEnumerable<Workload> Fused()
     {

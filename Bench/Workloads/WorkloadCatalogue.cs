@@ -11,6 +11,7 @@ public static class WorkloadCatalogue
     public static IEnumerable<Workload> Reductions => KernelWorkloads.Reductions();
     public static IEnumerable<Workload> Softmax => KernelWorkloads.Softmax();
     public static IEnumerable<Workload> Draws => KernelWorkloads.Draws();
+    public static IEnumerable<Workload> Recurrent => KernelWorkloads.Recurrent();
     public static IEnumerable<Workload> Fused => KernelWorkloads.Fused();
     public static IEnumerable<Workload> Mixture => KernelWorkloads.Mixture();
     public static IEnumerable<Workload> BatchNorm => KernelWorkloads.BatchNorm();
@@ -21,7 +22,7 @@ public static class WorkloadCatalogue
 
     public static IEnumerable<Workload> All =>
     [
-        .. Microkernels, .. Products, .. Convolutions, .. Elementwise, .. Memory, .. Reductions, .. Softmax, .. Draws, .. Fused, .. Mixture, .. BatchNorm, .. Optimisers,
+        .. Microkernels, .. Products, .. Convolutions, .. Elementwise, .. Memory, .. Reductions, .. Softmax, .. Draws, .. Recurrent, .. Fused, .. Mixture, .. BatchNorm, .. Optimisers,
         .. MutualInformation, .. TapeOverhead, .. TrainingSteps,
     ];
 }

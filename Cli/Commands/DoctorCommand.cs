@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
@@ -7,7 +6,6 @@ using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Models;
-using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Cli.Commands;
 
@@ -17,7 +15,7 @@ internal static class DoctorCommand
     public static Command Create()
     {
         var command = new Command("doctor", "device, instruction sets, threads, memory, measured copy bandwidth and peak of fused multiply-adds");
-        var selfTest = new Option<bool>("--selftest") { Description = "run every kernel against the double-precision reference on the chosen device" };
+        var selfTest = new Option<bool>("--selftest") { Description = "run every kernel against the double-precision reference on the chosen device, with its time, rate and share of the measured ceiling" };
         var bench = new Option<bool>("--bench") { Description = "time kernels and whole training steps on a GPU with CUDA events" };
         command.Options.Add(selfTest);
         command.Options.Add(bench);
@@ -26,10 +24,10 @@ internal static class DoctorCommand
         {
             var context = common.Read(parsed);
             using var backend = context.OpenBackend();
-            var json = Machine(context, backend);
+            var json = Machine(context, backend, out var ceiling);
             bool passed = true;
             if (parsed.GetValue(selfTest))
-                json["selftest"] = SelfTest(context.Output, backend, out passed);
+                json["selftest"] = new DoctorSelfTest(backend, ceiling, quick: IsAnotherDriver && backend is CudaBackend).Run(context.Output, out passed);
             if (parsed.GetValue(bench))
                 json["bench"] = new DoctorBench(backend as CudaBackend ?? throw new OptionException($"--bench: it times a GPU and the device is {backend.Name}; for the CPU use the Bench project, or name --device cuda"),
                     tiny: IsAnotherDriver).Run(context.Output);
@@ -39,7 +37,7 @@ internal static class DoctorCommand
         return command;
     }
 
-    private static JsonObject Machine(CommandContext context, IBackend backend)
+    private static JsonObject Machine(CommandContext context, IBackend backend, out MachineCeiling ceiling)
     {
         using var team = new ThreadTeam(context.Threads);
         double bandwidth = CpuProbe.CopyBandwidth(team), peak = CpuProbe.FmaPeak(team);
@@ -59,8 +57,13 @@ internal static class DoctorCommand
             new("copy bandwidth", "copy_bytes_per_second", Math.Round(bandwidth), $"{Giga(bandwidth, "GB/s")}, read and written, {team.Threads} threads"),
             new("multiply-add peak", "fma_flops_per_second", Math.Round(peak), $"{Giga(peak, "GFLOP/s")} in float32, {team.Threads} threads"),
         };
+        ceiling = new(bandwidth, peak, peak);
         if (backend is CudaBackend cuda)
-            facts.AddRange(Gpu(CudaDeviceInfo.Measure(cuda, quick: IsAnotherDriver), cuda.Precision));
+        {
+            var info = CudaDeviceInfo.Measure(cuda, quick: IsAnotherDriver);
+            ceiling = new(info.CopyBytesPerSecond, info.FmaFlops, cuda.Precision == Precision.Tf32 ? info.TensorFlops ?? info.FmaFlops : info.FmaFlops);
+            facts.AddRange(Gpu(info, cuda.Precision));
+        }
         context.Output.Table(["", ""], facts.Where(f => f.Text != "").Select(f => (IReadOnlyList<string>)[f.Title, f.Text]), textColumns: 2);
         var json = new JsonObject();
         foreach (var fact in facts)
@@ -92,44 +95,6 @@ internal static class DoctorCommand
     }
 
     private static string Giga(double value, string unit) => string.Create(CultureInfo.InvariantCulture, $"{value / 1e9:F1} {unit}");
-
-    private static JsonObject SelfTest(Output output, IBackend backend, out bool passed)
-    {
-        var rows = new List<IReadOnlyList<string>>();
-        var failures = new List<(KernelCase Case, string Why)>();
-        var cases = new JsonArray();
-        foreach (var kernelCase in KernelCases.All())
-        {
-            var clock = Stopwatch.StartNew();
-            var (error, why) = Evaluate(backend, kernelCase);
-            double milliseconds = clock.Elapsed.TotalMilliseconds;
-            if (why is not null)
-                failures.Add((kernelCase, why));
-            rows.Add([kernelCase.Operation, kernelCase.Label, error.ToString("E1", CultureInfo.InvariantCulture), milliseconds.ToString("F1", CultureInfo.InvariantCulture), why is null ? "ok" : "FAILED"]);
-            cases.Add(new JsonObject { ["operation"] = kernelCase.Operation, ["case"] = kernelCase.Label, ["error"] = error, ["milliseconds"] = milliseconds, ["failure"] = why });
-        }
-        output.Line();
-        output.Table(["operation", "case", "error", "ms", "verdict"], rows, textColumns: 2);
-        output.Line();
-        output.Line($"{rows.Count - failures.Count} of {rows.Count} kernel cases agree with the double-precision reference on {backend.Name}");
-        foreach (var (kernelCase, why) in failures)
-            Console.Error.WriteLine($"vae: {kernelCase} on {backend.Name}: {why}");
-        passed = failures.Count == 0;
-        return new() { ["cases"] = cases, ["failed"] = failures.Count };
-    }
-
-    private static (double Error, string? Failure) Evaluate(IBackend backend, KernelCase kernelCase)
-    {
-        try
-        {
-            using var result = CaseContext.Evaluate(backend, kernelCase);
-            return (result.WorstError, result.Failures.FirstOrDefault());
-        }
-        catch (Exception e) when (e is not (DeviceException or DeviceMemoryException))
-        {
-            return (0, $"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}");
-        }
-    }
 
     public static string ProcessorName()
     {

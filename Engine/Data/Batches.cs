@@ -11,8 +11,8 @@ namespace VaeFromScratch.Engine.Data;
 /// <param name="seed">The seed of the run.</param>
 public sealed class BatchOrder(int count, int batchSize, ulong seed)
 {
-    /// <summary>Keeps these draws apart from every other use of the same seed ("shuf" in ASCII).</summary>
-    private const uint Stream = 0x73687566;
+    /// <summary>Keeps these draws apart from every other use of the same seed ("shuf" in ASCII); a device that shuffles by itself draws from it too.</summary>
+    public const uint Stream = 0x73687566;
 
     public int Count { get; } = count > 0 ? count : throw new ArgumentOutOfRangeException(nameof(count), count, "batches: there must be at least one image");
     public int BatchSize { get; } = batchSize > 0 ? Math.Min(batchSize, count) : throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, "batches: a batch holds at least one image");

@@ -4,7 +4,6 @@ namespace VaeFromScratch.Engine.Nn;
 /// Long short-term memory of one layer over sequences [B, T, in], with PyTorch's parameters: i, f, g, o = W_ih x + b_ih + W_hh h + b_hh, the four gates in
 /// that order; c = sigmoid(f) c + sigmoid(i) tanh(g); h = sigmoid(o) tanh(c); h and c start at 0.
 /// </summary>
-/// <remarks>The input's products of all steps are one matrix product; only the hidden state's are taken step by step.</remarks>
 public sealed class Lstm : Module
 {
     private const int Gates = 4;
@@ -31,43 +30,19 @@ public sealed class Lstm : Module
     /// <summary>The hidden state after every step.</summary>
     /// <param name="x">[B, T, in].</param>
     /// <returns>[B, T, hidden].</returns>
-    public override Tensor Forward(Tensor x)
-    {
-        var states = Run(x);
-        return Ops.Concat(1, [.. states.Select(h => h.Reshape(h.Shape[0], 1, Hidden))]);
-    }
+    public override Tensor Forward(Tensor x) => Run(x).Permute(1, 0, 2);
 
     /// <summary>The hidden state after the last step, which sums the sequence up.</summary>
     /// <param name="x">[B, T, in].</param>
     /// <returns>[B, hidden].</returns>
-    public Tensor Last(Tensor x) => Run(x)[^1];
-
-    private Tensor[] Run(Tensor x)
+    public Tensor Last(Tensor x)
     {
-        if (x.Shape.Rank != 3 || x.Shape[2] != inputs || x.Shape[1] < 1)
-            throw new ArgumentException($"lstm: input {x.Shape} is not [batch, steps, {inputs}]; reshape it so that the last axis has the layer's {inputs} inputs");
-        int batch = x.Shape[0], steps = x.Shape[1];
-        var bias = inputBias.Value + hiddenBias.Value;
-        // Time first, so that the gates of one step lie side by side.
-        var gates = x.Permute(1, 0, 2).Reshape(steps * batch, inputs).Linear(inputWeight.Value, bias);
-        var states = new Tensor[steps];
-        Tensor? h = null, c = null;
-        for (int t = 0; t < steps; t++)
-        {
-            var step = gates.Slice(0, t * batch, batch);
-            if (h is not null)
-                step += h.MatMul(hiddenWeight.Value);
-            (h, c) = Cell(step, c);
-            states[t] = h;
-        }
-        return states;
+        var states = Run(x);
+        return states.Slice(0, states.Shape[0] - 1, 1).Reshape(states.Shape[1], Hidden);
     }
 
-    private (Tensor H, Tensor C) Cell(Tensor gates, Tensor? c)
-    {
-        Tensor Gate(int index) => gates.Slice(1, index * Hidden, Hidden);
-        var candidate = Gate(0).Sigmoid() * Gate(2).Tanh();
-        c = c is null ? candidate : Gate(1).Sigmoid() * c + candidate;
-        return (Gate(3).Sigmoid() * c.Tanh(), c);
-    }
+    /// <returns>[T, B, hidden].</returns>
+    private Tensor Run(Tensor x) => x.Shape.Rank == 3 && x.Shape[2] == inputs && x.Shape[1] > 0
+        ? x.Permute(1, 0, 2).Lstm(inputWeight.Value, hiddenWeight.Value, inputBias.Value + hiddenBias.Value)
+        : throw new ArgumentException($"lstm: input {x.Shape} is not [batch, steps, {inputs}]; reshape it so that the last axis has the layer's {inputs} inputs");
 }

@@ -34,6 +34,26 @@ public static partial class Ops
         return y;
     }
 
+    /// <summary>-log softmax(logits)[class] of each row, nats, in one kernel.</summary>
+    /// <param name="logits">Unnormalised log-probabilities, [B, K].</param>
+    /// <param name="classes">In device memory, [B], each from 0 to K - 1.</param>
+    /// <returns>[B].</returns>
+    public static Tensor SoftmaxCrossEntropy(this Tensor logits, Slice<int> classes)
+    {
+        var (rows, n) = Rows(logits);
+        if (logits.Shape.Rank != 2 || classes.Length != rows)
+            throw new ArgumentException($"softmax_cross_entropy: {classes.Length} classes do not match logits {logits.Shape} [batch, classes]");
+        var tape = Tape.Required;
+        var loss = Tape.New(new(rows), logits);
+        tape.Kernels.SoftmaxCrossEntropy(rows, n, logits.Data, classes, loss.Data);
+        tape.Record(loss, () =>
+        {
+            var dlogits = logits.GradientSink(out bool accumulate);
+            tape.Kernels.SoftmaxCrossEntropyGradient(rows, n, loss.Gradient, logits.Data, classes, dlogits, accumulate);
+        });
+        return loss;
+    }
+
     /// <summary>A relaxed one-hot sample of each row's category (equations.md (C1)).</summary>
     /// <param name="logits">Unnormalised log-probabilities, [B, K].</param>
     /// <param name="temperature">tau, a scalar tensor.</param>

@@ -23,8 +23,11 @@ public sealed unsafe partial class CpuBackend
         ForEach(job.Parts, job);
     }
 
-    public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y)
+    public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y, Slice<int> first)
     {
+        int start = first.IsAbsent ? 0 : first.Pointer[0], rows = y.Length / Math.Max(1, width);
+        Check(start >= 0 && start <= indices.Length - rows, "gather_bytes", $"{rows} rows from index {start} on were asked of {indices.Length} indices");
+        indices = indices.Part(start, rows);
         CheckGather("gather_bytes", table.Length, indices, width, y);
         ForEach(RowParts(indices.Length, width), new GatherBytesJob(table.Pointer, indices, width, scale, y.Pointer));
     }

@@ -15,6 +15,16 @@ public sealed unsafe partial class CpuBackend
         ForEach((y.Length + RandomChunk - 1) / RandomChunk, new RandomJob(distribution, new(draw.State, draw.Draw), y.Pointer, y.Length));
     }
 
+    public void Shuffle(RandomDraw draw, Slice<int> order)
+    {
+        CheckDraw("shuffle", draw);
+        var items = order.AsSpan();
+        for (int i = 0; i < items.Length; i++)
+            items[i] = i;
+        uint* state = draw.State.Pointer;
+        new Philox(state[0] | (ulong)state[1] << 32, state[2], state[3], draw.Draw).Shuffle(items);
+    }
+
     private static void CheckDraw(string operation, RandomDraw draw) =>
         Check(draw.State.Length == 4, operation, $"the state of a draw is four words (seed low, seed high, step, stream), got {draw.State.Length}");
 

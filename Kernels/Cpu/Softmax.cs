@@ -30,6 +30,19 @@ public sealed unsafe partial class CpuBackend
         ForEach(RowParts(rows, n), new LogSoftmaxGradientJob(rows, n, g.Pointer, y.Pointer, dx.Pointer, accumulate));
     }
 
+    public void SoftmaxCrossEntropy(int rows, int n, Slice<float> logits, Slice<int> classes, Slice<float> loss)
+    {
+        CheckClasses(rows, n, logits, classes, loss);
+        ForEach(RowParts(rows, n), new CrossEntropyJob(rows, n, logits.Pointer, classes.Pointer, loss.Pointer));
+    }
+
+    public void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits, bool accumulate)
+    {
+        CheckRows("softmax_cross_entropy gradient", rows, n, logits.Length, dlogits.Length);
+        CheckClasses(rows, n, logits, classes, g);
+        ForEach(RowParts(rows, n), new CrossEntropyGradientJob(rows, n, g.Pointer, logits.Pointer, classes.Pointer, dlogits.Pointer, accumulate));
+    }
+
     public void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y)
     {
         CheckRows("gumbel_softmax", rows, n, logits.Length, y.Length);
@@ -48,6 +61,14 @@ public sealed unsafe partial class CpuBackend
 
     private static void CheckRows(string operation, int rows, int n, int first, int second, int third = -1) =>
         Check(first == (long)rows * n && second == first && (third < 0 || third == first), operation, $"[{rows}, {n}] needs {(long)rows * n} elements, got {first} and {second}{(third < 0 ? "" : $" and {third}")}");
+
+    private static void CheckClasses(int rows, int n, Slice<float> logits, Slice<int> classes, Slice<float> perRow)
+    {
+        Check(logits.Length == (long)rows * n && classes.Length == rows && perRow.Length == rows, "softmax_cross_entropy",
+            $"[{rows}, {n}] needs {(long)rows * n} logits and {rows} classes, got {logits.Length} and {classes.Length}, and {perRow.Length} numbers per row");
+        foreach (int c in classes.AsSpan())
+            Check((uint)c < (uint)n, "softmax_cross_entropy", $"a class must be from 0 to {n - 1}, got {c}");
+    }
 
     private static void CheckTemperature(Slice<float> temperature)
     {
@@ -135,6 +156,55 @@ public sealed unsafe partial class CpuBackend
                     V.Store(V.Load(from + i) - max - log, to + i);
                 if (i < n)
                     V.StorePart(V.LoadPart(from + i, n - i) - max - log, to + i, n - i);
+            }
+        }
+    }
+
+    private readonly struct CrossEntropyJob(int rows, int n, float* logits, int* classes, float* loss) : ILaneJob
+    {
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(n), last = Math.Min(rows, first + RowsPerPart(n));
+            for (int r = first; r < last; r++)
+            {
+                float* x = logits + (nint)r * n;
+                double sum = ExponentialSum<V>(x, n, out float shift);
+                loss[r] = (float)(Math.Log(sum) - ((double)x[classes[r]] - shift));
+            }
+        }
+    }
+
+    /// <summary>The sum of exp(x - shift), the shift being the row's maximum where that is finite.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static double ExponentialSum<V>(float* x, int n, out float shift) where V : struct, IVector<V>
+    {
+        shift = Rows.Shift(V.MaxLanes(Rows.Largest<V>(x, n)));
+        V s = V.Broadcast(shift), none = V.Broadcast(float.NegativeInfinity), sum = V.Broadcast(0f);
+        int i = 0;
+        for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
+            sum += VectorMath.Exp(V.Load(x + i) - s);
+        if (i < n)
+            sum += VectorMath.Exp(Lanes.LoadPartOr(x + i, n - i, none) - s);
+        return V.SumLanes(sum);
+    }
+
+    private readonly struct CrossEntropyGradientJob(int rows, int n, float* g, float* logits, int* classes, float* dlogits, bool accumulate) : ILaneJob
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<V>(int part) where V : struct, IVector<V>
+        {
+            int first = part * RowsPerPart(n), last = Math.Min(rows, first + RowsPerPart(n));
+            for (int r = first; r < last; r++)
+            {
+                float* x = logits + (nint)r * n, to = dlogits + (nint)r * n;
+                V scale = V.Broadcast((float)(g[r] / ExponentialSum<V>(x, n, out float shift))), s = V.Broadcast(shift);
+                for (int i = 0; i < n; i += IVector<V>.Lanes)
+                {
+                    int count = Math.Min(n - i, IVector<V>.Lanes);
+                    V d = scale * VectorMath.Exp(Lanes.LoadUpTo<V>(x + i, count) - s);
+                    Lanes.StoreUpTo(accumulate ? Lanes.LoadUpTo<V>(to + i, count) + d : d, to + i, count);
+                }
+                to[classes[r]] -= g[r];
             }
         }
     }

@@ -4,13 +4,14 @@ using System.Text;
 namespace VaeFromScratch.Kernels.Cuda;
 
 /// <summary>
-/// Compiles edited kernel sources at run time, for people who profile: <c>VAE_KERNELS=Kernels/Cuda/src</c>. Needs NVIDIA's libnvrtc, which nothing else here does.
+/// Compiles edited kernel sources at run time, for people who profile: <c>VAE_KERNELS=Kernels/Cuda/src</c>. Needs NVIDIA's libnvrtc, which nothing else here does;
+/// <c>VAE_NVRTC_LIBRARY</c> names it where it is not in one of the usual places.
 /// </summary>
 internal static unsafe class Nvrtc
 {
-    public const string FolderVariable = "VAE_KERNELS";
+    public const string FolderVariable = "VAE_KERNELS", LibraryVariable = "VAE_NVRTC_LIBRARY";
 
-    private static readonly string[] Candidates = ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"];
+    private static readonly string[] Usual = ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"];
 
     /// <summary>PTX of FILE.cu in <paramref name="folder"/>, whose *.cuh files it may include.</summary>
     /// <exception cref="DeviceException">No libnvrtc, no such file, or it does not compile; the compiler's log is in the message.</exception>
@@ -19,9 +20,11 @@ internal static unsafe class Nvrtc
         string path = Path.Combine(folder, file + ".cu");
         if (!File.Exists(path))
             throw new DeviceException($"{FolderVariable}={folder}: there is no {file}.cu; point it at the repository's Kernels/Cuda/src");
+        string? named = Environment.GetEnvironmentVariable(LibraryVariable);
+        string[] candidates = string.IsNullOrEmpty(named) ? Usual : [named];
         nint library = 0;
-        if (!Array.Exists(Candidates, name => NativeLibrary.TryLoad(name, out library)))
-            throw new DeviceException($"{FolderVariable} is set but NVRTC is not installed ({Candidates[0]}); unset it to use the built-in kernels");
+        if (!Array.Exists(candidates, name => NativeLibrary.TryLoad(name, out library)))
+            throw new DeviceException($"{FolderVariable} is set but NVRTC is not installed ({candidates[0]}); install it, name its library in {LibraryVariable}, or unset {FolderVariable} to use the built-in kernels");
 
         var create = (delegate* unmanaged<nint*, byte*, byte*, int, byte**, byte**, int>)NativeLibrary.GetExport(library, "nvrtcCreateProgram");
         var compile = (delegate* unmanaged<nint, int, byte**, int>)NativeLibrary.GetExport(library, "nvrtcCompileProgram");

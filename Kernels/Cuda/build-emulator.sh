@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds the host library that stands in for the NVIDIA driver: Kernels/Cuda/emulator/build/libvaecuda.so. Use it with VAE_CUDA_LIBRARY=<that path>.
+# Builds the host libraries that stand in for the NVIDIA driver and for NVRTC: Kernels/Cuda/emulator/build/libvaecuda.so, used with VAE_CUDA_LIBRARY=<that path>, and
+# libvaenvrtc.so, used with VAE_NVRTC_LIBRARY.
 # CXX and FLAGS change the compiler and add options; OUT changes the folder. Only files that are newer than the library's parts are compiled again.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -22,4 +23,5 @@ done
 for job in "${jobs[@]}"; do wait "$job"; done
 "$compiler" -shared "${more[@]}" -o "$out/libvaecuda.so.new" "$out"/*.o -lpthread
 mv "$out/libvaecuda.so.new" "$out/libvaecuda.so"
+"$compiler" -std=c++17 -O1 -Wall -fPIC -shared -fvisibility=hidden "${more[@]}" emulator/nvrtc.cpp -o "$out/libvaenvrtc.so"
 echo "$PWD/$out/libvaecuda.so"

@@ -2,6 +2,7 @@ using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Nn;
 using VaeFromScratch.Engine.Optim;
+using VaeFromScratch.Kernels;
 
 namespace VaeFromScratch.Models.Classification;
 
@@ -57,7 +58,7 @@ public sealed class FactorClassifier : IDisposable
         var order = new BatchOrder(data.Count, settings.Batch, seed);
         using var optimiser = new Adam(compute, arena);
         var x = compute.Allocate(new(order.BatchSize, steps, factors));
-        var targets = compute.Allocate(new(order.BatchSize, classes));
+        var targets = compute.Pool.Rent<int>(order.BatchSize);
         var captured = new Dictionary<int, CapturedStep>();
         try
         {
@@ -69,7 +70,7 @@ public sealed class FactorClassifier : IDisposable
                     if (!captured.TryGetValue(count, out var replay))
                         captured.Add(count, replay = Capture(x, targets, count, optimiser));
                     compute.Backend.Upload<float>(Inputs(data, batch.Span), x.Data.Part(0, count * steps * factors));
-                    compute.Backend.Upload<float>(OneHot(data, batch.Span), targets.Data.Part(0, count * classes));
+                    compute.Backend.Upload<int>(Classes(data, batch.Span), targets.Part(0, count));
                     optimiser.BeginStep(++step, settings.LearningRate);
                     replay.Replay();
                 }
@@ -80,7 +81,7 @@ public sealed class FactorClassifier : IDisposable
             foreach (var replay in captured.Values)
                 replay.Dispose();
             compute.Free(x);
-            compute.Free(targets);
+            compute.Pool.Return(targets);
         }
     }
 
@@ -112,11 +113,11 @@ public sealed class FactorClassifier : IDisposable
     /// <returns>[B, classes].</returns>
     private Tensor Logits(Tensor x) => head.Forward(lstm?.Last(x) ?? x.Reshape(x.Shape[0], steps * factors));
 
-    private CapturedStep Capture(Tensor x, Tensor targets, int count, Optimiser optimiser) => compute.Capture(() =>
+    private CapturedStep Capture(Tensor x, Slice<int> targets, int count, Optimiser optimiser) => compute.Capture(() =>
     {
         using var tape = new Tape(compute);
-        var logProbabilities = Logits(x.Slice(0, 0, count)).LogSoftmax();
-        tape.Backward((logProbabilities * targets.Slice(0, 0, count)).Sum().Scale(-1f / count));
+        var loss = Logits(x.Slice(0, 0, count)).SoftmaxCrossEntropy(targets.Part(0, count));
+        tape.Backward(new Seed(loss, 1f / count));
         optimiser.Update();
     });
 
@@ -129,11 +130,11 @@ public sealed class FactorClassifier : IDisposable
         return inputs;
     }
 
-    private float[] OneHot(FactorSequences data, ReadOnlySpan<int> batch)
+    private static int[] Classes(FactorSequences data, ReadOnlySpan<int> batch)
     {
-        float[] oneHot = new float[batch.Length * classes];
-        for (int i = 0; i < batch.Length; i++)
-            oneHot[i * classes + data.Classes[batch[i]]] = 1;
-        return oneHot;
+        int[] classes = new int[batch.Length];
+        for (int i = 0; i < classes.Length; i++)
+            classes[i] = data.Classes[batch[i]];
+        return classes;
     }
 }

@@ -26,10 +26,11 @@ internal abstract class BatchFeed : IDisposable
     public abstract void Dispose();
 }
 
-/// <summary>Batches of a set in device memory: only their indices travel.</summary>
+/// <summary>Batches of a set in device memory, shuffled there too: only the place in the epoch travels.</summary>
 internal sealed class GatheredFeed(Compute compute, TrainingData data, BatchOrder order) : BatchFeed
 {
-    private readonly Slice<int> indices = compute.Pool.Rent<int>(order.BatchSize);
+    private readonly Rng shuffles = new(compute, order.Seed, BatchOrder.Stream);
+    private readonly Slice<int> indices = compute.Pool.Rent<int>(order.Count), first = compute.Pool.Rent<int>(1);
 
     public override int BatchSize => order.BatchSize;
 
@@ -37,16 +38,24 @@ internal sealed class GatheredFeed(Compute compute, TrainingData data, BatchOrde
 
     public override IEnumerable<int> Batches(int epoch, int firstBatch)
     {
-        foreach (var batch in order.Batches(epoch, firstBatch))
+        // The permutation of order.Permutation(epoch), made on the device.
+        shuffles.BeginStep((uint)epoch);
+        compute.Backend.Shuffle(shuffles.Next(), indices);
+        for (int batch = firstBatch; batch < BatchesPerEpoch; batch++)
         {
-            compute.Backend.Upload(batch.Span, indices.Part(0, batch.Length));
-            yield return batch.Length;
+            compute.Backend.Upload<int>([batch * BatchSize], first);
+            yield return order.SizeOf(batch);
         }
     }
 
-    public override Tensor Images(int count, Rng rng) => data.Gather(indices.Part(0, count), rng);
+    public override Tensor Images(int count, Rng rng) => data.Gather(indices, first, count, rng);
 
-    public override void Dispose() => compute.Pool.Return(indices);
+    public override void Dispose()
+    {
+        shuffles.Dispose();
+        compute.Pool.Return(indices);
+        compute.Pool.Return(first);
+    }
 }
 
 /// <summary>Batches of a set that is too large for memory: their pixels travel, read ahead from the cache file.</summary>
@@ -79,7 +88,7 @@ internal sealed class StreamedFeed : BatchFeed
         }
     }
 
-    public override Tensor Images(int count, Rng rng) => data.Gather(pixels, indices.Part(0, count), rng);
+    public override Tensor Images(int count, Rng rng) => data.Gather(pixels, indices, default, count, rng);
 
     public override void Dispose()
     {

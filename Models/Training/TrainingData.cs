@@ -48,7 +48,10 @@ public sealed class TrainingData : IDisposable
     internal ImageDataset Dataset { get; }
 
     /// <summary>The images with these indices, [indices, H, W, C], pixels in [0, 1]. The set must be in memory.</summary>
-    public Tensor Gather(Slice<int> indices, Rng rng) => Gather(pixels, indices, rng);
+    public Tensor Gather(Slice<int> indices, Rng rng) => Gather(pixels, indices, default, indices.Length, rng);
+
+    /// <summary>The images with <paramref name="count"/> of these indices from <paramref name="first"/>[0] on, [count, H, W, C], pixels in [0, 1]. The set must be in memory.</summary>
+    internal Tensor Gather(Slice<int> indices, Slice<int> first, int count, Rng rng) => Gather(pixels, indices, first, count, rng);
 
     /// <summary>Images <paramref name="start"/> to <paramref name="start"/> + <paramref name="count"/>, [count, H, W, C], pixels in [0, 1].</summary>
     public Tensor Range(int start, int count, Rng rng)
@@ -61,7 +64,7 @@ public sealed class TrainingData : IDisposable
             compute.Backend.Upload(Dataset.Images(start, count), from);
         }
         compute.Backend.Upload<int>([.. Enumerable.Range(Dataset.Stored is null ? start : 0, count)], indices);
-        var x = Gather(from, indices, rng);
+        var x = Gather(from, indices, default, count, rng);
         compute.Pool.Return(indices);
         if (Dataset.Stored is not null)
             compute.Pool.Return(from);
@@ -69,10 +72,10 @@ public sealed class TrainingData : IDisposable
     }
 
     /// <summary>The same from any bytes on the device.</summary>
-    internal Tensor Gather(Slice<byte> from, Slice<int> indices, Rng rng)
+    internal Tensor Gather(Slice<byte> from, Slice<int> indices, Slice<int> first, int count, Rng rng)
     {
-        var x = Tape.Current!.Empty(new([indices.Length, .. image.Sizes]));
-        compute.Backend.GatherBytes(from, indices, image.Length, scale, x.Data);
+        var x = Tape.Current!.Empty(new([count, .. image.Sizes]));
+        compute.Backend.GatherBytes(from, indices, image.Length, scale, x.Data, first);
         if (!dynamic)
             return x;
         var u = rng.Draw(Distribution.Uniform, x.Shape);

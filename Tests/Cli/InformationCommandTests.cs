@@ -47,5 +47,10 @@ public sealed class InformationCommandTests
         var selfTest = json.GetProperty("selftest");
         Assert.That(selfTest.GetProperty("failed").GetInt32(), Is.Zero);
         Assert.That(selfTest.GetProperty("cases").GetArrayLength(), Is.EqualTo(Reference.KernelCases.All().Count()));
+        var product = selfTest.GetProperty("cases").EnumerateArray().First(c => c.GetProperty("operation").GetString() == "MatMul" && c.GetProperty("flops").GetDouble() > 0);
+        double microseconds = product.GetProperty("microseconds").GetDouble(), bytes = product.GetProperty("bytes").GetDouble(), flops = product.GetProperty("flops").GetDouble();
+        bool byBytes = product.GetProperty("bound").GetString() == "bytes";
+        double ceiling = json.GetProperty(byBytes ? "copy_bytes_per_second" : "fma_flops_per_second").GetDouble();
+        Assert.That(product.GetProperty("fraction_of_ceiling").GetDouble(), Is.EqualTo((byBytes ? bytes : flops) / (microseconds * 1e-6) / ceiling).Within(1e-6).Percent);
     }
 }

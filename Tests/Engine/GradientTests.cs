@@ -64,6 +64,10 @@ public sealed class GradientTests : OnCpu
         yield return new("Concat rows", [S(2, 3), S(4, 3)], (x, _) => Ops.Concat(0, x[0], x[1]));
         yield return new("Softmax", [S(4, 6)], (x, _) => x[0].Softmax());
         yield return new("LogSoftmax", [S(4, 6)], (x, _) => x[0].LogSoftmax());
+        yield return new("SoftmaxCrossEntropy", [S(4, 6)], (x, _) => x[0].SoftmaxCrossEntropy(Classes(2, 0, 5, 5)));
+        yield return new("SoftmaxCrossEntropy with another use", [S(2, 3)], (x, _) => x[0].SoftmaxCrossEntropy(Classes(1, 2)).RepeatEach(3).Reshape(2, 3) * x[0]);
+        yield return new("Lstm", [S(3, 2, 4), S(4, 12), S(3, 12), S(12)], (x, _) => x[0].Lstm(x[1], x[2], x[3]));
+        yield return new("Lstm of one step", [S(1, 3, 2), S(2, 8), S(2, 8), S(8)], (x, _) => x[0].Lstm(x[1], x[2], x[3]));
         yield return new("GumbelSoftmax", [S(4, 6)], (x, rng) => x[0].GumbelSoftmax(Tape.Current!.Full(Shape.Scalar, 0.7f), rng));
         foreach (bool ta in new[] { false, true })
             foreach (bool tb in new[] { false, true })
@@ -100,6 +104,15 @@ public sealed class GradientTests : OnCpu
         yield return new("BatchNorm relu", [S(6, 3), S(3), S(3)], (x, _) => x[0].BatchNorm(x[1], x[2] + 5, Tape.Current!.Full(S(3), 0), Tape.Current!.Full(S(3), 1), activation: Activation.Relu), 0.1, 1);
         yield return One("Dropout", x => x.Dropout(0, null!) * 1);
         yield return One("Detach", x => x * 2 + x.Detach() * 0);
+    }
+
+    /// <summary>Integers in memory that the current tape owns.</summary>
+    private static Slice<int> Classes(params int[] values)
+    {
+        var memory = Tape.Current!.Empty(S(values.Length));
+        var classes = new Slice<int>(memory.Data.Address, values.Length);
+        memory.Compute.Backend.Upload<int>(values, classes);
+        return classes;
     }
 
     [TestCaseSource(nameof(Cases))]

@@ -26,12 +26,18 @@ public sealed class CudaBackendTests
         Assert.That(Draw(cuda, distribution, n), Is.EqualTo(Draw(Cpu, distribution, n)));
     }
 
+    /// <summary>Every 65 521st float there is, and each value at which a function changes its rule.</summary>
+    private static readonly float[] WholeRange =
+    [
+        .. Enumerable.Range(0, 65_549).Select(i => BitConverter.UInt32BitsToSingle((uint)i * 65_521u)),
+        float.NaN, float.PositiveInfinity, float.NegativeInfinity, 0f, -0f, float.Epsilon, -float.Epsilon, 1e-40f, -1e-40f, float.MaxValue, float.MinValue, 1f, -1f, 0.25f,
+        -104f, -103.97f, 88.72f, 88.73f, 89f, -87.4f, 0.625f, -0.625f, 10f, -10f, MathF.BitIncrement(-1f), MathF.BitDecrement(-1f),
+    ];
+
     [Test]
-    public void Elementwise_functions_have_the_bits_of_the_CPU()
+    public void Elementwise_functions_have_the_bits_of_the_CPU_over_the_whole_range_of_floats()
     {
         using var cuda = CudaEmulator.Open();
-        var random = new Random(5);
-        float[] x = [.. Enumerable.Range(0, 5000).Select(_ => (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-6, 3)))), float.NaN, float.PositiveInfinity, float.NegativeInfinity, 0f, -0f, float.Epsilon, -1e-40f];
         Assert.Multiple(() =>
         {
             Same<Exp>();
@@ -41,12 +47,60 @@ public sealed class CudaBackendTests
             Same<Sigmoid>();
             Same<Softplus>();
             Same<Relu>();
+            Same<LeakyRelu>();
+            Same<Abs>();
             Same<Sqrt>();
+            Same<Reciprocal>();
+            Same<ClampMin>();
             Same<ClampMax>();
         });
 
-        void Same<K>() where K : struct, IUnaryKernel => Assert.That(Apply<K>(cuda, x), Is.EqualTo(Apply<K>(Cpu, x)), K.Name);
+        void Same<K>() where K : struct, IUnaryKernel => Assert.That(Bits(Apply<K>(cuda, WholeRange)), Is.EqualTo(Bits(Apply<K>(Cpu, WholeRange))), K.Name);
     }
+
+    [Test]
+    public void What_is_not_a_number_stays_visible_as_on_the_CPU()
+    {
+        using var cuda = CudaEmulator.Open();
+        foreach (float special in new[] { float.NaN, float.PositiveInfinity, float.NegativeInfinity })
+            Assert.That(Kinds(cuda, special), Is.EqualTo(Kinds(Cpu, special)), $"{special}");
+
+        // Whether each result is finite, NaN or an infinity.
+        static string[] Kinds(IBackend backend, float special)
+        {
+            const int Rows = 3, N = 5;
+            using var pool = new BufferPool(backend);
+            float[] values = [.. Enumerable.Range(0, Rows * N).Select(i => 0.1f * i - 0.7f)];
+            values[N + 2] = special;
+            Slice<float> x = Upload(backend, pool, values), plain = Upload(backend, pool, [.. values.Select(v => float.IsFinite(v) ? v : 0.5f)]), variance = Upload(backend, pool, [0.5f]);
+            var results = new List<float>();
+            void Add(int n, Action<Slice<float>> call)
+            {
+                var y = Upload(backend, pool, new float[n]);
+                call(y);
+                results.AddRange(Download(backend, y));
+            }
+
+            Add(N, y => backend.Sum(x, 1, Rows, N, 1, y));
+            Add(Rows, y => backend.Max(x, Rows, N, 1, y));
+            Add(Rows, y => backend.LogSumExp(x, Rows, N, 1, y));
+            Add(Rows * N, y => backend.Softmax(Rows, N, x, y));
+            Add(Rows, y => backend.GaussianNll(Rows, N, x, plain, variance, y, pool.Rent<float>(Rows)));
+            Add(Rows, y => backend.BernoulliNll(Rows, N, plain, x, y));
+            Add(6 * N, y => backend.EncodingMoments(Rows, N, x, plain, Upload(backend, pool, new float[8 * N]), Rows, y));
+            Add(6 * N, y => backend.EncodingMoments(Rows, N, plain, x, Upload(backend, pool, new float[8 * N]), Rows, y));
+            Add(4, y => backend.MatMul(new(2, 2, N), x.Part(0, 2 * N), plain.Part(0, 2 * N), y, activation: Activation.Relu));
+            Add(1, y =>
+            {
+                backend.Fill(y, 0.5f);
+                backend.UpdateVariance(x, 10, 0.5f, 0.1f, 1e-4f, y);
+            });
+            return [.. results.Select(r => float.IsFinite(r) ? "finite" : $"{r}")];
+        }
+    }
+
+    /// <summary>The bits of each value; all NaN are one.</summary>
+    private static uint[] Bits(float[] values) => Array.ConvertAll(values, v => float.IsNaN(v) ? 0x7fc00000u : BitConverter.SingleToUInt32Bits(v));
 
     [Test]
     public void Samples_of_a_posterior_have_the_bits_of_the_CPU([Values(7, 8)] int h)
@@ -167,6 +221,67 @@ public sealed class CudaBackendTests
     {
         CudaEmulator.Open().Dispose();
         Assert.That(() => CudaEmulator.Open(Precision.Fp32, computeCapability: 70), Throws.TypeOf<DeviceException>().With.Message.Contains("compute capability 7.0, 7.5 or newer is needed"));
+    }
+
+    [TestCase(75)]
+    [TestCase(90)]
+    public void Edited_sources_are_compiled_when_a_kernel_is_first_used(int computeCapability)
+    {
+        using var folder = new EditedKernels();
+        folder.Edit("memory.cu", source => source);
+        using var cuda = CudaEmulator.Open(Precision.Fp32, computeCapability);
+        using var pool = new BufferPool(cuda);
+        var x = Upload(cuda, pool, [1f, 2f]);
+        cuda.Fill(x, 3);
+        Assert.That(Download(cuda, x), Is.EqualTo(new[] { 3f, 3f }));
+    }
+
+    [Test]
+    public void An_edited_source_that_does_not_compile_is_shown_with_the_compilers_words()
+    {
+        using var folder = new EditedKernels();
+        folder.Edit("memory.cu", source => source.Replace("KERNEL __launch_bounds__(256) fill(", "KERNEL __launch_bounds__(256) fill(no_such_type t, ", StringComparison.Ordinal));
+        using var cuda = CudaEmulator.Open();
+        using var pool = new BufferPool(cuda);
+        Assert.That(() => cuda.Fill(pool.Rent<float>(2), 3), Throws.TypeOf<DeviceException>().With.Message.Contains("memory.cu does not compile").And.Message.Contains("unknown type name 'no_such_type'"));
+    }
+
+    [Test]
+    public void Edited_sources_need_their_folder_and_NVRTC()
+    {
+        using var folder = new EditedKernels();
+        using var cuda = CudaEmulator.Open();
+        using var pool = new BufferPool(cuda);
+        Assert.That(() => cuda.Fill(pool.Rent<float>(2), 3), Throws.TypeOf<DeviceException>().With.Message.Contains("there is no memory.cu"));
+        folder.Edit("memory.cu", source => source);
+        Environment.SetEnvironmentVariable("VAE_NVRTC_LIBRARY", "libthere-is-none.so");
+        Assert.That(() => cuda.Fill(pool.Rent<float>(2), 3), Throws.TypeOf<DeviceException>().With.Message.Contains("NVRTC is not installed (libthere-is-none.so)"));
+    }
+
+    /// <summary>A folder that VAE_KERNELS names, with the headers, and clang behind NVRTC's functions.</summary>
+    private sealed class EditedKernels : IDisposable
+    {
+        private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("kernels");
+
+        public EditedKernels()
+        {
+            if (!File.Exists(CudaEmulator.Compiler))
+                Assert.Ignore("the stand-in for NVRTC is not built; run Kernels/Cuda/build-emulator.sh");
+            foreach (string header in Directory.GetFiles(CudaEmulator.Sources, "*.cuh"))
+                File.Copy(header, Path.Combine(folder.FullName, Path.GetFileName(header)));
+            Environment.SetEnvironmentVariable("VAE_KERNELS", folder.FullName);
+            Environment.SetEnvironmentVariable("VAE_NVRTC_LIBRARY", CudaEmulator.Compiler);
+        }
+
+        public void Edit(string file, Func<string, string> change) =>
+            File.WriteAllText(Path.Combine(folder.FullName, file), change(File.ReadAllText(Path.Combine(CudaEmulator.Sources, file))));
+
+        public void Dispose()
+        {
+            Environment.SetEnvironmentVariable("VAE_KERNELS", null);
+            Environment.SetEnvironmentVariable("VAE_NVRTC_LIBRARY", null);
+            folder.Delete(recursive: true);
+        }
     }
 
     [Test]

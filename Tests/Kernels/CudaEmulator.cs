@@ -10,7 +10,15 @@ internal static unsafe class CudaEmulator
     private const int Forward = 0, Hopper = 90;
     private const long Memory = 4L << 30;
 
-    private static readonly string Path = Find();
+    private static readonly string Folder = Find();
+
+    private static readonly string Path = System.IO.Path.Combine(Folder, "emulator", "build", "libvaecuda.so");
+
+    /// <summary>The library that stands in for NVRTC.</summary>
+    public static readonly string Compiler = System.IO.Path.Combine(Folder, "emulator", "build", "libvaenvrtc.so");
+
+    /// <summary>The kernels' sources.</summary>
+    public static readonly string Sources = System.IO.Path.Combine(Folder, "src");
 
     /// <summary>A backend on the emulator, set to its defaults.</summary>
     public static CudaBackend Open(Precision precision = Precision.Fp32, int computeCapability = Hopper, int ordinal = 0)
@@ -43,7 +51,7 @@ internal static unsafe class CudaEmulator
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
             if (File.Exists(System.IO.Path.Combine(folder.FullName, "VaeFromScratch.sln")))
-                return System.IO.Path.Combine(folder.FullName, "Kernels", "Cuda", "emulator", "build", "libvaecuda.so");
+                return System.IO.Path.Combine(folder.FullName, "Kernels", "Cuda");
         return "";
     }
 }

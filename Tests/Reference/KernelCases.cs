@@ -12,6 +12,7 @@ public static class KernelCases
         .. ReduceCases.All(),
         .. SoftmaxCases.All(),
         .. NormaliseCases.All(),
+        .. RecurrentCases.All(),
         .. RandomCases.All(),
         .. FusedCases.All(),
         .. MixtureCases.All(),

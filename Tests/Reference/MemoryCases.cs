@@ -83,6 +83,16 @@ public static class MemoryCases
             c.Run(b => b.GatherBytes(t, i, width, 1 / 255f, y));
             c.Expect(y, Rows(count, width, (r, k) => table[indices[r] * width + k] * (double)(1 / 255f)), 1e-7, 0);
         });
+        yield return new("GatherBytes", $"from an index in memory on, {count} of {rows}x{width}", c =>
+        {
+            byte[] table = Array.ConvertAll(c.Uniform(rows * width, 0, 256), v => (byte)v);
+            int[] indices = Indices(count + 3, rows);
+            var t = c.Upload(table);
+            Slice<int> i = c.Upload(indices), first = c.Upload([2]);
+            var y = c.Output(count * width);
+            c.Run(b => b.GatherBytes(t, i, width, 1, y, first));
+            c.Expect(y, Rows(count, width, (r, k) => table[indices[r + 2] * width + k]), 0, 0);
+        });
     }
 
     private static int[] Indices(int count, int rows) => Enumerable.Range(0, count).Select(i => (i * 7 + 3) % rows).ToArray();

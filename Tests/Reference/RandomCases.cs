@@ -9,9 +9,25 @@ public static class RandomCases
     public static uint[] State { get; } = [0x12345678, 0x9abcdef0, 41, 7];
 
     public static IEnumerable<KernelCase> All() =>
-        from distribution in Enum.GetValues<Distribution>()
-        from n in new[] { 1, 3, 4, 31, 32, 33, 1000, 8192, 100_003 }
-        select Of(distribution, n);
+    [
+        .. from distribution in Enum.GetValues<Distribution>()
+           from n in new[] { 1, 3, 4, 31, 32, 33, 1000, 8192, 100_003 }
+           select Of(distribution, n),
+        // With 300 000 entries some ten words are rejected.
+        .. new[] { 1, 2, 3, 1023, 1024, 1025, 60_000, 300_000 }.Select(Shuffle),
+    ];
+
+    internal static KernelCase Shuffle(int n) => new("Shuffle", $"{n}", c =>
+    {
+        var draw = new RandomDraw(c.Upload(State), 3);
+        var order = c.Upload(new int[n]);
+        c.Run(b => b.Shuffle(draw, order));
+        var actual = new int[n];
+        c.Backend.Download(order, actual);
+        int[] expected = [.. Enumerable.Range(0, n)];
+        new Philox(State[0] | (ulong)State[1] << 32, State[2], State[3], draw: 3).Shuffle<int>(expected);
+        c.Expect(c.Upload(Array.ConvertAll(actual, i => (float)i)), Array.ConvertAll(expected, i => (double)i), 0, 0);
+    });
 
     internal static KernelCase Of(Distribution distribution, int n) => new("Random", $"{distribution}, {n}", c =>
     {

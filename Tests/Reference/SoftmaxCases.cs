@@ -36,9 +36,30 @@ public static class SoftmaxCases
             var noise = RandomCases.Draw(Distribution.Gumbel, RandomCases.State, 3, rows * n);
             c.Expect(y, Softmax(rows, n, i => (x[i] + noise[i]) / temperature), 1e-5, 1e-6);
         });
+        yield return new("SoftmaxCrossEntropy", shape, c =>
+        {
+            float[] x = c.Hard(rows * n, -5, 5, outlier: 90);
+            int[] classes = Classes(rows, n);
+            Slice<float> from = c.Upload(x), loss = c.Output(rows);
+            var own = c.Upload(classes);
+            c.Run(b => b.SoftmaxCrossEntropy(rows, n, from, own, loss));
+            var softmax = Softmax(rows, n, i => x[i]);
+            c.Expect(loss, [.. classes.Select((k, r) => -Math.Log(softmax[r * n + k]))], 5e-7, 5e-7);
+        });
         foreach (bool accumulate in new[] { false, true })
         {
             string label = shape + (accumulate ? ", accumulate" : "");
+            yield return new("SoftmaxCrossEntropyGradient", label, c =>
+            {
+                float[] x = c.Hard(rows * n, -5, 5, outlier: 90), g = c.Uniform(rows), old = c.Uniform(rows * n);
+                int[] classes = Classes(rows, n);
+                Slice<float> from = c.Upload(x), gs = c.Upload(g), dx = accumulate ? c.Output(old) : c.Output(rows * n);
+                var own = c.Upload(classes);
+                c.Run(b => b.SoftmaxCrossEntropyGradient(rows, n, gs, from, own, dx, accumulate));
+                var softmax = Softmax(rows, n, i => x[i]);
+                // With one class the gradient is 0.
+                c.Expect(dx, [.. softmax.Select((p, i) => g[i / n] * (p - (i % n == classes[i / n] ? 1 : 0)) + (accumulate ? old[i] : 0))], 2e-6, 3e-7);
+            });
             yield return new("SoftmaxGradient", label, c => Gradient(c, rows, n, accumulate, false, 1, (b, g, y, _, dx) => b.SoftmaxGradient(rows, n, g, y, dx, accumulate)));
             yield return new("LogSoftmaxGradient", label, c => Gradient(c, rows, n, accumulate, true, 1, (b, g, y, _, dx) => b.LogSoftmaxGradient(rows, n, g, y, dx, accumulate)));
             yield return new("GumbelSoftmaxGradient", label, c => Gradient(c, rows, n, accumulate, false, 0.6f, (b, g, y, t, dx) => b.GumbelSoftmaxGradient(rows, n, g, y, t, dx, accumulate)));
@@ -63,6 +84,8 @@ public static class SoftmaxCases
         }
         c.Expect(dx, expected, 3e-6, 1e-6 * Math.Max(1, 1e-6 / Math.Max(1e-30, expected.Max(Math.Abs))));
     }
+
+    private static int[] Classes(int rows, int n) => [.. Enumerable.Range(0, rows).Select(r => r * 7 % n)];
 
     private static double[] Softmax(int rows, int n, Func<int, double> x)
     {

@@ -5,6 +5,7 @@ public sealed unsafe partial class CudaBackend
     private static readonly KernelSlot BatchNormStatisticsKernel = new("normalise", "batch_norm_statistics"), BatchNormApplyKernel = new("normalise", "batch_norm_apply"),
         BatchNormGradientSumsKernel = new("normalise", "batch_norm_gradient_sums"), BatchNormGradientKernel = new("normalise", "batch_norm_gradient"),
         MaxPoolKernel = new("normalise", "max_pool"), MaxPoolGradientKernel = new("normalise", "max_pool_gradient"),
+        LstmCellKernel = new("recurrent", "lstm_cell"), LstmCellGradientKernel = new("recurrent", "lstm_cell_gradient"),
         AdamKernel = new("optimise", "adam"), RmsPropKernel = new("optimise", "rmsprop"), SgdKernel = new("optimise", "sgd");
 
     public void BatchNormForward(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean, Slice<float> runningVariance,
@@ -51,6 +52,18 @@ public sealed unsafe partial class CudaBackend
     {
         var geometry = new PoolGeometry(shape, overInput: true);
         Launch(MaxPoolGradientKernel, Blocks(shape.InSize), 256, shape.InSize, KernelArgument.Structure(&geometry), g, argmax, dx, accumulate);
+    }
+
+    public void LstmCell(int rows, int h, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> hidden)
+    {
+        if (rows * h > 0)
+            Launch(LstmCellKernel, Blocks(rows * h), 256, rows * h, (Divider)h, gates, before, c, hidden);
+    }
+
+    public void LstmCellGradient(int rows, int h, Slice<float> ghidden, Slice<float> gc, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> dgates, Slice<float> dbefore)
+    {
+        if (rows * h > 0)
+            Launch(LstmCellGradientKernel, Blocks(rows * h), 256, rows * h, (Divider)h, ghidden, gc, gates, before, c, dgates, dbefore);
     }
 
     // ---- optimisers

@@ -46,10 +46,10 @@ public sealed unsafe partial class CudaBackend
         Launch(PermuteKernel, Blocks(x.Length), 256, x, y, x.Length, KernelArgument.Structure(&axes));
     }
 
-    public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y)
+    public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y, Slice<int> first)
     {
-        if (indices.Length > 0 && width > 0)
-            Launch(GatherBytesKernel, indices.Length, 256, table, indices, width, scale, y);
+        if (y.Length > 0)
+            Launch(GatherBytesKernel, y.Length / width, 256, table, indices, first, width, scale, y);
     }
 
     public void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y)

@@ -9,7 +9,8 @@ public sealed unsafe partial class CudaBackend
     private static readonly KernelSlot SumKernel = new("reduce", "sum"), MaxKernel = new("reduce", "max_over"), LogSumExpKernel = new("reduce", "log_sum_exp"),
         SpreadKernel = new("reduce", "spread"), ReluMaskKernel = new("reduce", "relu_mask"),
         SoftmaxKernel = new("softmax", "softmax"), LogSoftmaxKernel = new("softmax", "log_softmax"), SoftmaxGradientKernel = new("softmax", "softmax_gradient"),
-        LogSoftmaxGradientKernel = new("softmax", "log_softmax_gradient"), GumbelSoftmaxKernel = new("softmax", "gumbel_softmax");
+        LogSoftmaxGradientKernel = new("softmax", "log_softmax_gradient"), GumbelSoftmaxKernel = new("softmax", "gumbel_softmax"),
+        CrossEntropyKernel = new("softmax", "softmax_cross_entropy"), CrossEntropyGradientKernel = new("softmax", "softmax_cross_entropy_gradient");
 
     /// <summary>How a reduction is divided: see src/reduce.cuh. It depends on the sizes and the GPU alone, so the order of summation does too.</summary>
     private readonly record struct ReductionPlan(Dim Grid, Dim Block, Slice<float> Partial);
@@ -80,6 +81,18 @@ public sealed unsafe partial class CudaBackend
     {
         if (rows > 0)
             Launch(LogSoftmaxGradientKernel, SoftmaxGrid(rows), 256, rows, n, g, y, dx, accumulate);
+    }
+
+    public void SoftmaxCrossEntropy(int rows, int n, Slice<float> logits, Slice<int> classes, Slice<float> loss)
+    {
+        if (rows > 0)
+            Launch(CrossEntropyKernel, SoftmaxGrid(rows), 256, rows, n, logits, classes, loss);
+    }
+
+    public void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits, bool accumulate)
+    {
+        if (rows > 0)
+            Launch(CrossEntropyGradientKernel, SoftmaxGrid(rows), 256, rows, n, g, logits, classes, dlogits, accumulate);
     }
 
     public void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y)

@@ -2,7 +2,9 @@ namespace VaeFromScratch.Kernels.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    private static readonly KernelSlot RandomKernel = new("random", "random_draw"),
+    private const int ShuffleThreads = 1024;
+
+    private static readonly KernelSlot RandomKernel = new("random", "random_draw"), ShuffleKernel = new("random", "shuffle"),
         ReparameteriseKernel = new("vae", "reparameterise"), ReparameteriseGradientKernel = new("vae", "reparameterise_gradient"),
         GaussianNllKernel = new("vae", "gaussian_nll"), GaussianNllGradientKernel = new("vae", "gaussian_nll_gradient"),
         BernoulliNllKernel = new("vae", "bernoulli_nll"), BernoulliNllGradientKernel = new("vae", "bernoulli_nll_gradient"),
@@ -12,6 +14,12 @@ public sealed unsafe partial class CudaBackend
     {
         if (y.Length > 0)
             Launch(RandomKernel, Blocks(y.Length, 4), 256, (int)distribution, draw.State, draw.Draw, y, y.Length);
+    }
+
+    public void Shuffle(RandomDraw draw, Slice<int> order)
+    {
+        if (order.Length > 0)
+            Launch(ShuffleKernel, 1, ShuffleThreads, draw.State, draw.Draw, order.Length, order, workspace.Floats(3L * order.Length));
     }
 
     public void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z, Slice<float> kl)

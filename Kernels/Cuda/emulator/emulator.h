@@ -136,6 +136,15 @@ DEVICE unsigned atomicInc(unsigned* p, unsigned limit)
     while (!__atomic_compare_exchange_n(p, &old, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     return old;
 }
+DEVICE unsigned atomic_replace(unsigned* p, unsigned v, bool (*replaces)(unsigned v, unsigned old))
+{
+    unsigned old = __atomic_load_n(p, __ATOMIC_SEQ_CST);
+    while (replaces(v, old) && !__atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+    }
+    return old;
+}
+DEVICE unsigned atomicMax(unsigned* p, unsigned v) { return atomic_replace(p, v, [](unsigned a, unsigned b) { return a > b; }); }
+DEVICE unsigned atomicMin(unsigned* p, unsigned v) { return atomic_replace(p, v, [](unsigned a, unsigned b) { return a < b; }); }
 DEVICE unsigned __float_as_uint(float f) { return emulator::bits(f); }
 DEVICE float __uint_as_float(unsigned u) { return emulator::real(u); }
 DEVICE unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)(((uint64_t)a * b) >> 32); }

@@ -3,6 +3,10 @@
 #pragma once
 #include "prelude.cuh"
 
+// The larger or smaller of two; NaN if either is, which the processor's own instructions would hide.
+DEVICE float larger(float a, float b) { return a != a ? a : b != b ? b : fmaxf(a, b); }
+DEVICE float smaller(float a, float b) { return a != a ? a : b != b ? b : fminf(a, b); }
+
 DEVICE float exp_f(float x)
 {
     const float clamped = fminf(fmaxf(x, -104.0f), 89.0f);

@@ -113,10 +113,6 @@ DEVICE void binary_gradient_sum(int ofA, const float* g, const float* a, Divider
     }                                                                                                                                    \
     EXPORT(name##_gradient_sum)
 
-// The larger or smaller of two; NaN if either is.
-DEVICE float larger(float a, float b) { return a != a ? a : b != b ? b : fmaxf(a, b); }
-DEVICE float smaller(float a, float b) { return a != a ? a : b != b ? b : fminf(a, b); }
-
 //    name        y                               dx
 UNARY(negate,     -x,                             -g)
 UNARY(exp,        exp_f(x),                       g * y)

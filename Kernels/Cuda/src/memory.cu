@@ -50,10 +50,10 @@ KERNEL __launch_bounds__(256) permute(const float* __restrict__ x, float* __rest
 }
 EXPORT(permute)
 
-// table: rows of `width` bytes; indices: [gridDim.x]; y: [gridDim.x, width].
-KERNEL __launch_bounds__(256) gather_bytes(const unsigned char* __restrict__ table, const int* __restrict__ indices, unsigned width, float scale, float* __restrict__ y)
+// table: rows of `width` bytes; indices: [gridDim.x] from first[0] (0 where absent) on; y: [gridDim.x, width].
+KERNEL __launch_bounds__(256) gather_bytes(const unsigned char* __restrict__ table, const int* __restrict__ indices, const int* __restrict__ first, unsigned width, float scale, float* __restrict__ y)
 {
-    const unsigned char* const from = table + (size_t)indices[blockIdx.x] * width;
+    const unsigned char* const from = table + (size_t)indices[(first ? first[0] : 0) + blockIdx.x] * width;
     float* const to = y + (size_t)blockIdx.x * width;
     const unsigned quads = (reinterpret_cast<size_t>(from) & 3) == 0 && is_aligned16(to) ? width / 4 : 0;
     for (unsigned i = threadIdx.x; i < quads; i += blockDim.x) {

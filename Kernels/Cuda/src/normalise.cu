@@ -35,7 +35,7 @@ KERNEL __launch_bounds__(256) batch_norm_statistics(unsigned rows, unsigned chan
         },
         [=](unsigned, unsigned i, float4 sums) {
             const float n = (float)rows, offset = TwoSumState::first(sums) / n, m = x[i] + offset;
-            const float variance = fmaxf(TwoSumState::second(sums) / n - offset * offset, 0.0f);
+            const float variance = larger(TwoSumState::second(sums) / n - offset * offset, 0.0f);
             mean[i] = m;
             inverse_deviation[i] = 1.0f / sqrtf(variance + epsilon);
             running_mean[i] = fmaf(momentum, m - running_mean[i], running_mean[i]);

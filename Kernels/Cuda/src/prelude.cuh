@@ -30,6 +30,8 @@ VAE_INTRINSIC void __syncwarp() { __nvvm_bar_warp_sync(0xffffffffu); }
 VAE_INTRINSIC void __threadfence() { __nvvm_membar_gl(); }
 VAE_INTRINSIC float __shfl_xor_sync(unsigned mask, float v, int lanes) { return __nvvm_shfl_sync_bfly_f32(mask, v, lanes, 0x1f); }
 VAE_INTRINSIC unsigned atomicInc(unsigned* p, unsigned limit) { return __nvvm_atom_inc_gen_ui(p, limit); }
+VAE_INTRINSIC unsigned atomicMax(unsigned* p, unsigned v) { return __nvvm_atom_max_gen_ui(p, v); }
+VAE_INTRINSIC unsigned atomicMin(unsigned* p, unsigned v) { return __nvvm_atom_min_gen_ui(p, v); }
 VAE_INTRINSIC unsigned __float_as_uint(float f) { return __builtin_bit_cast(unsigned, f); }
 VAE_INTRINSIC float __uint_as_float(unsigned u) { return __builtin_bit_cast(float, u); }
 VAE_INTRINSIC unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)(((unsigned long long)a * b) >> 32); }

@@ -122,8 +122,8 @@ KERNEL __launch_bounds__(256) update_variance(const float* __restrict__ squared_
         [=](unsigned, unsigned, float2 sum) {
             const float old = variance[0], target = SumState::value(sum) * inverse_count;
             float next = fmaf(step, target - old, old);
-            next = fminf(fmaxf(next, old * (1.0f - maximum_change)), old * (1.0f + maximum_change));
-            variance[0] = fmaxf(next, floor);
+            next = smaller(larger(next, old * (1.0f - maximum_change)), old * (1.0f + maximum_change));
+            variance[0] = larger(next, floor);
         });
 }
 EXPORT(update_variance)
@@ -182,7 +182,7 @@ DEVICE void add_pair(float* target, float2 sum)
 }
 
 // The mean of a sum kept as a pair.
-DEVICE float mean_of(const float* pair, float inverse_points) { return (pair[0] + pair[1]) * inverse_points; }
+DEVICE float mean_of(const float* pair, float inverse_points) { return SumState::value(make_float2(pair[0], pair[1])) * inverse_points; }
 
 // sums [4, h, 2]; indicators [6, h] or null: s*, (I2), (I4), (I5), mean KL, KL of N(0, s*)
 KERNEL __launch_bounds__(256) encoding_moments(unsigned rows, unsigned h, const float* __restrict__ mu, const float* __restrict__ log_var, float* sums, float inverse_points, float* indicators, MomentState::State* partial, unsigned* tickets)
@@ -209,7 +209,7 @@ KERNEL __launch_bounds__(256) encoding_moments(unsigned rows, unsigned h, const 
             if (!indicators) return;
             const float mean_variance = mean_of(sums + 2 * (size_t)i, inverse_points), mean_square = mean_of(sums + 2 * ((size_t)h + i), inverse_points);
             const float mean = mean_of(sums + 2 * (2 * (size_t)h + i), inverse_points), mean_log_var = mean_of(sums + 2 * (3 * (size_t)h + i), inverse_points);
-            const float aggregate = mean_variance + mean_square, variance_of_mean = fmaxf(0.0f, fmaf(-mean, mean, mean_square));
+            const float aggregate = mean_variance + mean_square, variance_of_mean = larger(0.0f, fmaf(-mean, mean, mean_square));
             indicators[i] = aggregate;
             indicators[(size_t)h + i] = 0.5f * (log_f(aggregate) - mean_log_var);
             indicators[2 * (size_t)h + i] = 0.5f * (log_f(mean_variance + variance_of_mean) - mean_log_var);

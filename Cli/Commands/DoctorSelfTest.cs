@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Cuda;
+using VaeFromScratch.Reference;
+
+namespace VaeFromScratch.Cli.Commands;
+
+/// <summary>What a device was measured to do at most.</summary>
+/// <param name="BytesPerSecond">Read and written, of arrays too large for the caches.</param>
+/// <param name="FlopsPerSecond">Independent fused multiply-adds in float32, two operations each.</param>
+/// <param name="MatrixFlopsPerSecond">What matrix products and convolutions run on: the tensor cores where tf32 is chosen.</param>
+internal sealed record MachineCeiling(double BytesPerSecond, double FlopsPerSecond, double MatrixFlopsPerSecond);
+
+/// <summary>
+/// vae doctor --selftest: each kernel case against the double-precision reference with its error, its time, and the rate of whatever bounds it: bytes or operations,
+/// the longer at the measured ceilings.
+/// </summary>
+/// <param name="quick">One timed call a case, for an emulator.</param>
+internal sealed class DoctorSelfTest(IBackend backend, MachineCeiling ceiling, bool quick)
+{
+    private const int MostCalls = 4096;
+
+    private static readonly TimeSpan TimePerCase = TimeSpan.FromMilliseconds(1), ShortestRun = TimeSpan.FromMicroseconds(20);
+
+    /// <param name="Seconds">The shortest call.</param>
+    /// <param name="Cost">The least work of the call.</param>
+    private sealed record Measurement(double Seconds, KernelCost Cost);
+
+    public JsonObject Run(Output output, out bool passed)
+    {
+        var rows = new List<IReadOnlyList<string>>();
+        var failures = new List<(KernelCase Case, string Why)>();
+        var cases = new JsonArray();
+        foreach (var kernelCase in KernelCases.All())
+        {
+            var (error, why, measured) = Evaluate(kernelCase);
+            if (why is not null)
+                failures.Add((kernelCase, why));
+            var json = new JsonObject { ["operation"] = kernelCase.Operation, ["case"] = kernelCase.Label, ["error"] = error, ["failure"] = why };
+            string time = "", rate = "", share = "";
+            if (measured is var (seconds, cost))
+            {
+                bool byBytes = cost.Bytes / ceiling.BytesPerSecond >= cost.Flops / Peak(kernelCase);
+                double perSecond = (byBytes ? cost.Bytes : cost.Flops) / seconds, fraction = perSecond / (byBytes ? ceiling.BytesPerSecond : Peak(kernelCase));
+                (time, rate, share) = (Number(seconds * 1e6, "F1"), $"{Number(perSecond * 1e-9, "F2")} {(byBytes ? "GB/s" : "GFLOP/s")}", Number(100 * fraction, "F1"));
+                (json["microseconds"], json["bytes"], json["flops"], json["bound"], json["fraction_of_ceiling"]) = (seconds * 1e6, cost.Bytes, cost.Flops, byBytes ? "bytes" : "flops", fraction);
+            }
+            rows.Add([kernelCase.Operation, kernelCase.Label, error.ToString("E1", CultureInfo.InvariantCulture), time, rate, share, why is null ? "ok" : "FAILED"]);
+            cases.Add(json);
+        }
+        output.Line();
+        output.Table(["operation", "case", "error", "us", "rate", "% of ceiling", "verdict"], rows, textColumns: 2);
+        output.Line();
+        output.Line($"{rows.Count - failures.Count} of {rows.Count} kernel cases agree with the double-precision reference on {backend.Name}");
+        output.Line("error: the largest, relative to the largest reference value. rate: the least bytes or operations of a call, whichever the measured ceilings allow less of, over the");
+        output.Line("shortest call's time; small cases are bound by the call itself, and cases that fit the caches can exceed the memory's bandwidth.");
+        foreach (var (kernelCase, why) in failures)
+            Console.Error.WriteLine($"vae: {kernelCase} on {backend.Name}: {why}");
+        passed = failures.Count == 0;
+        return new() { ["cases"] = cases, ["failed"] = failures.Count };
+    }
+
+    private double Peak(KernelCase kernelCase) => kernelCase.Operation is "MatMul" || kernelCase.Operation.StartsWith("Conv2d", StringComparison.Ordinal) ? ceiling.MatrixFlopsPerSecond : ceiling.FlopsPerSecond;
+
+    private (double Error, string? Failure, Measurement? Measured) Evaluate(KernelCase kernelCase)
+    {
+        try
+        {
+            using var result = CaseContext.Evaluate(backend, kernelCase);
+            return (result.WorstError, result.Failures.FirstOrDefault(), result.Call is { } call ? new(Time(call), CostMeter.Of(backend, call)) : null);
+        }
+        catch (Exception e) when (e is not (DeviceException or DeviceMemoryException))
+        {
+            return (0, $"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", null);
+        }
+    }
+
+    private double Time(Action<IBackend> call)
+    {
+        if (quick)
+            return Seconds(call, 1);
+        if (backend is CudaBackend cuda)
+            return cuda.Time(call);
+        // As many calls together as the clock can tell apart.
+        int calls = 1;
+        double best = double.PositiveInfinity;
+        for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimePerCase || double.IsInfinity(best);)
+        {
+            double seconds = Seconds(call, calls);
+            if (seconds * calls >= ShortestRun.TotalSeconds || calls >= MostCalls)
+                best = Math.Min(best, seconds);
+            else
+                (calls, best) = (4 * calls, double.PositiveInfinity);
+        }
+        return best;
+    }
+
+    /// <summary>Of one call, when <paramref name="calls"/> are made one after the other.</summary>
+    private double Seconds(Action<IBackend> call, int calls)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < calls; i++)
+            call(backend);
+        backend.Synchronise();
+        return Stopwatch.GetElapsedTime(start).TotalSeconds / calls;
+    }
+
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+}
