@@ -137,6 +137,9 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
     public void LstmCellGradient(int rows, int h, Slice<float> ghidden, Slice<float> gc, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> dgates, Slice<float> dbefore) =>
         Invoke("lstm_cell_gradient", 80.0 * rows * h, 13.0 * rows * h, b => b.LstmCellGradient(rows, h, ghidden, gc, gates, before, c, dgates, dbefore));
 
+    public void AffineWarp(WarpShape shape, Slice<float> x, Slice<float> motion, Slice<float> y) =>
+        Invoke("affine_warp", 20.0 * y.Length, 2.0 * y.Length, b => b.AffineWarp(shape, x, motion, y));
+
     public void Random(Distribution distribution, RandomDraw draw, Slice<float> y) =>
         Invoke("random_" + distribution.ToString().ToLowerInvariant(), 40.0 * y.Length, y.Length, b => b.Random(distribution, draw, y));
 

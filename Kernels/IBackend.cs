@@ -78,7 +78,10 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>dx (+)= g - exp(y) sum(g), y the log-softmax.</summary>
     void LogSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> dx, bool accumulate);
 
-    /// <summary>y = softmax((log softmax(logits) + Gumbel noise) / temperature[0]) per row (equations.md (C1)).</summary>
+    /// <summary>
+    /// y = softmax((log softmax(logits) + Gumbel noise) / temperature[0]) per row (equations.md (C1)); at temperature 0 its limit, 1 at the first largest entry and 0
+    /// elsewhere: an exact sample of the category.
+    /// </summary>
     void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y);
 
     /// <summary>dlogits (+)= y (g - sum(g y)) / temperature[0]: shifting a row's logits does not move y, so log-softmax drops out.</summary>
@@ -144,6 +147,12 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// be gc; it is absent where <paramref name="before"/> is.
     /// </summary>
     void LstmCellGradient(int rows, int h, Slice<float> ghidden, Slice<float> gc, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> dgates, Slice<float> dbefore);
+
+    /// <summary>
+    /// y = each image of x under its own motion about the centre, between pixels bilinear. Motion of an image: <see cref="WarpShape.MotionSize"/> numbers,
+    /// rotation in turns, scale - 1, shear, shift right and down in pixels, and, when positive, a mirror image left to right.
+    /// </summary>
+    void AffineWarp(WarpShape shape, Slice<float> x, Slice<float> motion, Slice<float> y);
 
     // ---- randomness
 

@@ -120,6 +120,16 @@ public readonly record struct PoolShape(int Batch, int Height, int Width, int Ch
     public int OutSize => Batch * OutHeight * OutWidth * Channels;
 }
 
+/// <summary>NHWC images that are moved, each on its own.</summary>
+/// <param name="Reflect">What lies outside of an image: its mirror image without the edge twice, or 0.</param>
+public readonly record struct WarpShape(int Batch, int Height, int Width, int Channels, bool Reflect)
+{
+    /// <summary>Numbers that say how one image moves.</summary>
+    public const int MotionSize = 6;
+
+    public int Size => Batch * Height * Width * Channels;
+}
+
 /// <summary>The distribution of <see cref="IBackend.Random"/>.</summary>
 public enum Distribution
 {

@@ -46,9 +46,9 @@ public sealed unsafe partial class CpuBackend
     public void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y)
     {
         CheckRows("gumbel_softmax", rows, n, logits.Length, y.Length);
-        CheckTemperature(temperature);
+        CheckTemperature(temperature, orZero: true);
         CheckDraw("gumbel_softmax", draw);
-        var job = new GumbelSoftmaxJob(rows, n, logits.Pointer, 1 / temperature.Pointer[0], new(draw.State, draw.Draw), y.Pointer);
+        var job = new GumbelSoftmaxJob(rows, n, logits.Pointer, temperature.Pointer[0], new(draw.State, draw.Draw), y.Pointer);
         ForEach(job.Parts, job);
     }
 
@@ -70,10 +70,10 @@ public sealed unsafe partial class CpuBackend
             Check((uint)c < (uint)n, "softmax_cross_entropy", $"a class must be from 0 to {n - 1}, got {c}");
     }
 
-    private static void CheckTemperature(Slice<float> temperature)
+    private static void CheckTemperature(Slice<float> temperature, bool orZero = false)
     {
         Check(temperature.Length == 1, "gumbel_softmax", $"the temperature is one number, got {temperature.Length}");
-        Check(temperature.Pointer[0] > 0, "gumbel_softmax", $"the temperature must be positive, got {temperature.Pointer[0]}");
+        Check(temperature.Pointer[0] > 0 || (orZero && temperature.Pointer[0] == 0), "gumbel_softmax", $"the temperature must be positive{(orZero ? " or 0" : "")}, got {temperature.Pointer[0]}");
     }
 
     private readonly struct SoftmaxJob(int rows, int n, float* x, float* y) : ILaneJob
@@ -209,7 +209,7 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private readonly struct GumbelSoftmaxJob(int rows, int n, float* logits, float inverseTemperature, PhiloxLanes philox, float* y) : ILaneJob
+    private readonly struct GumbelSoftmaxJob(int rows, int n, float* logits, float temperature, PhiloxLanes philox, float* y) : ILaneJob
     {
         // Four rows are a whole number of counters, whatever n is.
         private readonly int rowsPerPart = Math.Max(1, RandomChunk / Math.Max(1, n) / 4) * 4;
@@ -222,13 +222,28 @@ public sealed unsafe partial class CpuBackend
             int first = part * rowsPerPart, last = Math.Min(rows, first + rowsPerPart), count = (last - first) * n;
             float* to = y + (nint)first * n, from = logits + (nint)first * n;
             Draws.Fill<GumbelDraw, V>(philox, first * n, to, count);
-            V scale = V.Broadcast(inverseTemperature);
+            V scale = V.Broadcast(temperature > 0 ? 1 / temperature : 1);
             int i = 0;
             for (; i <= count - IVector<V>.Lanes; i += IVector<V>.Lanes)
                 V.Store((V.Load(from + i) + V.Load(to + i)) * scale, to + i);
             if (i < count)
                 V.StorePart((V.LoadPart(from + i, count - i) + V.LoadPart(to + i, count - i)) * scale, to + i, count - i);
-            SoftmaxRows<V>(to, to, last - first, n);
+            if (temperature > 0)
+                SoftmaxRows<V>(to, to, last - first, n);
+            else
+                for (int r = first; r < last; r++, to += n)
+                    OneHot(to);
+        }
+
+        /// <summary>1 at the first largest entry, 0 elsewhere.</summary>
+        private void OneHot(float* row)
+        {
+            int best = 0;
+            for (int i = 1; i < n; i++)
+                if (row[i] > row[best])
+                    best = i;
+            for (int i = 0; i < n; i++)
+                row[i] = i == best ? 1 : 0;
         }
     }
 

@@ -13,6 +13,7 @@ public static class KernelCases
         .. SoftmaxCases.All(),
         .. NormaliseCases.All(),
         .. RecurrentCases.All(),
+        .. WarpCases.All(),
         .. RandomCases.All(),
         .. FusedCases.All(),
         .. MixtureCases.All(),

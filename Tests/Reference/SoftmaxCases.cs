@@ -46,6 +46,20 @@ public static class SoftmaxCases
             var softmax = Softmax(rows, n, i => x[i]);
             c.Expect(loss, [.. classes.Select((k, r) => -Math.Log(softmax[r * n + k]))], 5e-7, 5e-7);
         });
+        yield return new("GumbelSoftmax", $"{shape}, temperature 0", c =>
+        {
+            float[] x = c.Uniform(rows * n, -5, 5);
+            // Two largest entries: the first of them counts.
+            (x[0], x[n - 1]) = (1e4f, 1e4f);
+            var draw = new RandomDraw(c.Upload(RandomCases.State), 3);
+            Slice<float> from = c.Upload(x), t = c.Upload([0f]), y = c.Output(rows * n);
+            c.Run(b => b.GumbelSoftmax(rows, n, from, t, draw, y));
+            var noise = RandomCases.Draw(Distribution.Gumbel, RandomCases.State, 3, rows * n);
+            var expected = new double[rows * n];
+            for (int r = 0; r < rows; r++)
+                expected[Enumerable.Range(r * n, n).MaxBy(i => (float)(x[i] + noise[i]))] = 1;
+            c.Expect(y, expected, 0, 0);
+        });
         foreach (bool accumulate in new[] { false, true })
         {
             string label = shape + (accumulate ? ", accumulate" : "");

@@ -5,7 +5,7 @@ public sealed unsafe partial class CudaBackend
     private static readonly KernelSlot BatchNormStatisticsKernel = new("normalise", "batch_norm_statistics"), BatchNormApplyKernel = new("normalise", "batch_norm_apply"),
         BatchNormGradientSumsKernel = new("normalise", "batch_norm_gradient_sums"), BatchNormGradientKernel = new("normalise", "batch_norm_gradient"),
         MaxPoolKernel = new("normalise", "max_pool"), MaxPoolGradientKernel = new("normalise", "max_pool_gradient"),
-        LstmCellKernel = new("recurrent", "lstm_cell"), LstmCellGradientKernel = new("recurrent", "lstm_cell_gradient"),
+        LstmCellKernel = new("recurrent", "lstm_cell"), LstmCellGradientKernel = new("recurrent", "lstm_cell_gradient"), AffineWarpKernel = new("affine", "affine_warp"),
         AdamKernel = new("optimise", "adam"), RmsPropKernel = new("optimise", "rmsprop"), SgdKernel = new("optimise", "sgd");
 
     public void BatchNormForward(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean, Slice<float> runningVariance,
@@ -64,6 +64,19 @@ public sealed unsafe partial class CudaBackend
     {
         if (rows * h > 0)
             Launch(LstmCellGradientKernel, Blocks(rows * h), 256, rows * h, (Divider)h, ghidden, gc, gates, before, c, dgates, dbefore);
+    }
+
+    private readonly struct WarpGeometry(WarpShape shape)
+    {
+        public readonly Divider Channels = shape.Channels, Width = shape.Width, Height = shape.Height;
+        public readonly int Reflect = shape.Reflect ? 1 : 0;
+    }
+
+    public void AffineWarp(WarpShape shape, Slice<float> x, Slice<float> motion, Slice<float> y)
+    {
+        var geometry = new WarpGeometry(shape);
+        if (shape.Size > 0)
+            Launch(AffineWarpKernel, Blocks(shape.Size), 256, shape.Size, KernelArgument.Structure(&geometry), x, motion, y);
     }
 
     // ---- optimisers

@@ -182,11 +182,22 @@ const std::vector<Case> cases = {
         return hash_of({y, l, tickets});
     }},
     {"softmax, gumbel_softmax", [] {
-        Buffer x(11 * 45), y = zeros(11 * 45), g = zeros(11 * 45), state = random_state(), temperature(1);
+        Buffer x(11 * 45), y = zeros(11 * 45), g = zeros(11 * 45), one_hot = zeros(11 * 45), state = random_state(), temperature(1);
         temperature.p()[0] = 0.7f;
         launch("softmax", {2, 1, 1}, {256, 1, 1}, 0, 11u, 45u, x.p(), y.p());
         launch("gumbel_softmax", {2, 1, 1}, {256, 1, 1}, 0, 11u, 45u, x.p(), temperature.p(), state.words(), 3u, g.p());
-        return hash_of({y, g});
+        temperature.p()[0] = 0.0f;
+        launch("gumbel_softmax", {2, 1, 1}, {256, 1, 1}, 0, 11u, 45u, x.p(), temperature.p(), state.words(), 3u, one_hot.p());
+        return hash_of({y, g, one_hot});
+    }},
+    {"affine_warp", [] {
+        struct {
+            Divider channels, width, height;
+            int reflect;
+        } geometry = {divider(2), divider(9), divider(8), 1};
+        Buffer x(3 * 8 * 9 * 2), motion(3 * 6), y = zeros(3 * 8 * 9 * 2);
+        launch("affine_warp", {2, 1, 1}, {256, 1, 1}, 0, 432u, geometry, x.p(), motion.p(), y.p());
+        return hash_of({y});
     }},
     {"softmax_cross_entropy, lstm_cell", [] {
         Buffer x(11 * 45), g(11), classes = zeros(11), loss = zeros(11), dx = zeros(11 * 45), gates(9 * 4 * 7), before(63), c = zeros(63), hidden = zeros(63), gc(63), dgates = zeros(9 * 4 * 7);

@@ -40,6 +40,7 @@ VAE_INTRINSIC float fmaxf(float a, float b) { return __builtin_fmaxf(a, b); }
 VAE_INTRINSIC float fminf(float a, float b) { return __builtin_fminf(a, b); }
 VAE_INTRINSIC float fabsf(float a) { return __builtin_fabsf(a); }
 VAE_INTRINSIC float rintf(float a) { return __builtin_rintf(a); }
+VAE_INTRINSIC float floorf(float a) { return __builtin_floorf(a); }
 VAE_INTRINSIC float sqrtf(float a) { return __nvvm_sqrt_rn_f(a); }
 #undef VAE_INTRINSIC
 #endif

@@ -125,20 +125,41 @@ KERNEL __launch_bounds__(256) log_softmax_gradient(unsigned rows, unsigned n, co
 }
 EXPORT(log_softmax_gradient)
 
-// y = softmax((logits + Gumbel noise) / temperature[0]); subtracting each row's log-sum-exp first, as the equation does, would not move y.
+// 1 at the first largest entry of the row, 0 elsewhere.
+DEVICE void one_hot_of_row(float* y, unsigned n)
+{
+    const unsigned lane = threadIdx.x & 31;
+    const float largest = row_max(y, n);
+    unsigned first = n;
+    for (unsigned c = lane; c < n && first == n; c += 32)
+        if (y[c] == largest)
+            first = c;
+#pragma unroll
+    for (int lanes = 16; lanes > 0; lanes /= 2) {
+        const unsigned other = __shfl_xor_sync(ALL_LANES, first, lanes);
+        first = other < first ? other : first;
+    }
+    for (unsigned c = lane; c < n; c += 32)
+        y[c] = c == first ? 1.0f : 0.0f;
+}
+
+// y = softmax((logits + Gumbel noise) / temperature[0]); subtracting each row's log-sum-exp first, as the equation does, would not move y. At temperature 0 the limit.
 KERNEL __launch_bounds__(256) gumbel_softmax(unsigned rows, unsigned n, const float* __restrict__ logits, const float* __restrict__ temperature, const unsigned* __restrict__ state, unsigned draw, float* __restrict__ y)
 {
     const unsigned row = row_of_warp(), lane = threadIdx.x & 31;
     if (row >= rows)
         return;
-    const float inverse = 1.0f / temperature[0];
+    const float inverse = temperature[0] > 0.0f ? 1.0f / temperature[0] : 1.0f;
     logits += (size_t)row * n;
     y += (size_t)row * n;
     for (unsigned c = lane; c < n; c += 32) {
         const unsigned element = row * n + c;
         y[c] = (logits[c] + gumbel_from(word_of(draw_words(state, draw, element / 4), element))) * inverse;
     }
-    softmax_of_row(y, y, n);
+    if (temperature[0] > 0.0f)
+        softmax_of_row(y, y, n);
+    else
+        one_hot_of_row(y, n);
 }
 EXPORT(gumbel_softmax)
 
