@@ -150,6 +150,9 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
 /// <summary>A trained run, ready to compute with.</summary>
 public sealed record OpenRun(RunDirectory Directory, RunConfiguration Configuration, DatasetSplits Data, Compute Compute, VaeModel Model) : IDisposable
 {
+    /// <summary>The images that the run was trained on.</summary>
+    public ImageDataset TrainingImages => Configuration.Limit > 0 ? Data.Train.Take(Configuration.Limit) : Data.Train;
+
     /// <exception cref="OptionException">The split is neither train nor test.</exception>
     public ImageDataset Split(string name) => name switch
     {

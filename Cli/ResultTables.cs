@@ -22,6 +22,8 @@ internal static class ResultTables
         Ranking(output, result.Factors);
         Likelihood(output, result);
         Totals(output, result.Factors);
+        if (result.Category is { } category)
+            Category(output, category, result.Mixture);
         if (result.Collapsed)
             Output.Warn(CollapseAdvice(result.Indicators));
     }
@@ -59,6 +61,17 @@ internal static class ResultTables
         }
         output.Line(string.Create(CultureInfo.InvariantCulture, $"mean KL            {i.Dtilde:F3} nats (D1) = {i.D6:F3} about the image (D6) + {i.D5:F3} of the aggregate posterior to the prior (D5)"));
         output.Line($"influential        {i.InfluentialFactors} of {i.Factors.Count} factors have more than {Number(FactorIndicators.InfluentialInformation, "0.#")} nats; {i.NormalVarianceFactors} have an aggregate variance near 1; {i.ActiveUnits} active units (M8)");
+    }
+
+    /// <summary>What the category says about the image, and how it meets the labels.</summary>
+    private static void Category(Output output, CategoryResult category, MixtureInformation mixture)
+    {
+        var information = category.Information.Information;
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"category           {information.Value:F3} nats about the image (C3), of at most {information.Ceiling:F3}"));
+        if (mixture.Joint is { } joint)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"with the factors   {joint.Information.Value:F3} nats by the mixture of {mixture.Points} encodings (X3); total correlation {joint.TotalCorrelation.InRange:F3} nats"));
+        if (category.Labels is { } labels)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"labels found       {labels.ClusterAccuracy:F4} one-to-one (S3), {labels.Accuracy:F4} by the commonest label; the category says {labels.Table.MutualInformation().Value:F3} nats about the label"));
     }
 
     /// <summary>The table of reduced reconstructions.</summary>

@@ -30,6 +30,14 @@ internal sealed class SettingOptions
         ("--estimate", "estimate", "minibatch estimate of the aggregate posterior: weighted, stratified or batch (beta-tcvae, info-vae)"),
         ("--capacity", "capacity", "largest capacity in nats (capacity-vae)"),
         ("--samples", "samples", "codes for each image (iwae)"),
+        ("--recipe", "recipe", "a named set of defaults of the model, see `vae list models`"),
+        ("--latents", "latent_kind", "what a code consists of: gaussian, or joint with a category (beta-vae, info-vae)"),
+        ("--categories", "categories", "values of the category"),
+        ("--temperature", "temperature", "temperature of the Gumbel-softmax at the start; temperature_end is that at the end"),
+        ("--encoder-mi", "encoder_mi", "WEIGHT or WEIGHT:BALANCE of what the category says about the image; beta_y of imae"),
+        ("--vat", "vat", "weight of virtual adversarial training of the category"),
+        ("--augment", "augment", "weight of the category's invariance to small rotations, shifts, scalings and shears"),
+        ("--mi-factors", "mi_factors", "factors whose information is raised, such as 0,1 (vmi-vae)"),
     ];
 
     private readonly (Option<string?> Option, string Key)[] options = [.. Names.Select(n => (new Option<string?>(n.Option) { Description = n.Description }, n.Key))];
@@ -63,6 +71,15 @@ internal sealed class SettingOptions
             given.Add(new("--set", pair[..equals], pair[(equals + 1)..]));
         }
         return given;
+    }
+
+    /// <summary>A new run's configuration: the model's defaults for the data and the recipe that were named, and what else was.</summary>
+    /// <exception cref="OptionException">There is no such model, recipe or key, or a value does not fit it.</exception>
+    public static RunConfiguration Start(string model, IReadOnlyList<Setting> given)
+    {
+        return Apply(ModelCatalogue.Defaults(model, Given("data"), Given("recipe"), Given("latent_kind")), given);
+
+        string? Given(string key) => given.LastOrDefault(g => g.Key == key).Value;
     }
 
     /// <exception cref="OptionException">There is no such key, or a value does not fit it.</exception>

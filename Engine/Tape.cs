@@ -40,6 +40,9 @@ public sealed class Tape : IDisposable
 
     public bool Training { get; }
 
+    /// <summary>Whether layers leave their running statistics as they are; see <see cref="KeepingStatistics"/>.</summary>
+    public bool KeepsStatistics { get; private set; }
+
     internal bool IsDisposed { get; private set; }
 
     /// <summary>Set while an inner backward pass (towards an input, as in adversarial training) must not touch the parameters' gradients.</summary>
@@ -67,6 +70,32 @@ public sealed class Tape : IDisposable
         var tensor = NewTensor(shape, needsGradient);
         Kernels.Upload(values, tensor.Data);
         return tensor;
+    }
+
+    /// <summary>A copy of values already on the device, as a variable to differentiate by; nothing flows back to where they came from.</summary>
+    public Tensor Variable(Tensor values)
+    {
+        var tensor = NewTensor(values.Shape, true);
+        Kernels.CopyBlock(1, values.Length, values.Data, values.Length, tensor.Data, values.Length);
+        return tensor;
+    }
+
+    /// <summary>
+    /// What <paramref name="forward"/> gives, while layers normalise by the statistics of the batch but leave their running ones alone: for passes over images that are not those of
+    /// the data, such as adversarial ones.
+    /// </summary>
+    public T KeepingStatistics<T>(Func<T> forward)
+    {
+        bool before = KeepsStatistics;
+        KeepsStatistics = true;
+        try
+        {
+            return forward();
+        }
+        finally
+        {
+            KeepsStatistics = before;
+        }
     }
 
     /// <summary>A tensor on this tape with undefined values, for a kernel that is called directly to fill.</summary>

@@ -4,6 +4,7 @@ using VaeFromScratch.Engine.Nn;
 using VaeFromScratch.Models.Nets;
 using VaeFromScratch.Models.Noise;
 using VaeFromScratch.Models.Terms;
+using VaeFromScratch.Models.Training;
 using VaeFromScratch.Models.Zoo;
 
 namespace VaeFromScratch.Models;
@@ -11,22 +12,47 @@ namespace VaeFromScratch.Models;
 /// <summary>One model of the papers: where it comes from, what it is by default, how it is made.</summary>
 /// <param name="Defaults">The configuration that this model starts from.</param>
 /// <param name="Options">The keys of the configuration that matter to this model beyond those that matter to all.</param>
-public sealed record ModelDescription(string Name, string Paper, string Equation, RunConfiguration Defaults, string[] Options, Func<VaeParts, RunConfiguration, VaeModel> Create);
+public sealed record ModelDescription(string Name, string Paper, string Equation, RunConfiguration Defaults, string[] Options, Func<VaeParts, RunConfiguration, VaeModel> Create)
+{
+    /// <summary>Named sets of defaults; none where the model has one set only.</summary>
+    public IReadOnlyList<Recipe> Recipes { get; init; } = [];
+
+    /// <summary>What the model's codes can consist of.</summary>
+    public IEnumerable<string> LatentKinds => Recipes.Select(r => r.Defaults.LatentKind).Prepend(Defaults.LatentKind).Distinct();
+}
+
+/// <summary>A named set of defaults of a model.</summary>
+/// <param name="Name">paper: the text's; tuned, full: settings that reach its figures.</param>
+/// <param name="Data">The data set that it is for.</param>
+public sealed record Recipe(string Name, string Data, RunConfiguration Defaults);
 
 /// <summary>The models there are, by name, and how one is put together from a configuration.</summary>
 public static class ModelCatalogue
 {
+    /// <summary>The keys that matter to every model with a category.</summary>
+    private static readonly string[] CategoryOptions =
+    [
+        "categories", "temperature", "temperature_end", "temperature_epochs", "straight_through", "category_scale", "category_epochs", "encoder_mi", "vat", "vat_radius", "vat_step", "augment",
+    ];
+
     public static IReadOnlyList<ModelDescription> All { get; } =
     [
         new("vae", "papers 1, 2; Kingma and Welling 2014", "(V3) with beta 1", new() { Model = "vae", Beta = 1 }, ["beta", "kl_warm_up_epochs"],
             (parts, c) => new BetaVae(parts, c.Beta, c.KlWarmUpEpochs)),
-        new("beta-vae", "papers 1, 2; Higgins et al. 2017", "(V3)", new() { Model = "beta-vae" }, ["beta", "kl_warm_up_epochs"],
-            (parts, c) => new BetaVae(parts, c.Beta, c.KlWarmUpEpochs)),
+        new("beta-vae", "papers 1, 2, 3; Higgins et al. 2017", "(V3)", new() { Model = "beta-vae" }, ["beta", "kl_warm_up_epochs", "latent_kind"],
+            (parts, c) => c.LatentKind == "joint" ? new JointBetaVae(parts, JointOf(c), c.Beta, c.KlWarmUpEpochs) : new BetaVae(parts, c.Beta, c.KlWarmUpEpochs))
+        {
+            Recipes = JointRecipes.OfBetaVae,
+        },
         new("capacity-vae", "paper 5; Burgess et al. 2018", "(V4)", new() { Model = "capacity-vae" }, ["gamma", "capacity", "capacity_epochs"],
             (parts, c) => new CapacityVae(parts, c.Gamma, c.Capacity, c.CapacityEpochs)),
         new("info-vae", "papers 3, 5; Zhao et al. 2017", "(X8) with the mmd reading, (C5) with the marginal one",
-            new() { Model = "info-vae", Lambda = 1000, Beta = 5, Estimate = "batch" }, ["reading", "info_alpha", "lambda", "beta", "estimate"],
-            (parts, c) => c.Reading == "mmd" ? new InfoVae(parts, c.InfoAlpha, c.Lambda) : new MarginalInfoVae(parts, c.Beta, EstimateOf(c))),
+            new() { Model = "info-vae", Lambda = 1000, Beta = 5, Estimate = "batch" }, ["reading", "info_alpha", "lambda", "beta", "estimate", "latent_kind"],
+            (parts, c) => c.LatentKind == "joint" ? new JointInfoVae(parts, JointOf(c), c.Beta, EstimateOf(c))
+                : c.Reading == "mmd" ? new InfoVae(parts, c.InfoAlpha, c.Lambda) : new MarginalInfoVae(parts, c.Beta, EstimateOf(c)))
+        {
+            Recipes = JointRecipes.OfInfoVae,
+        },
         new("factor-vae", "paper 5; Kim and Mnih 2018", "(X6)", new() { Model = "factor-vae", Gamma = 35, Latents = 10, LearningRate = 1e-4 },
             ["gamma", "discriminator", "discriminator_learning_rate"],
             (parts, c) => new FactorVae(parts, c.Gamma, DiscriminatorOf(c), c.Batch)),
@@ -48,20 +74,51 @@ public static class ModelCatalogue
             (parts, c) => new AdversarialVae(parts, c.Lambda, DiscriminatorOf(c))),
         new("iwae", "Burda et al. 2016", "the bound of (M7) with K samples", new() { Model = "iwae" }, ["samples"],
             (parts, c) => new Iwae(parts, c.Samples)),
+        new("joint-vae", "papers 3, 5; Dupont 2018", "(C4)", JointRecipes.JointVae, ["gamma", "gamma_category", "capacity", "capacity_category", "capacity_epochs", .. CategoryOptions],
+            (parts, c) => new JointVae(parts, JointOf(c), c.Gamma, c.GammaCategory, new(c.Capacity, c.CapacityCategory, c.CapacityEpochs)))
+        {
+            Recipes = JointRecipes.OfJointVae,
+        },
+        new("imae", "paper 3", "(S1)-(S3)", JointRecipes.Imae, ["beta", "gamma", "estimate", .. CategoryOptions],
+            (parts, c) => new Imae(parts, JointOf(c), c.Beta, c.Gamma, EstimateOf(c)))
+        {
+            Recipes = JointRecipes.OfImae,
+        },
     ];
 
     /// <exception cref="OptionException">There is no such model.</exception>
     public static ModelDescription Find(string name) => All.FirstOrDefault(m => m.Name == name)
         ?? throw new OptionException($"model '{name}' does not exist; models are {string.Join(", ", All.Select(m => m.Name))}");
 
+    /// <summary>What a run of a model on a data set starts from.</summary>
+    /// <param name="data">Null for that of the model's defaults, whose recipes also hold for data without recipes of their own.</param>
+    /// <param name="recipe">Null for the first one, where the model has any.</param>
+    /// <param name="latentKind">gaussian or joint; null for what the model has by default.</param>
+    /// <exception cref="OptionException">There is no such model, or no such recipe of it for these data.</exception>
+    public static RunConfiguration Defaults(string model, string? data, string? recipe, string? latentKind = null)
+    {
+        var description = Find(model);
+        data ??= description.Defaults.Data;
+        latentKind ??= description.Defaults.LatentKind;
+        var ofKind = description.Recipes.Where(r => r.Defaults.LatentKind == latentKind).ToArray();
+        var recipes = ofKind.Where(r => r.Data == data).ToArray();
+        if (recipes.Length == 0)
+            recipes = [.. ofKind.Where(r => r.Data == description.Defaults.Data)];
+        var defaults = recipe is null ? recipes.FirstOrDefault()?.Defaults ?? description.Defaults : recipes.FirstOrDefault(r => r.Name == recipe)?.Defaults;
+        return (defaults ?? throw new OptionException($"recipe {recipe}: {model} has {(recipes.Length == 0 ? "no recipes" : $"{string.Join(", ", recipes.Select(r => r.Name))} for {data}")}")) with { Data = data };
+    }
+
     /// <summary>Checks what a configuration says in words of its own: model, network, noise, discriminator.</summary>
     /// <exception cref="OptionException">One of them cannot be understood.</exception>
     internal static void Check(RunConfiguration c)
     {
-        Find(c.Model);
+        var description = Find(c.Model);
+        if (!description.LatentKinds.Contains(c.LatentKind))
+            throw new OptionException($"latents {c.LatentKind}: the codes of {c.Model} are {string.Join(" or ", description.LatentKinds)}");
         ParseNetwork(c);
         CreateNoise(c, pixelVariance: 1);
         DiscriminatorOf(c);
+        ParseInformation(c);
     }
 
     /// <param name="pixelVariance">Variance of the training pixels, where a learned sigma^2 starts.</param>
@@ -75,8 +132,12 @@ public static class ModelCatalogue
         try
         {
             var noise = CreateNoise(configuration, pixelVariance);
-            var (encoder, decoder) = CreateNetworks(configuration, image, noise.DecoderChannels(image.Channels), init);
-            return description.Create(new(compute, image, configuration.Latents, encoder, decoder, noise, new Rng(compute, configuration.Seed), trainingImages), configuration);
+            int categories = configuration.LatentKind == "joint" ? configuration.Categories : 0;
+            var (encoder, decoder) = CreateNetworks(configuration, image, configuration.Latents + categories, noise.DecoderChannels(image.Channels), init);
+            var parts = new VaeParts(compute, image, configuration.Latents, encoder, decoder, noise, new Rng(compute, configuration.Seed), trainingImages) { Categories = categories };
+            if (categories > 0)
+                parts = parts with { Further = new Linear("encoder.category", encoder.FeatureCount, categories, init, scale: configuration.CategoryScale) };
+            return description.Create(parts, configuration);
         }
         catch (ArgumentException e)
         {
@@ -84,28 +145,52 @@ public static class ModelCatalogue
         }
     }
 
-    private static (GaussianEncoder, Module) CreateNetworks(RunConfiguration c, ImageShape image, int outputChannels, Initialise init)
+    /// <param name="codeLength">Numbers that the decoder reads.</param>
+    private static (GaussianEncoder, Module) CreateNetworks(RunConfiguration c, ImageShape image, int codeLength, int outputChannels, Initialise init)
     {
         var hidden = new HiddenLayers(c.BatchNorm != "none", c.LeakySlope);
         var hiddenOfDecoder = hidden with { BatchNorm = c.BatchNorm == "all" };
         return ParseNetwork(c) switch
         {
-            ("mlp", { } widths) => (MlpNets.Encoder(image, c.Latents, widths, hidden, init), MlpNets.Decoder(image, c.Latents, outputChannels, widths, hiddenOfDecoder, init)),
-            var (_, channels) => (ConvolutionalNets.Encoder(image, c.Latents, channels, hidden, init), ConvolutionalNets.Decoder(image, c.Latents, outputChannels, channels, hiddenOfDecoder, init)),
+            ("mlp", { } widths, var back) => (MlpNets.Encoder(image, c.Latents, widths, hidden, init), MlpNets.Decoder(image, codeLength, outputChannels, back ?? widths, hiddenOfDecoder, init)),
+            var (_, channels, _) => (ConvolutionalNets.Encoder(image, c.Latents, channels, hidden, init), ConvolutionalNets.Decoder(image, codeLength, outputChannels, channels, hiddenOfDecoder, init)),
         };
     }
 
-    /// <summary>The kind of network, and its widths or channels; null for those of the papers.</summary>
-    private static (string Kind, int[]? Widths) ParseNetwork(RunConfiguration c)
+    /// <summary>The kind of network, and its widths or channels, those of the papers where they are null; the decoder's from the image to the code, where they are not the encoder's.</summary>
+    private static (string Kind, int[]? Widths, int[]? Decoder) ParseNetwork(RunConfiguration c)
     {
-        string[] parts = c.Network.Split(':', 2);
-        var widths = parts.Length > 1 ? Widths(parts[1]) : null;
-        return (parts[0], parts.Length) switch
+        string[] parts = c.Network.Split(':', 2), sides = parts.Length > 1 ? parts[1].Split('/', 2) : [];
+        var widths = sides.Length > 0 ? Widths(sides[0]) : null;
+        int[]? decoder = sides.Length > 1 ? Widths(sides[1]) : null;
+        return (parts[0], sides.Length) switch
         {
-            ("conv", 1) => ("conv", null),
-            ("conv" or "mlp", 2) when widths is not null => (parts[0], widths),
-            _ => throw new OptionException($"network '{c.Network}': expected conv, conv: and channels such as conv:8,8, or mlp: and widths such as mlp:500,500"),
+            ("conv", 0) => ("conv", null, null),
+            ("conv" or "mlp", 1) when widths is not null => (parts[0], widths, null),
+            ("mlp", 2) when widths is not null && decoder is not null => ("mlp", widths, [.. decoder.Reverse()]),
+            _ => throw new OptionException($"network '{c.Network}': expected conv, conv: and channels such as conv:8,8, mlp: and widths such as mlp:500,500, or mlp: with the decoder's behind a slash such as mlp:500,1000/500,500"),
         };
+    }
+
+    private static JointSettings JointOf(RunConfiguration c) => new(Engine.Optim.Schedules.Linear(c.Temperature, c.TemperatureEnd, c.TemperatureEpochs > 0 ? c.TemperatureEpochs : c.Epochs))
+    {
+        StraightThrough = c.StraightThrough,
+        Information = ParseInformation(c),
+        Vat = c.Vat,
+        Adversary = new(c.VatRadius, c.VatStep),
+        Augment = c.Augment,
+        Motion = MotionOf(c),
+        CategoryEpochs = c.CategoryEpochs,
+    };
+
+    private static Motion MotionOf(RunConfiguration c) => new(c.AugmentRotation, c.AugmentScale, c.AugmentShear, c.AugmentShift, c.AugmentMirror, c.AugmentReflect);
+
+    private static EncoderInformation ParseInformation(RunConfiguration c)
+    {
+        double[] numbers = [.. c.EncoderMi.Split(':').Select(t => double.TryParse(t, NumberStyles.Float, CultureInfo.InvariantCulture, out double v) && v >= 0 && double.IsFinite(v) ? v : double.NaN)];
+        return numbers.Length is 1 or 2 && !numbers.Any(double.IsNaN)
+            ? new(numbers[0], numbers.Length == 2 ? numbers[1] : 1)
+            : throw new OptionException($"encoder-mi {c.EncoderMi}: expected WEIGHT or WEIGHT:BALANCE, such as 5:4");
     }
 
     private static NoiseModel CreateNoise(RunConfiguration c, double pixelVariance)

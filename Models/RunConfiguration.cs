@@ -15,7 +15,7 @@ public sealed record RunConfiguration
 
     public string Data { get; init; } = "mnist";
 
-    /// <summary>conv (papers 1 and 2), conv:CHANNELS,CHANNELS,... for other channels in the same design, or mlp:WIDTH,WIDTH,... for fully connected layers.</summary>
+    /// <summary>conv (papers 1 and 2), conv:CHANNELS,CHANNELS,... for other channels in the same design, or mlp:WIDTH,WIDTH,... for fully connected layers; mlp:WIDTHS/WIDTHS where the decoder's, from the code to the image, are not the encoder's backwards.</summary>
     public string Network { get; init; } = "conv";
 
     /// <summary>Where batch normalisation comes between the hidden layers: none, encoder or all.</summary>
@@ -27,20 +27,26 @@ public sealed record RunConfiguration
     /// <summary>H, the number of factors.</summary>
     public int Latents { get; init; } = 128;
 
-    /// <summary>Weight of the KL term; of the total correlation in beta-tcvae, of the marginal KL in info-vae with the marginal reading.</summary>
+    /// <summary>Weight of the KL term; of the total correlation in beta-tcvae, of the marginal KL in imae and in info-vae with the marginal reading.</summary>
     public double Beta { get; init; } = 10;
 
     /// <summary>Epochs over which beta grows from 0. Without a warm-up, some seeds with beta 10 collapse for good: Models/README.md has the measurement.</summary>
     public double KlWarmUpEpochs { get; init; } = 1;
 
-    /// <summary>Weight of the distance to the capacity (capacity-vae), of the total correlation (factor-vae), of the marginal KL (beta-tcvae).</summary>
+    /// <summary>Weight of the distance to the capacity (capacity-vae, joint-vae), of the total correlation (factor-vae, imae), of the marginal KL (beta-tcvae).</summary>
     public double Gamma { get; init; } = 100;
 
-    /// <summary>C_max in nats (capacity-vae).</summary>
+    /// <summary>C_max in nats (capacity-vae), C_z (joint-vae).</summary>
     public double Capacity { get; init; } = 25;
 
     /// <summary>Epochs until the capacity reaches C_max.</summary>
     public double CapacityEpochs { get; init; } = 5;
+
+    /// <summary>Weight of the distance of the category's KL to its capacity (joint-vae).</summary>
+    public double GammaCategory { get; init; } = 30;
+
+    /// <summary>C_c in nats (joint-vae); log K where it is more than that.</summary>
+    public double CapacityCategory { get; init; } = 100;
 
     /// <summary>Which InfoVAE: mmd (Zhao et al.) or marginal (as paper 3 compares it).</summary>
     public string Reading { get; init; } = "mmd";
@@ -48,10 +54,10 @@ public sealed record RunConfiguration
     /// <summary>alpha of info-vae with the mmd reading: 1 - alpha weighs the KL.</summary>
     public double InfoAlpha { get; init; }
 
-    /// <summary>Weight of the MMD (info-vae, wae-mmd) or of the adversarial term (wae-gan, aae).</summary>
+    /// <summary>Weight of the MMD (info-vae, wae-mmd), of the adversarial term (wae-gan, aae) or of the bound on the category's information (vmi-vae).</summary>
     public double Lambda { get; init; } = 10;
 
-    /// <summary>Weight of the information between code and image (beta-tcvae).</summary>
+    /// <summary>Weight of the information between code and image (beta-tcvae), of the bound on the factors' information (vmi-vae).</summary>
     public double MiWeight { get; init; } = 1;
 
     /// <summary>How a batch stands for the data in estimates of q(z): batch, weighted or stratified.</summary>
@@ -71,6 +77,78 @@ public sealed record RunConfiguration
 
     /// <summary>K, codes for each image (iwae).</summary>
     public int Samples { get; init; } = 50;
+
+    /// <summary>What a code consists of: gaussian (factors) or joint (factors and a category).</summary>
+    public string LatentKind { get; init; } = "gaussian";
+
+    /// <summary>K, values of the category.</summary>
+    public int Categories { get; init; } = 10;
+
+    /// <summary>Temperature of the Gumbel-softmax relaxation at the start.</summary>
+    public double Temperature { get; init; } = 1;
+
+    /// <summary>Temperature at the end of a linear schedule.</summary>
+    public double TemperatureEnd { get; init; } = 0.5;
+
+    /// <summary>Epochs until the temperature is at its end; 0 for all of the run.</summary>
+    public double TemperatureEpochs { get; init; }
+
+    /// <summary>Whether training decodes exact one-hot samples of the category, with the gradient of the relaxed ones.</summary>
+    public bool StraightThrough { get; init; }
+
+    /// <summary>Factor on the initial weights of the category's head.</summary>
+    public double CategoryScale { get; init; } = 1;
+
+    /// <summary>Epochs in which the category trains alone, before all else joins.</summary>
+    public int CategoryEpochs { get; init; }
+
+    /// <summary>WEIGHT or WEIGHT:BALANCE of the encoder's information about the image in the category; in imae it is beta_y.</summary>
+    public string EncoderMi { get; init; } = "0";
+
+    /// <summary>Weight of virtual adversarial training of the category.</summary>
+    public double Vat { get; init; }
+
+    /// <summary>eps of virtual adversarial training, in pixel units over the whole image.</summary>
+    public double VatRadius { get; init; } = 1.5;
+
+    /// <summary>xi of virtual adversarial training: where its gradient is taken, in the same units.</summary>
+    public double VatStep { get; init; } = 10;
+
+    /// <summary>Weight of the cross-entropy between an image's category and that of the image moved at random.</summary>
+    public double Augment { get; init; }
+
+    /// <summary>Largest rotation of moved images, degrees.</summary>
+    public double AugmentRotation { get; init; } = 15;
+
+    /// <summary>Largest relative change of size of moved images.</summary>
+    public double AugmentScale { get; init; } = 0.1;
+
+    /// <summary>Largest shear of moved images, columns a row.</summary>
+    public double AugmentShear { get; init; } = 0.2;
+
+    /// <summary>Largest shift of moved images, pixels.</summary>
+    public double AugmentShift { get; init; } = 2;
+
+    /// <summary>Whether half of the moved images are mirrored left to right.</summary>
+    public bool AugmentMirror { get; init; }
+
+    /// <summary>Whether what moves into an image from outside is its mirror image, or 0.</summary>
+    public bool AugmentReflect { get; init; }
+
+    /// <summary>Gaussian factors whose information vmi-vae raises, such as 0,1; empty for none.</summary>
+    public string MiFactors { get; init; } = "";
+
+    /// <summary>Widths of the hidden layers of the auxiliary network Q (vmi-vae).</summary>
+    public string QNetwork { get; init; } = "256,128";
+
+    /// <summary>Learning rate of Q's Adam.</summary>
+    public double QLearningRate { get; init; } = 1e-3;
+
+    /// <summary>What Q reads: sample (x' drawn from p(x|z)) or mean (of the decoder).</summary>
+    public string QInput { get; init; } = "sample";
+
+    /// <summary>The named set of defaults that the run started from; empty where the model has none.</summary>
+    public string Recipe { get; init; } = "";
 
     /// <summary>The decoder's noise: learned, fixed:VARIANCE, network, network:FLOOR, mog:K, bernoulli or weighted.</summary>
     public string Noise { get; init; } = "learned";
@@ -168,6 +246,19 @@ public sealed record RunConfiguration
             Require(weight >= 0 && double.IsFinite(weight), name, weight, "a number of at least 0");
         Require(double.IsFinite(InfoAlpha), "info_alpha", InfoAlpha, "a finite number");
         Require(DiscriminatorLearningRate > 0 && double.IsFinite(DiscriminatorLearningRate), "discriminator_learning_rate", DiscriminatorLearningRate, "a positive number");
+        Require(LatentKind is "gaussian" or "joint", "latents", LatentKind, "gaussian or joint");
+        Require(Categories > 1, "categories", Categories, "at least 2");
+        foreach (var (name, value) in new[]
+        {
+            ("vat", Vat), ("augment", Augment), ("gamma_category", GammaCategory), ("capacity_category", CapacityCategory), ("temperature_epochs", TemperatureEpochs), ("augment_rotation", AugmentRotation),
+            ("augment_shear", AugmentShear), ("augment_shift", AugmentShift),
+        })
+            Require(value >= 0 && double.IsFinite(value), name, value, "a number of at least 0");
+        foreach (var (name, value) in new[] { ("temperature", Temperature), ("temperature_end", TemperatureEnd), ("category_scale", CategoryScale), ("vat_radius", VatRadius), ("vat_step", VatStep), ("q_learning_rate", QLearningRate) })
+            Require(value > 0 && double.IsFinite(value), name, value, "a positive number");
+        Require(AugmentScale is >= 0 and < 1, "augment_scale", AugmentScale, "a number from 0 to below 1");
+        Require(CategoryEpochs >= 0, "category_epochs", CategoryEpochs, "a number of at least 0");
+        Require(QInput is "sample" or "mean", "q_input", QInput, "sample or mean");
         Require(Samples > 0, "samples", Samples, "a positive number");
         Require(Limit >= 0, "limit", Limit, "0 (all images) or a positive number");
         Require(Beta >= 0 && double.IsFinite(Beta), "beta", Beta, "a number of at least 0");

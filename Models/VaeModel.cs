@@ -9,7 +9,14 @@ namespace VaeFromScratch.Models;
 /// <summary>The parts that every model is put together from.</summary>
 /// <param name="Rng">Draws of training; the trainer moves it from step to step.</param>
 /// <param name="TrainingImages">N, for estimates that take a batch for a part of the data.</param>
-public sealed record VaeParts(Compute Compute, ImageShape Image, int Latents, GaussianEncoder Encoder, Module Decoder, NoiseModel Noise, Rng Rng, int TrainingImages = 1);
+public sealed record VaeParts(Compute Compute, ImageShape Image, int Latents, GaussianEncoder Encoder, Module Decoder, NoiseModel Noise, Rng Rng, int TrainingImages = 1)
+{
+    /// <summary>A further network that is stepped together with encoder and decoder, such as a classifier.</summary>
+    public Module? Further { get; init; }
+
+    /// <summary>K, values of the category that the decoder reads behind the factors; 0 for none.</summary>
+    public int Categories { get; init; }
+}
 
 /// <summary>An encoder, a decoder and a noise model, with the objective that trains them. Each model of the papers is a short subclass.</summary>
 public abstract class VaeModel : IDisposable
@@ -20,7 +27,7 @@ public abstract class VaeModel : IDisposable
     protected VaeModel(VaeParts parts)
     {
         this.parts = parts;
-        Arena = new(parts.Compute, [.. parts.Encoder.Parameters, .. parts.Decoder.Parameters, .. parts.Noise.Parameters]);
+        Arena = new(parts.Compute, [.. parts.Encoder.Parameters, .. parts.Further?.Parameters ?? [], .. parts.Decoder.Parameters, .. parts.Noise.Parameters]);
     }
 
     public Compute Compute => parts.Compute;
@@ -29,6 +36,12 @@ public abstract class VaeModel : IDisposable
 
     /// <summary>H, the number of factors.</summary>
     public int Latents => parts.Latents;
+
+    /// <summary>K, values of the category in a code; 0 for none.</summary>
+    public int Categories => parts.Categories;
+
+    /// <summary>Numbers in a code: the factors, then the category.</summary>
+    public int CodeLength => Latents + Categories;
 
     public NoiseModel Noise => parts.Noise;
 
@@ -59,7 +72,28 @@ public abstract class VaeModel : IDisposable
     public abstract Objective Objective(Tensor x);
 
     /// <summary>q(z|x) of each image.</summary>
-    public DiagonalGaussian Encode(Tensor x) => parts.Encoder.Encode(x);
+    public virtual DiagonalGaussian Encode(Tensor x) => parts.Encoder.Encode(x);
+
+    /// <summary>q(z, c|x) of each image.</summary>
+    public virtual Posterior Infer(Tensor x) => new(Encode(x));
+
+    /// <summary>The codes of factors z [B, H] and categories y [B, K], [B, <see cref="CodeLength"/>].</summary>
+    /// <param name="y">One-hot, or relaxed; null where a code has no category.</param>
+    public static Tensor Code(Tensor z, Tensor? y) => y is null ? z : Ops.Concat(1, z, y);
+
+    /// <summary>The code that stands for each image: the mean of q(z|x) and the most probable category.</summary>
+    public Tensor MeanCode(Tensor x)
+    {
+        var q = Infer(x);
+        return Code(q.Z.Mu, Categories == 0 ? null : q.C!.MostProbable());
+    }
+
+    /// <summary>Codes of the prior: z ~ N(0, I), every category as probable as the others.</summary>
+    public virtual Tensor PriorCodes(int count, Rng rng)
+    {
+        var z = rng.Draw(Kernels.Distribution.Normal, new(count, Latents));
+        return Code(z, Categories == 0 ? null : Tape.Current!.Full(new(count, Categories), 0).SampleOneHot(rng));
+    }
 
     /// <summary>Called before each training step, outside of what is captured: writes what the step reads from device memory.</summary>
     /// <param name="step">Steps done.</param>
@@ -68,7 +102,7 @@ public abstract class VaeModel : IDisposable
     {
     }
 
-    /// <summary>The decoder's output for each code [B, H]; see <see cref="NoiseModel.Mean"/> for the image.</summary>
+    /// <summary>The decoder's output for each code [B, <see cref="CodeLength"/>]; see <see cref="NoiseModel.Mean"/> for the image.</summary>
     public Tensor Decode(Tensor z) => parts.Decoder.Forward(z);
 
     /// <summary>The mean image of each code, [B, H, W, C].</summary>
@@ -81,6 +115,15 @@ public abstract class VaeModel : IDisposable
         Arena.Dispose();
         Rng.Dispose();
     }
+
+    /// <summary>What an image has in common with others for further heads to read, [B, features].</summary>
+    protected Tensor Features(Tensor x) => parts.Encoder.Features(x);
+
+    /// <summary>q(z|x) from <see cref="Features"/>.</summary>
+    protected DiagonalGaussian EncodeFeatures(Tensor features) => parts.Encoder.OfFeatures(features);
+
+    /// <summary><see cref="VaeParts.Further"/> on its input.</summary>
+    protected Tensor ApplyFurther(Tensor input) => parts.Further!.Forward(input);
 
     protected Term Reconstruction(Tensor x, Tensor decoded) => Noise.NegativeLogLikelihood(x, decoded);
 

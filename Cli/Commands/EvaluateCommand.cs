@@ -23,7 +23,7 @@ internal static class EvaluateCommand
             int importanceSamples = parsed.GetValue(samples);
             if (importanceSamples < 0)
                 throw new OptionException($"--nll-samples {importanceSamples}: expected a positive number");
-            var result = EvaluationResult.Compute(run.Model, run.Data.Test, run.Configuration, importanceSamples);
+            var result = EvaluationResult.Compute(run.Model, run.Data.Test, run.Configuration, run.TrainingImages, importanceSamples);
             result.Save(run.Directory);
             MembershipMaps.Save(run.Model, run.Data.Test, run.Directory.File(MembershipMaps.FileName));
             RunReport.Write(run.Directory, run.Model, run.Data.Test, result);

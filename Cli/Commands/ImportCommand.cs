@@ -34,11 +34,10 @@ internal static class ImportCommand
 
     private static void Import(CommandContext context, string file, string name, IReadOnlyList<Setting> given, string outDir)
     {
-        var configuration = ModelCatalogue.Find(name).Defaults;
         var arrays = Safetensors.Read(file).Arrays;
         if (arrays.TryGetValue(HeadOfMeans, out var head) && head.Data.Length > 0)
-            configuration = configuration with { Latents = head.Data.Length };
-        configuration = SettingOptions.Apply(configuration, given) with { Version = BuildInfo.Version, Commit = BuildInfo.Commit, Started = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) };
+            given = [new(file, "latents", head.Data.Length.ToString(CultureInfo.InvariantCulture)), .. given];
+        var configuration = SettingOptions.Start(name, given) with { Version = BuildInfo.Version, Commit = BuildInfo.Commit, Started = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) };
         configuration.Validate();
         var data = context.LoadData(configuration.Data);
         using var compute = context.OpenCompute(configuration.Precision);

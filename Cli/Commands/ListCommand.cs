@@ -46,6 +46,7 @@ internal static class ListCommand
             ["equation"] = m.Equation,
             ["options"] = new JsonArray([.. m.Options.Select(o => JsonValue.Create(o))]),
             ["defaults"] = JsonNode.Parse(m.Defaults.ToJson()),
+            ["recipes"] = new JsonArray([.. m.Recipes.Select(r => new JsonObject { ["name"] = r.Name, ["data"] = r.Data, ["defaults"] = JsonNode.Parse(r.Defaults.ToJson()) })]),
         })];
     }
 

@@ -26,7 +26,7 @@ internal static class SweepCommand
         command.SetAction(parsed =>
         {
             var context = common.Read(parsed);
-            var start = SettingOptions.Apply(ModelCatalogue.Find(parsed.GetValue(model)!).Defaults, settings.Read(parsed, context)) with { Version = BuildInfo.Version, Commit = BuildInfo.Commit };
+            var start = SettingOptions.Start(parsed.GetValue(model)!, settings.Read(parsed, context)) with { Version = BuildInfo.Version, Commit = BuildInfo.Commit };
             string path = parsed.GetValue(outDir) ?? Path.Combine("runs", $"sweep-{start.Model}-{start.Data}");
             int atATime = parsed.GetValue(jobs);
             if (atATime < 1)

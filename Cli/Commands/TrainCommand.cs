@@ -54,7 +54,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
 
     private int Start()
     {
-        var configuration = SettingOptions.Apply(ModelCatalogue.Find(model ?? "beta-vae").Defaults, given);
+        var configuration = SettingOptions.Start(model ?? "beta-vae", given);
         configuration.Validate();
         var data = context.LoadData(configuration.Data);
         using var compute = context.OpenCompute(configuration.Precision);
@@ -107,6 +107,8 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         foreach (string note in data.Notes)
             Output.Note(note);
         context.Output.Line($"training {c.Model} on {c.Data} ({(c.Limit > 0 ? Math.Min(c.Limit, data.Train.Count) : data.Train.Count)} images) on {run.Model.Compute.Name}, into {directory.Path}");
+        if (CategoryTraining(c) is { } category)
+            context.Output.Line(category);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         bool reachedEnd = new ProgressDisplay(context.Output).Show((progress, epochDone) => run.Train(() => stopRequested, progress, epochDone));
@@ -128,6 +130,24 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         }
         context.Output.Json(result.ToJson());
         return ExitCode.Done;
+    }
+
+    /// <summary>How the category is trained, in words; null where there is none.</summary>
+    private static string? CategoryTraining(RunConfiguration c)
+    {
+        if (c.LatentKind != "joint")
+            return null;
+        string[] on =
+        [
+            .. c.Recipe == "" ? [] : (string[])[$"recipe {c.Recipe}"],
+            string.Create(CultureInfo.InvariantCulture, $"{c.Categories} categories at temperature {c.Temperature} to {c.TemperatureEnd}{(c.StraightThrough ? ", straight-through" : "")}"),
+            string.Create(CultureInfo.InvariantCulture, $"encoder-mi {c.EncoderMi}"),
+            c.Vat > 0 ? string.Create(CultureInfo.InvariantCulture, $"vat {c.Vat} (radius {c.VatRadius}, step {c.VatStep})") : "no vat",
+            c.Augment > 0 ? string.Create(CultureInfo.InvariantCulture, $"augment {c.Augment}") : "no augment",
+            string.Create(CultureInfo.InvariantCulture, $"head scaled by {c.CategoryScale}"),
+            c.CategoryEpochs > 0 ? $"the category alone for {c.CategoryEpochs} epochs" : "one stage",
+        ];
+        return $"category: {string.Join("; ", on)}";
     }
 
     private void Stop(PosixSignalContext signal)

@@ -1,7 +1,6 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.IO;
-using VaeFromScratch.Kernels;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Training;
@@ -17,12 +16,12 @@ internal sealed class Pictures(VaeModel model, RunConfiguration configuration)
     private const int BatchSize = 250;
     private const int ShownSize = 56;
 
-    /// <summary>Images decoded from z ~ N(0, I).</summary>
+    /// <summary>Images decoded from codes of the prior.</summary>
     public byte[] Samples(int count, int columns)
     {
         using var rng = new Rng(model.Compute, configuration.Seed, Stream);
         using var tape = new Tape(model.Compute, gradients: false);
-        return Grid(columns, Decode(rng.Draw(Distribution.Normal, new(count, model.Latents)).ToArray()));
+        return Grid(columns, Decode(model.PriorCodes(count, rng).ToArray()));
     }
 
     /// <summary>The first images of a set, each row of originals above their reconstructions.</summary>
@@ -43,10 +42,10 @@ internal sealed class Pictures(VaeModel model, RunConfiguration configuration)
     }
 
     /// <summary>One row an image: its code with one factor set to <paramref name="steps"/> values from -range to range.</summary>
-    /// <param name="codes">[images, H].</param>
+    /// <param name="codes">[images, <see cref="VaeModel.CodeLength"/>].</param>
     public byte[] Traversal(float[] codes, int factor, double range, int steps)
     {
-        int h = model.Latents, images = codes.Length / h;
+        int h = model.CodeLength, images = codes.Length / h;
         var moved = new float[images * steps * h];
         for (int i = 0; i < images * steps; i++)
         {
@@ -57,7 +56,7 @@ internal sealed class Pictures(VaeModel model, RunConfiguration configuration)
     }
 
     /// <summary>Codes side by side, decoded.</summary>
-    public byte[] Row(float[] codes) => Grid(codes.Length / model.Latents, Decode(codes));
+    public byte[] Row(float[] codes) => Grid(codes.Length / model.CodeLength, Decode(codes));
 
     /// <summary>Images side by side.</summary>
     public byte[] Grid(int columns, float[] images)
@@ -67,7 +66,7 @@ internal sealed class Pictures(VaeModel model, RunConfiguration configuration)
         return new ImageGrid(height, width, channels, columns) { Scale = scale }.ToPng(images);
     }
 
-    /// <summary>The first images of a set as the model sees them, [count, H, W, C], and the means of their codes, [count, H].</summary>
+    /// <summary>The first images of a set as the model sees them, [count, H, W, C], and the codes that stand for them, [count, <see cref="VaeModel.CodeLength"/>].</summary>
     public (float[] Images, float[] Codes) First(ImageDataset dataset, int count)
     {
         using var data = new TrainingData(model.Compute, dataset.Take(count), configuration.Binarise, configuration.Seed);
@@ -80,14 +79,14 @@ internal sealed class Pictures(VaeModel model, RunConfiguration configuration)
             using var tape = new Tape(model.Compute, gradients: false);
             var x = data.Range(start, n, rng);
             images.AddRange(x.ToArray());
-            codes.AddRange(model.Encode(x).Mu.ToArray());
+            codes.AddRange(model.MeanCode(x).ToArray());
         }
         return ([.. images], [.. codes]);
     }
 
     private float[] Decode(float[] codes)
     {
-        int h = model.Latents, count = codes.Length / h;
+        int h = model.CodeLength, count = codes.Length / h;
         var images = new List<float>(count * model.Image.Pixels);
         for (int start = 0; start < count; start += BatchSize)
             images.AddRange(Evaluator.Decode(model, codes[(start * h)..(Math.Min(count, start + BatchSize) * h)]));

@@ -8,9 +8,10 @@ public sealed class Initialise(ulong seed, uint stream = 0x494e4954)
     private uint draw;
 
     /// <summary>Uniform in (-1 / sqrt(fanIn), 1 / sqrt(fanIn)): PyTorch's default for the weights and biases of linear and convolutional layers.</summary>
-    public float[] Uniform(int count, int fanIn)
+    /// <param name="scale">Factor on all of them.</param>
+    public float[] Uniform(int count, int fanIn, double scale = 1)
     {
-        float bound = 1 / MathF.Sqrt(fanIn);
+        float bound = (float)scale / MathF.Sqrt(fanIn);
         var values = new float[count];
         for (int i = 0; i < count; i += 4)
         {

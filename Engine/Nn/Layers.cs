@@ -10,10 +10,11 @@ public sealed class Linear : Module
 
     /// <param name="name">Prefix of the names on disk: NAME.weight, NAME.bias.</param>
     /// <param name="weightLayout">For layers that read or write flattened images; a plain linear layer by default.</param>
-    public Linear(string name, int inputs, int outputs, Initialise init, Activation activation = Activation.None, DiskLayout? weightLayout = null, DiskLayout? biasLayout = null)
+    /// <param name="scale">Factor on the initial weights and biases.</param>
+    public Linear(string name, int inputs, int outputs, Initialise init, Activation activation = Activation.None, DiskLayout? weightLayout = null, DiskLayout? biasLayout = null, double scale = 1)
     {
-        weight = new($"{name}.weight", new(inputs, outputs), init.Uniform(inputs * outputs, inputs), weightLayout ?? DiskLayout.Linear(inputs, outputs));
-        bias = new($"{name}.bias", new(outputs), init.Uniform(outputs, inputs), biasLayout);
+        weight = new($"{name}.weight", new(inputs, outputs), init.Uniform(inputs * outputs, inputs, scale), weightLayout ?? DiskLayout.Linear(inputs, outputs));
+        bias = new($"{name}.bias", new(outputs), init.Uniform(outputs, inputs, scale), biasLayout);
         this.activation = activation;
     }
 

@@ -1,3 +1,5 @@
+using VaeFromScratch.Kernels;
+
 namespace VaeFromScratch.Engine;
 
 public static partial class Ops
@@ -73,6 +75,21 @@ public static partial class Ops
                 offset += width;
             }
         }
+    }
+
+    /// <summary>
+    /// Each image under its own rotation, scale, shear, shift and mirror about the centre, bilinear between pixels; no gradient flows through it.
+    /// </summary>
+    /// <param name="x">[B, H, W, C].</param>
+    /// <param name="motion">For each image: rotation in turns, scale - 1, shear, shift right and down in pixels, mirror left to right where positive, [B, 6].</param>
+    /// <param name="reflect">Whether what lies outside of an image is its mirror image, or 0.</param>
+    public static Tensor AffineWarp(this Tensor x, Tensor motion, bool reflect = false)
+    {
+        if (x.Shape.Rank != 4 || motion.Shape != new Shape(x.Shape[0], WarpShape.MotionSize))
+            throw new ArgumentException($"affine_warp: images {x.Shape} and motion {motion.Shape} must be [batch, height, width, channels] and [batch, {WarpShape.MotionSize}]");
+        var y = Tape.Required.Empty(x.Shape);
+        Tape.Required.Kernels.AffineWarp(new(x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3], reflect), x.Data, motion.Data, y.Data);
+        return y;
     }
 
     /// <summary>The same values, through which no gradient flows.</summary>

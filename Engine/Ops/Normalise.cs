@@ -26,7 +26,7 @@ public static partial class Ops
             throw new ArgumentException($"batch_norm: one value per channel in {x.Shape} has no variance; use a batch of at least 2 in training");
         var mean = tape.Temporary(channels);
         var inverseDeviation = tape.Temporary(channels);
-        tape.Kernels.BatchNormForward(rows, channels, x.Data, gamma.Data, beta.Data, runningMean.Data, runningVariance.Data, momentum, epsilon,
+        tape.Kernels.BatchNormForward(rows, channels, x.Data, gamma.Data, beta.Data, runningMean.Data, runningVariance.Data, tape.KeepsStatistics ? 0 : momentum, epsilon,
             mean, inverseDeviation, y.Data, activation);
         tape.Record(y, () =>
         {

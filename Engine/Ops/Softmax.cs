@@ -57,17 +57,35 @@ public static partial class Ops
     /// <summary>A relaxed one-hot sample of each row's category (equations.md (C1)).</summary>
     /// <param name="logits">Unnormalised log-probabilities, [B, K].</param>
     /// <param name="temperature">tau, a scalar tensor.</param>
-    public static Tensor GumbelSoftmax(this Tensor logits, Tensor temperature, Rng rng)
+    /// <param name="straightThrough">Whether the values are exactly one-hot; the gradient is that of the relaxed sample of the same noise.</param>
+    public static Tensor GumbelSoftmax(this Tensor logits, Tensor temperature, Rng rng, bool straightThrough = false)
     {
         var (rows, n) = Rows(logits);
         var tape = Tape.Required;
         var y = Tape.New(logits.Shape, logits);
-        tape.Kernels.GumbelSoftmax(rows, n, logits.Data, temperature.Data, rng.Next(), y.Data);
+        var draw = rng.Next();
+        tape.Kernels.GumbelSoftmax(rows, n, logits.Data, temperature.Data, draw, y.Data);
         tape.Record(y, () =>
         {
             var dx = logits.GradientSink(out bool accumulate);
             tape.Kernels.GumbelSoftmaxGradient(rows, n, y.Gradient, y.Data, temperature.Data, dx, accumulate);
         });
+        if (!straightThrough)
+            return y;
+        var hard = Tape.New(logits.Shape, y);
+        tape.Kernels.GumbelSoftmax(rows, n, logits.Data, tape.Full(Shape.Scalar, 0).Data, draw, hard.Data);
+        tape.Record(hard, () => Contribute(y, hard.Gradient));
+        return hard;
+    }
+
+    /// <summary>A one-hot sample of each row's category, [B, K]; no gradient flows through it.</summary>
+    /// <param name="logits">Unnormalised log-probabilities, [B, K].</param>
+    public static Tensor SampleOneHot(this Tensor logits, Rng rng)
+    {
+        var (rows, n) = Rows(logits);
+        var tape = Tape.Required;
+        var y = tape.Empty(logits.Shape);
+        tape.Kernels.GumbelSoftmax(rows, n, logits.Data, tape.Full(Shape.Scalar, 0).Data, rng.Next(), y.Data);
         return y;
     }
 

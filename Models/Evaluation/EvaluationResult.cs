@@ -19,6 +19,9 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
 
     public bool Collapsed => Indicators.Information < CollapsedBelow;
 
+    /// <summary>What the category turned out to mean; null where the model has none.</summary>
+    public CategoryResult? Category { get; init; }
+
     /// <summary>The components of a mixture of noise; none elsewhere.</summary>
     public IReadOnlyList<NoiseComponent> NoiseComponents { get; init; } = [];
 
@@ -31,8 +34,9 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
     /// <summary>NLL by importance sampling, nats per image (M7), and the samples S it was made with; null when it was not asked for.</summary>
     public (double Nll, int Samples)? Importance { get; init; }
 
+    /// <param name="train">The training images, from which categories get their labels; null to do without.</param>
     /// <param name="importanceSamples">S of (M7); 0 to leave it out.</param>
-    public static EvaluationResult Compute(VaeModel model, ImageDataset dataset, RunConfiguration configuration, int importanceSamples = 0)
+    public static EvaluationResult Compute(VaeModel model, ImageDataset dataset, RunConfiguration configuration, ImageDataset? train = null, int importanceSamples = 0)
     {
         using var evaluator = new Evaluator(model, dataset, configuration);
         var likelihoods = evaluator.Likelihoods();
@@ -40,6 +44,7 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
         var backend = model.Compute.Backend;
         return new(configuration, dataset.Split, likelihoods, encodings, Indicators.Compute(backend, encodings), MixtureInformation.Compute(backend, encodings, configuration.Seed))
         {
+            Category = CategoryResult.Compute(encodings, model.Categories > 0 && train is not null ? EncodeAll(model, train, configuration) : null),
             NoiseComponents = model.Noise.Components,
             HasLikelihood = model.Noise.IsLikelihood,
             Importance = importanceSamples > 0 ? (evaluator.ImportanceNll(importanceSamples), importanceSamples) : null,
@@ -79,18 +84,24 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
             ["dtilde_nats"] = Indicators.Dtilde,
             ["d4_nats"] = Indicators.D4,
             ["d5_nats"] = Indicators.D5,
-            ["mi_category_nats"] = null,
-            ["mi_joint_nats"] = null,
-            ["total_correlation_joint_nats"] = null,
-            ["accuracy"] = null,
-            ["cluster_accuracy"] = null,
-            ["mi_label_nats"] = null,
+            ["mi_category_nats"] = Category?.Information.Information.Value,
+            ["mi_joint_nats"] = Mixture.Joint?.Information.Value,
+            ["total_correlation_joint_nats"] = Mixture.Joint?.TotalCorrelation.Value,
+            ["accuracy"] = Category?.Labels?.Accuracy,
+            ["cluster_accuracy"] = Category?.Labels?.ClusterAccuracy,
+            ["mi_label_nats"] = Category?.Labels?.Table.MutualInformation().Value,
             ["test_error"] = null,
         };
         foreach (var (key, value) in json)
             if (value is JsonValue number && number.TryGetValue(out double d) && !double.IsFinite(d))
                 throw new EstimatorException($"evaluation: {key} is {d}; the model's weights or the data are damaged");
         return json;
+    }
+
+    private static Encodings EncodeAll(VaeModel model, ImageDataset dataset, RunConfiguration configuration)
+    {
+        using var evaluator = new Evaluator(model, dataset, configuration);
+        return evaluator.Encode();
     }
 
     public void Save(RunDirectory run)

@@ -1,6 +1,7 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Estimators;
+using VaeFromScratch.Models.Distributions;
 using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Models.Evaluation;
@@ -27,19 +28,21 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
 
     private readonly TrainingData data = new(model.Compute, dataset, configuration.Binarise, configuration.Seed);
 
-    /// <summary>mu and logVar of every image, in file order.</summary>
+    /// <summary>mu and logVar of every image, in file order, and q(c|x) where the model has a category.</summary>
     public Encodings Encode()
     {
         var mu = new float[dataset.Count * model.Latents];
         var logVar = new float[mu.Length];
+        var probabilities = new float[dataset.Count * model.Categories];
         ForEachBatch((x, start) =>
         {
-            var q = model.Encode(x);
-            int from = start * model.Latents, count = q.Mu.Length;
-            model.Compute.Backend.Download(q.Mu.Data, mu.AsSpan(from, count));
-            model.Compute.Backend.Download(q.LogVar.Data, logVar.AsSpan(from, count));
+            var (z, c) = model.Infer(x);
+            int from = start * model.Latents, count = z.Mu.Length;
+            model.Compute.Backend.Download(z.Mu.Data, mu.AsSpan(from, count));
+            model.Compute.Backend.Download(z.LogVar.Data, logVar.AsSpan(from, count));
+            c?.Probabilities.ToArray().CopyTo(probabilities, start * model.Categories);
         });
-        return new(dataset.Count, model.Latents, mu, logVar, labels: dataset.Labels is null ? default : Array.ConvertAll(dataset.Labels, l => (int)l));
+        return new(dataset.Count, model.Latents, mu, logVar, probabilities, labels: dataset.Labels is null ? default : Array.ConvertAll(dataset.Labels, l => (int)l));
     }
 
     /// <summary>NLL, KL, squared error and the objective's terms, one z per image drawn by the seed.</summary>
@@ -69,7 +72,7 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
             }
             if (!decodeMeans)
                 return;
-            var decoded = model.Decode(model.Encode(x).Mu);
+            var decoded = model.Decode(model.MeanCode(x));
             squaredError += (x - model.Noise.Mean(decoded)).Square().Sum().Item();
             if (model.Noise.PixelVariance(decoded) is { } ofPixels)
             {
@@ -85,8 +88,8 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     }
 
     /// <summary>
-    /// NLL by importance sampling, nats per image: -log mean_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x) (equations.md (M7)). An upper bound in expectation that falls
-    /// towards the NLL as the number of samples grows.
+    /// NLL by importance sampling, nats per image: -log mean_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x), a category part of z (equations.md (M7)). An upper bound in
+    /// expectation that falls towards the NLL as the number of samples grows.
     /// </summary>
     /// <param name="samples">S.</param>
     /// <exception cref="OptionException">The model's noise defines no likelihood.</exception>
@@ -100,44 +103,46 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
         ForEachBatch((x, _) =>
         {
             int images = x.Shape[0], repeats = Math.Clamp(RowsAtATime / images, 1, samples);
-            var q = model.Encode(x).Repeat(repeats);
+            var q = model.Infer(x).Repeat(repeats);
             var repeated = x.RepeatRows(repeats).Reshape([-1, .. x.Shape.Sizes[1..]]);
             var likelihoods = new LogMeans(images);
             for (int done = 0; done < samples; done += repeats)
             {
                 using var tape = new Tape(model.Compute, gradients: false);
-                var z = q.Sample(model.Rng).Z;
-                var nll = model.Noise.NegativeLogLikelihood(repeated, model.Decode(z)).Value;
-                likelihoods.Add((-(nll + q.LogRatioToPrior(z))).ToArray(), Math.Min(repeats, samples - done));
+                var z = q.Z.Sample(model.Rng).Z;
+                var y = q.C?.LogProbabilities.SampleOneHot(model.Rng);
+                var nll = model.Noise.NegativeLogLikelihood(repeated, model.Decode(VaeModel.Code(z, y))).Value;
+                likelihoods.Add((-(nll + q.LogRatioToPrior(z, y))).ToArray(), Math.Min(repeats, samples - done));
             }
             sum -= likelihoods.Values().Sum();
         });
         return sum / dataset.Count;
     }
 
-    /// <summary>Squared error per image of the decoded mean when only some factors are kept and the others set to 0 (paper 1, table 2).</summary>
+    /// <summary>Squared error per image of the decoded mean when only some factors are kept and the others set to 0 (paper 1, table 2); a category stays.</summary>
     /// <param name="kept">The rows of the table.</param>
     public double[] ReducedErrors(Encodings encodings, IReadOnlyList<ReducedReconstruction> kept)
     {
         var errors = new double[kept.Count];
         ForEachBatch((x, start) =>
         {
-            int images = x.Shape[0], h = model.Latents;
+            int images = x.Shape[0], h = model.Latents, k = model.Categories;
             var mu = Tape.Current!.Constant(new(images, h), encodings.Mu.Span.Slice(start * h, images * h));
+            var y = k == 0 ? null : new Categorical(Tape.Current!.Constant(new(images, k), encodings.Probabilities.Span.Slice(start * k, images * k))).MostProbable();
             for (int i = 0; i < kept.Count; i++)
             {
                 var mask = Tape.Current!.Constant(new(h), kept[i].Mask(h));
-                errors[i] += (x - model.DecodeMean(mu * mask)).Square().Sum().Item();
+                errors[i] += (x - model.DecodeMean(VaeModel.Code(mu * mask, y))).Square().Sum().Item();
             }
         });
         return Array.ConvertAll(errors, e => e / dataset.Count);
     }
 
-    /// <summary>Decoded mean images of codes [n, H], as pixels [n, H, W, C] row-major.</summary>
+    /// <summary>Decoded mean images of codes [n, <see cref="VaeModel.CodeLength"/>], as pixels [n, H, W, C] row-major.</summary>
     public static float[] Decode(VaeModel model, float[] codes)
     {
         using var tape = new Tape(model.Compute, gradients: false);
-        return model.DecodeMean(tape.Constant(new(codes.Length / model.Latents, model.Latents), codes)).ToArray();
+        return model.DecodeMean(tape.Constant(new(codes.Length / model.CodeLength, model.CodeLength), codes)).ToArray();
     }
 
     public void Dispose() => data.Dispose();

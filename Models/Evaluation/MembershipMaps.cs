@@ -24,7 +24,7 @@ public static class MembershipMaps
         var (h, w, c) = (dataset.Height, dataset.Width, dataset.Channels);
         using var tape = new Tape(model.Compute, gradients: false);
         var x = tape.Constant(new(images, h, w, c), dataset.ToFloats(0, images));
-        var decoded = model.Decode(model.Encode(x).Mu);
+        var decoded = model.Decode(model.MeanCode(x));
         // The mean over channels, repeated for each, is a grey image in the same layout as the others.
         var maps = noise.Memberships(x, decoded).Mean(-1).RepeatEach(c);
         return new ImageGrid(h, w, c, images).ToPng([.. x.ToArray(), .. noise.Mean(decoded).ToArray(), .. maps.ToArray()]);

@@ -22,7 +22,7 @@ public static class ConvolutionalNets
         var (h, w, c) = sizes[^1];
         layers.Add(new Function(x => x.Reshape(-1, h * w * c)));
         layers.AddRange(hidden.After(activation => new Linear("encoder.fc", h * w * c, Hidden, init, activation, DiskLayout.LinearFromImage(h, w, c, Hidden)), "encoder.bn_fc", Hidden));
-        return new(new Sequential([.. layers]), new Linear("encoder.mu", Hidden, latents, init), new Linear("encoder.logvar", Hidden, latents, init));
+        return new(new Sequential([.. layers]), Hidden, new Linear("encoder.mu", Hidden, latents, init), new Linear("encoder.logvar", Hidden, latents, init));
     }
 
     /// <param name="outputChannels">Of the last layer: the image's, or more where the noise model asks for them.</param>

@@ -4,14 +4,19 @@ using VaeFromScratch.Models.Distributions;
 namespace VaeFromScratch.Models.Nets;
 
 /// <summary>From images to q(z|x): a body that ends in features, and two heads on them.</summary>
-public sealed class GaussianEncoder(Module body, Module mu, Module logVar)
+/// <param name="features">How many features the body ends in.</param>
+public sealed class GaussianEncoder(Module body, int features, Module mu, Module logVar)
 {
     public IEnumerable<Parameter> Parameters => [.. body.Parameters, .. mu.Parameters, .. logVar.Parameters];
 
+    /// <summary>Length of <see cref="Features"/>.</summary>
+    public int FeatureCount => features;
+
     /// <param name="x">[B, H, W, C].</param>
-    public DiagonalGaussian Encode(Tensor x)
-    {
-        var features = body.Forward(x);
-        return new(mu.Forward(features), logVar.Forward(features));
-    }
+    public DiagonalGaussian Encode(Tensor x) => OfFeatures(Features(x));
+
+    /// <summary>What the body makes of images, [B, features]: further heads may read it.</summary>
+    public Tensor Features(Tensor x) => body.Forward(x);
+
+    public DiagonalGaussian OfFeatures(Tensor features) => new(mu.Forward(features), logVar.Forward(features));
 }

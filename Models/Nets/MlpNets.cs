@@ -7,7 +7,7 @@ namespace VaeFromScratch.Models.Nets;
 /// <summary>Fully connected networks of any widths.</summary>
 public static class MlpNets
 {
-    /// <param name="widths">Hidden widths from the image to the code; the decoder takes them backwards.</param>
+    /// <param name="widths">Hidden widths from the image to the code; the decoder goes through its own backwards.</param>
     public static GaussianEncoder Encoder(ImageShape image, int latents, int[] widths, HiddenLayers hidden, Initialise init)
     {
         List<Module> layers = [new Function(x => x.Reshape(-1, image.Pixels))];
@@ -15,7 +15,7 @@ public static class MlpNets
         for (int i = 0; i < widths.Length; inputs = widths[i++])
             layers.AddRange(hidden.After(activation => new Linear($"encoder.fc{i + 1}", inputs, widths[i], init, activation,
                 i == 0 ? DiskLayout.LinearFromImage(image.Height, image.Width, image.Channels, widths[0]) : null), $"encoder.bn{i + 1}", widths[i]));
-        return new(new Sequential([.. layers]), new Linear("encoder.mu", inputs, latents, init), new Linear("encoder.logvar", inputs, latents, init));
+        return new(new Sequential([.. layers]), inputs, new Linear("encoder.mu", inputs, latents, init), new Linear("encoder.logvar", inputs, latents, init));
     }
 
     public static Module Decoder(ImageShape image, int latents, int outputChannels, int[] widths, HiddenLayers hidden, Initialise init)

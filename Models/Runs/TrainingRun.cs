@@ -87,7 +87,7 @@ public sealed class TrainingRun : IDisposable
     /// <summary>Measures the model on the test images and writes evaluation.json and influence.csv.</summary>
     public EvaluationResult Evaluate()
     {
-        var result = EvaluationResult.Compute(Model, data.Test, Configuration);
+        var result = EvaluationResult.Compute(Model, data.Test, Configuration, data.Train);
         result.Save(directory);
         MembershipMaps.Save(Model, data.Test, directory.File(MembershipMaps.FileName));
         return result;

@@ -17,15 +17,19 @@ public enum MinibatchEstimate
 
 /// <summary>
 /// The average KL taken apart, from one sample per image: I(z; n) + TC(z) + sum_h KL(q(z_h) || N(0, 1)) is the Monte-Carlo KL exactly (equations.md (X1)-(X5)).
+/// With a category y it is one more factor of the code in I and TC (X3).
 /// </summary>
 public sealed class AggregatePosterior
 {
     private readonly Tensor logConditional, logPrior, logJoint, logMarginals;
+    private readonly Tensor? logCategory;
 
     /// <param name="q">The posteriors of the batch.</param>
     /// <param name="z">One sample of each, [B, H].</param>
     /// <param name="dataCount">N, images in the data set.</param>
-    public AggregatePosterior(DiagonalGaussian q, Tensor z, MinibatchEstimate estimate, int dataCount)
+    /// <param name="c">q(c|x) of the batch, where there is a category.</param>
+    /// <param name="y">One sample of each, one-hot or relaxed, [B, K].</param>
+    public AggregatePosterior(DiagonalGaussian q, Tensor z, MinibatchEstimate estimate, int dataCount, Categorical? c = null, Tensor? y = null)
     {
         int batch = z.Shape[0];
         var weights = estimate switch
@@ -34,17 +38,23 @@ public sealed class AggregatePosterior
             MinibatchEstimate.Stratified => PairLogWeights.Stratified(batch, dataCount),
             _ => PairLogWeights.Uniform(batch),
         };
-        var density = Ops.MixtureLogDensity(z, q.Mu, q.LogVar, weights);
+        var density = Ops.MixtureLogDensity(z, q.Mu, q.LogVar, weights, y is null ? null : LogAtLeast(y.MatMul(c!.Probabilities, transposeB: true)));
         (logJoint, logMarginals) = (density.Joint, density.Marginal.SumPerRow());
         (logConditional, logPrior) = (q.LogDensity(z), DiagonalGaussian.StandardLogDensity(z));
+        if (y is null)
+            return;
+        logConditional += c!.LogProbability(y);
+        logCategory = LogAtLeast((y * c.Mean()).SumPerRow());
     }
 
-    /// <summary>I(z; n): what a code says about which image it belongs to.</summary>
+    /// <summary>I(z; n), or I(y, z; n): what a code says about which image it belongs to.</summary>
     public Term MutualInformation => new("mi", logConditional - logJoint);
 
-    /// <summary>TC(z): how far the factors are from independent.</summary>
-    public Term TotalCorrelation => new("tc", logJoint - logMarginals);
+    /// <summary>TC(z), or TC(y; z): how far the factors, and the category, are from independent.</summary>
+    public Term TotalCorrelation => new("tc", logJoint - (logCategory is null ? logMarginals : logMarginals + logCategory));
 
     /// <summary>sum_h KL(q(z_h) || N(0, 1)).</summary>
     public Term MarginalKl => new("kl_marginal", logMarginals - logPrior);
+
+    private static Tensor LogAtLeast(Tensor probability) => probability.ClampMin(Categorical.SmallestProbability).Log();
 }

@@ -36,6 +36,9 @@ public sealed record Objective(IReadOnlyList<WeightedTerm> Terms)
 
     public static Objective operator +(Objective a, Term b) => a + (Objective)b;
 
+    /// <summary>The same terms with all weights times a scalar in device memory.</summary>
+    public Objective Times(Tensor factor) => new([.. Terms.Select(t => t with { Factor = t.Factor is null ? factor : t.Factor * factor })]);
+
     /// <summary>
     /// What <see cref="Tape.Backward(ReadOnlySpan{Seed})"/> starts from: each term's mean over the batch, times its weight. A weight of 0 starts nothing.
     /// </summary>

@@ -74,7 +74,7 @@ public sealed class ImportanceTests : OnCpu
     private VaeModel Linear(Func<VaeParts, VaeModel> create)
     {
         var init = new Initialise(3);
-        var encoder = new GaussianEncoder(new Function(t => t.Reshape(-1, Pixels)), new Linear("encoder.mu", Pixels, Factors, init), new Linear("encoder.logvar", Pixels, Factors, init));
+        var encoder = new GaussianEncoder(new Function(t => t.Reshape(-1, Pixels)), Pixels, new Linear("encoder.mu", Pixels, Factors, init), new Linear("encoder.logvar", Pixels, Factors, init));
         var decoder = new Sequential(new Linear("decoder.fc1", Factors, Pixels, init), new Function(t => t.Reshape(-1, 1, 1, Pixels)));
         return create(new(Compute, new ImageShape(1, 1, Pixels), Factors, encoder, decoder, new FixedNoise(S2), new Rng(Compute, 1)));
     }

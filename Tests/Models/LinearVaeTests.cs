@@ -23,7 +23,7 @@ public sealed class LinearVaeTests : OnCpu
         var x = PlantedData(out double pcaNll, out double pcaVariance, out double[] pcaInformation);
         var image = new ImageShape(1, 1, Dimensions);
         var init = new Initialise(3);
-        var encoder = new GaussianEncoder(new Function(t => t.Reshape(-1, Dimensions)), new Linear("encoder.mu", Dimensions, Factors, init), new Linear("encoder.logvar", Dimensions, Factors, init));
+        var encoder = new GaussianEncoder(new Function(t => t.Reshape(-1, Dimensions)), Dimensions, new Linear("encoder.mu", Dimensions, Factors, init), new Linear("encoder.logvar", Dimensions, Factors, init));
         var decoder = new Sequential(new Linear("decoder.fc1", Factors, Dimensions, init), new Function(t => t.Reshape(-1, 1, 1, Dimensions)));
         using var model = new BetaVae(new(Compute, image, Factors, encoder, decoder, new GradientNoise(1), new Rng(Compute, 1)), beta: 1);
         using var optimiser = new Adam(Compute, model.Arena);
