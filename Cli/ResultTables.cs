@@ -84,6 +84,20 @@ internal static class ResultTables
         ]));
     }
 
+    /// <summary>The bound on what the decoder's output says about the code, beside what the code says about the data.</summary>
+    public static void Print(Output output, CodeBound bound)
+    {
+        output.Line();
+        if (bound.Bound.Category is { } category)
+        {
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"bound on I(c; x')  {category.Value:F3} nats (standard error {category.StandardError:G2}) for the category and the decoder's output (Q1)"));
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"I(x; c)            {bound.CategoryInformation!.Value.Value:F3} nats between the category and the data (C3): another quantity, which the bound may exceed"));
+        }
+        if (bound.Bound.Factors is { } factors)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"bound on I(z; x')  {factors.Value:F3} nats (standard error {factors.StandardError:G2}) for factor{(bound.Chosen.Count > 1 ? "s" : "")} {string.Join(", ", bound.Chosen)}{(bound.Sampled ? "" : "; x' is the decoder's mean, of which the information of a continuous code has no limit")}"));
+        output.Line($"                   x' {(bound.Sampled ? "drawn from p(x|z)" : "the decoder's mean")}; Q fitted on {bound.FittingImages} training images, {bound.Bound.Passes} passes; measured on {bound.Points} test images");
+    }
+
     /// <summary>The table of accuracies.</summary>
     public static void Print(Output output, ClassificationTable table, int latents)
     {

@@ -84,6 +84,11 @@ public static class ModelCatalogue
         {
             Recipes = JointRecipes.OfImae,
         },
+        new("vmi-vae", "paper 5", "(Q1), (Q2)", JointRecipes.VmiVae, ["beta", "lambda", "mi_weight", "mi_factors", "q_input", "q_network", "q_learning_rate", .. CategoryOptions],
+            (parts, c) => new VmiVae(parts, JointOf(c), c.Beta, VmiOf(c)))
+        {
+            Recipes = JointRecipes.OfVmiVae,
+        },
     ];
 
     /// <exception cref="OptionException">There is no such model.</exception>
@@ -119,6 +124,7 @@ public static class ModelCatalogue
         CreateNoise(c, pixelVariance: 1);
         DiscriminatorOf(c);
         ParseInformation(c);
+        VmiOf(c);
     }
 
     /// <param name="pixelVariance">Variance of the training pixels, where a learned sigma^2 starts.</param>
@@ -182,6 +188,23 @@ public static class ModelCatalogue
         Motion = MotionOf(c),
         CategoryEpochs = c.CategoryEpochs,
     };
+
+    private static VmiSettings VmiOf(RunConfiguration c) => new(c.Lambda, c.MiWeight, FactorList(c.MiFactors, c.Latents, "mi-factors"), c.QInput == "sample", QWidths(c), c.QLearningRate, c.Seed);
+
+    /// <summary>Widths of the hidden layers of the auxiliary network Q.</summary>
+    /// <exception cref="OptionException">They are no widths.</exception>
+    public static int[] QWidths(RunConfiguration c) => Widths(c.QNetwork) ?? throw new OptionException($"q_network '{c.QNetwork}': expected widths such as 256,128");
+
+    /// <summary>Indices of factors as the user writes them; none where the text is empty.</summary>
+    /// <param name="option">The option to name in errors.</param>
+    /// <exception cref="OptionException">One is no factor, or is there twice.</exception>
+    public static int[] FactorList(string text, int latents, string option)
+    {
+        int[] factors = text == "" ? [] : [.. text.Split(',').Select(t => int.TryParse(t, NumberStyles.None, CultureInfo.InvariantCulture, out int h) && h < latents ? h : -1)];
+        return factors.Contains(-1) || factors.Distinct().Count() < factors.Length
+            ? throw new OptionException($"{option} {text}: expected different factors from 0 to {latents - 1} with commas between")
+            : factors;
+    }
 
     private static Motion MotionOf(RunConfiguration c) => new(c.AugmentRotation, c.AugmentScale, c.AugmentShear, c.AugmentShift, c.AugmentMirror, c.AugmentReflect);
 

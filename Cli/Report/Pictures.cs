@@ -1,6 +1,8 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.IO;
+using VaeFromScratch.Estimators;
+using VaeFromScratch.Kernels;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Training;
@@ -55,6 +57,30 @@ internal sealed class Pictures(VaeModel model, RunConfiguration configuration)
         return Grid(steps, Decode(moved));
     }
 
+    /// <summary>One row an image: itself, then its code with each category in turn (paper 5, figures 4.5, 4.6).</summary>
+    public byte[] Categories(ImageDataset dataset, int images)
+    {
+        var (originals, codes) = First(dataset, images);
+        int k = model.Categories, pixels = model.Image.Pixels;
+        float[] decoded = Decode([.. Enumerable.Range(0, images * k).SelectMany(i => WithCategory(codes.AsSpan(i / k * model.CodeLength, model.Latents), i % k))]);
+        return Grid(k + 1, [.. Enumerable.Range(0, images).SelectMany(n => (float[])[.. originals.AsSpan(n * pixels, pixels), .. decoded.AsSpan(n * k * pixels, k * pixels)])]);
+    }
+
+    /// <summary>One row a category: the mean code of its images with one factor set to <paramref name="steps"/> values from -range to range (paper 3, figure 4).</summary>
+    public byte[] CategoryTraversal(Encodings encodings, int factor, double range, int steps)
+    {
+        int h = model.Latents, k = model.Categories;
+        var (sums, counts) = (new double[k * h], new int[k]);
+        int[] categories = ContingencyTable.MostProbable(encodings.Probabilities.Span, k);
+        for (int n = 0; n < categories.Length; n++)
+        {
+            counts[categories[n]]++;
+            for (int i = 0; i < h; i++)
+                sums[categories[n] * h + i] += encodings.Mu.Span[n * h + i];
+        }
+        return Traversal([.. Enumerable.Range(0, k).SelectMany(c => WithCategory([.. Enumerable.Range(c * h, h).Select(i => (float)(sums[i] / Math.Max(1, counts[c])))], c))], factor, range, steps);
+    }
+
     /// <summary>Codes side by side, decoded.</summary>
     public byte[] Row(float[] codes) => Grid(codes.Length / model.CodeLength, Decode(codes));
 
@@ -82,6 +108,14 @@ internal sealed class Pictures(VaeModel model, RunConfiguration configuration)
             codes.AddRange(model.MeanCode(x).ToArray());
         }
         return ([.. images], [.. codes]);
+    }
+
+    /// <summary>Factors followed by one category.</summary>
+    private float[] WithCategory(ReadOnlySpan<float> factors, int category)
+    {
+        float[] code = [.. factors, .. new float[model.Categories]];
+        code[model.Latents + category] = 1;
+        return code;
     }
 
     private float[] Decode(float[] codes)

@@ -17,6 +17,9 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
     private const int FactorRows = 15;
     private const int StripImages = 11;
     private const double TraversalRange = 3;
+    private const int StyleImages = 8;
+    private const int CategoryTraversals = 3;
+    private const double CategoryRange = 2;
 
     /// <summary>Rows of the reduced reconstruction that every report has, percent of the factors kept.</summary>
     public static double[] DefaultPercents { get; } = [100, 20, 10, 5, 0];
@@ -45,6 +48,7 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
         if (metrics.Epochs > 0)
             page.Section("Training").Charts(Charts.Training(metrics));
         Information(page);
+        Categories(page);
         Traversals(page);
         Reduced(page);
         page.Section("Reconstructions").Figure(pictures.Reconstructions(test, 2 * StripImages, StripImages), "The first test images in file order; each row of originals stands above the row of their reconstructions, decoded from the mean of q(z|x).");
@@ -84,6 +88,22 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
                 Whole(f.Factor), Number(f.Information, "F3"), Number(f.CentredInformation, "F3"), Number(result.Mixture.Factors[f.Factor].Information.InRange, "F3"),
                 Number(f.MeanVariance, "F4"), Number(f.AggregateVariance, "F3"), Number(f.Kl, "F3"),
             ])], $"The {Math.Min(FactorRows, indicators.Factors.Count)} most informative of {indicators.Factors.Count} factors; nats. All of them are in influence.csv.");
+    }
+
+    private void Categories(HtmlPage page)
+    {
+        if (result.Category is not { } category)
+            return;
+        page.Section("The category").Paragraph(FormattableString.Invariant(
+            $"It says {category.Information.Information.Value:F3} nats about the image (C3), of at most {category.Information.Information.Ceiling:F3}; with the factors {result.Mixture.Joint!.Information.Value:F3} nats by the mixture of {result.Mixture.Points} encodings, total correlation {result.Mixture.Joint.TotalCorrelation.InRange:F3} (X3)."));
+        if (category.Labels is { } labels)
+            page.Figure(Charts.Confusion(labels), FormattableString.Invariant(
+                $"Percent of the {result.Split} images of each label in each category. With the labels that the training images give the categories, {100 * labels.ClusterAccuracy:F1} % of the {result.Split} images are found one-to-one (S3), {100 * labels.Accuracy:F1} % by the commonest label of each category."));
+        page.Figure(pictures.Categories(test, StyleImages), "The first test images, each followed by its code with every category in turn: the factors hold the style (paper 5, figures 4.5 and 4.6).")
+            .Strips(indicators.Ranked.Take(CategoryTraversals).Select(f => ($"factor {f.Factor}\n{Number(f.Information, "F2")} nats", pictures.CategoryTraversal(result.Encodings, f.Factor, CategoryRange, StripImages))),
+                $"A row for each category: the mean code of its test images, with one of the most informative factors set to {StripImages} values from -{CategoryRange} to {CategoryRange} (paper 3, figure 4).");
+        if (File.Exists(directory.ProbabilitiesFile))
+            page.Figure(Charts.Certainty(MetricsTable.Read(directory.ProbabilitiesFile)), "How sure the category was of the test images after each epoch (paper 5, figure 4.7): a category that has decided has all of its probabilities near 0 and 1.");
     }
 
     private void Traversals(HtmlPage page)

@@ -1,4 +1,6 @@
 using VaeFromScratch.Engine;
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Elementwise;
 using VaeFromScratch.Models.Terms;
 
 namespace VaeFromScratch.Models.Noise;
@@ -11,4 +13,12 @@ public sealed class BernoulliNoise : NoiseModel
     public override Term NegativeLogLikelihood(Tensor x, Tensor decoded) => new("nll", Ops.BernoulliNll(x, decoded));
 
     public override Tensor Mean(Tensor decoded) => decoded.Sigmoid();
+
+    public override Tensor Sample(Tensor decoded, Rng rng)
+    {
+        var mean = Mean(decoded);
+        var sample = rng.Draw(Distribution.Uniform, mean.Shape);
+        mean.Compute.Backend.Binary<LessThan>(sample.Data, mean.Data, sample.Data);
+        return mean + (sample - mean.Detach());
+    }
 }

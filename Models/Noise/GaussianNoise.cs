@@ -1,4 +1,5 @@
 using VaeFromScratch.Engine;
+using VaeFromScratch.Kernels;
 using VaeFromScratch.Models.Terms;
 
 namespace VaeFromScratch.Models.Noise;
@@ -23,6 +24,8 @@ public sealed class FixedNoise : NoiseModel
 
     public override Term NegativeLogLikelihood(Tensor x, Tensor decoded) => new("nll", Ops.GaussianNll(x, decoded, variance.Value).Nll);
 
+    public override Tensor Sample(Tensor decoded, Rng rng) => GaussianSamples.Around(decoded, variance.Value, rng);
+
     public override float? Variance => variance.Value.Item();
 }
 
@@ -39,6 +42,8 @@ public sealed class GradientNoise : NoiseModel
     public override IEnumerable<Parameter> Parameters => [logSigma];
 
     public override Term NegativeLogLikelihood(Tensor x, Tensor decoded) => new("nll", Ops.GaussianNll(x, decoded, (2 * logSigma.Value).Exp()).Nll);
+
+    public override Tensor Sample(Tensor decoded, Rng rng) => GaussianSamples.Around(decoded, (2 * logSigma.Value).Exp(), rng);
 
     public override float? Variance => MathF.Exp(2 * logSigma.Value.Item());
 }
@@ -89,5 +94,14 @@ public sealed class ClosedFormNoise : NoiseModel
         squaredError = null;
     }
 
+    public override Tensor Sample(Tensor decoded, Rng rng) => GaussianSamples.Around(decoded, logSigma.Value, rng);
+
     public override float? Variance => logSigma.Value.Item();
+}
+
+/// <summary>Images around the decoder's mean.</summary>
+internal static class GaussianSamples
+{
+    /// <param name="variance">sigma^2: a scalar, or of each pixel.</param>
+    public static Tensor Around(Tensor mean, Tensor variance, Rng rng) => mean + rng.Draw(Distribution.Normal, mean.Shape) * variance.Sqrt();
 }

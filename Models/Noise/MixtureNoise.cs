@@ -56,6 +56,13 @@ public sealed class MixtureNoise : NoiseModel
         return Memberships(residual).Reshape([settings.Components, .. x.Shape.Sizes]);
     }
 
+    /// <summary>The component of each pixel is drawn first.</summary>
+    public override Tensor Sample(Tensor decoded, Rng rng)
+    {
+        var component = weights.Value.Log().RepeatRows(decoded.Length).SampleOneHot(rng);
+        return GaussianSamples.Around(decoded, (component * variances.Value).SumPerRow().Reshape(decoded.Shape.Sizes), rng);
+    }
+
     /// <summary>The M-step on the decayed statistics of the last batch.</summary>
     public override void AfterStep()
     {

@@ -36,5 +36,7 @@ public sealed class NetworkNoise : NoiseModel
 
     public override Tensor PixelVariance(Tensor decoded) => LogVar(decoded).Exp();
 
+    public override Tensor Sample(Tensor decoded, Rng rng) => GaussianSamples.Around(Mean(decoded), PixelVariance(decoded), rng);
+
     private Tensor LogVar(Tensor decoded) => decoded.Slice(-1, decoded.Shape[-1] / 2, decoded.Shape[-1] / 2).ClampMin(logFloor);
 }

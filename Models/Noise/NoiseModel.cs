@@ -31,6 +31,11 @@ public abstract class NoiseModel
     /// <summary>The mean image, [B, H, W, C], in pixel units.</summary>
     public virtual Tensor Mean(Tensor decoded) => decoded;
 
+    /// <summary>
+    /// An image x' ~ p(x|z) for each code, [B, H, W, C], that gradients flow through: reparameterised where the noise is continuous, the sample's values with the mean's gradient where it is not.
+    /// </summary>
+    public abstract Tensor Sample(Tensor decoded, Rng rng);
+
     /// <summary>Called inside each training step when the gradients are done: moves whatever is not moved by an optimiser.</summary>
     public virtual void AfterStep()
     {

@@ -18,4 +18,7 @@ public sealed class WeightedNoise : NoiseModel
     /// <summary>The term keeps the name "nll", which every reconstruction term has; it is not normalised.</summary>
     public override Term NegativeLogLikelihood(Tensor x, Tensor decoded) =>
         new("nll", 0.5f * ((x - decoded).Square() / (x * (1 - x) + Epsilon)).SumPerRow());
+
+    /// <summary>The mean: what is no likelihood cannot be drawn from.</summary>
+    public override Tensor Sample(Tensor decoded, Rng rng) => decoded;
 }

@@ -23,6 +23,9 @@ public sealed class RunDirectory
 
     public string MetricsFile => File("metrics.csv");
 
+    /// <summary>How sure the category was after each epoch; see <see cref="ProbabilityHistogram"/>.</summary>
+    public string ProbabilitiesFile => File("probabilities.csv");
+
     public string EvaluationFile => File("evaluation.json");
 
     public string InfluenceFile => File("influence.csv");
@@ -67,7 +70,7 @@ public sealed class RunDirectory
     /// <summary>Deletes the temporary files of a run that was killed while it wrote.</summary>
     public void RemoveLeftovers()
     {
-        foreach (string name in (string[])["config.json", "metrics.csv", "model.safetensors", "checkpoint.safetensors"])
+        foreach (string name in (string[])["config.json", "metrics.csv", "probabilities.csv", "model.safetensors", "checkpoint.safetensors"])
             foreach (string leftover in Directory.GetFiles(Path, $".{name}.*"))
                 System.IO.File.Delete(leftover);
     }
@@ -92,8 +95,8 @@ public sealed class RunDirectory
 
     public void LoadModel(VaeModel model) => WeightFile.Load(model.Parameters, ModelFile);
 
-    /// <summary>Writes checkpoint.safetensors; the rows of metrics.csv go with it, so that both always agree.</summary>
-    public void SaveCheckpoint(TrainingState state, IReadOnlyList<string> metrics)
+    /// <summary>Writes checkpoint.safetensors; the rows of metrics.csv and probabilities.csv go with it, so that all always agree.</summary>
+    public void SaveCheckpoint(TrainingState state, IReadOnlyList<string> metrics, IReadOnlyList<string> probabilities)
     {
         var metadata = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
@@ -105,13 +108,14 @@ public sealed class RunDirectory
             ["epoch_sums"] = string.Join(' ', state.EpochSums.Select(s => s.ToString("R", CultureInfo.InvariantCulture))),
             ["term_names"] = string.Join('\n', state.TermNames),
             ["metrics"] = string.Join('\n', metrics),
+            ["probabilities"] = string.Join('\n', probabilities),
         };
         List<(string, HostArray)> arrays = [("device_sums", new([state.DeviceSums.Length], state.DeviceSums)), .. state.Arrays.Select(a => (a.Name, new HostArray([a.Values.Length], a.Values)))];
         Safetensors.Write(CheckpointFile, arrays, metadata);
     }
 
     /// <exception cref="DataException">The file is damaged or no checkpoint.</exception>
-    public (TrainingState State, string[] Metrics) LoadCheckpoint()
+    public (TrainingState State, string[] Metrics, string[] Probabilities) LoadCheckpoint()
     {
         var file = Safetensors.Read(CheckpointFile);
         try
@@ -124,7 +128,7 @@ public sealed class RunDirectory
                 double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture), double.Parse(file.Metadata["seconds_at_epoch_start"], CultureInfo.InvariantCulture),
                 [.. file.Metadata["epoch_sums"].Split(' ').Select(s => double.Parse(s, CultureInfo.InvariantCulture))], deviceSums!,
                 file.Metadata["term_names"].Split('\n', StringSplitOptions.RemoveEmptyEntries), [.. arrays.Select(a => (a.Key, a.Value))]),
-                file.Metadata["metrics"].Split('\n', StringSplitOptions.RemoveEmptyEntries));
+                file.Metadata["metrics"].Split('\n', StringSplitOptions.RemoveEmptyEntries), file.Metadata["probabilities"].Split('\n', StringSplitOptions.RemoveEmptyEntries));
         }
         catch (Exception e) when (e is KeyNotFoundException or FormatException or OverflowException)
         {

@@ -18,7 +18,7 @@ public sealed class TrainingRun : IDisposable
     private readonly TrainingData trainingData;
     private readonly Trainer trainer;
     private readonly Evaluator test;
-    private readonly List<string> metrics = [];
+    private readonly List<string> metrics = [], probabilities = [];
 
     /// <param name="compute">The device; not disposed of here.</param>
     /// <param name="data">Both splits; <see cref="RunConfiguration.Limit"/> is applied to the training images here.</param>
@@ -46,7 +46,7 @@ public sealed class TrainingRun : IDisposable
     /// <exception cref="Engine.IO.DataException">It is damaged or belongs to another configuration.</exception>
     public void Resume()
     {
-        var (state, rows) = directory.LoadCheckpoint();
+        var (state, rows, histograms) = directory.LoadCheckpoint();
         try
         {
             trainer.Restore(state);
@@ -56,9 +56,10 @@ public sealed class TrainingRun : IDisposable
             throw new Engine.IO.DataException($"{directory.CheckpointFile}: {e.Message}", e);
         }
         metrics.AddRange(rows);
+        probabilities.AddRange(histograms);
     }
 
-    /// <summary>Trains to the last epoch, or until <paramref name="stop"/> says so; writes checkpoints each minute and each epoch, metrics.csv each epoch.</summary>
+    /// <summary>Trains to the last epoch, or until <paramref name="stop"/> says so; writes checkpoints each minute and each epoch, metrics.csv and, with a category, probabilities.csv each epoch.</summary>
     /// <param name="epochDone">Called with each finished epoch's means and test means.</param>
     /// <returns>Whether the last epoch was reached.</returns>
     public bool Train(Func<bool> stop, Action<TrainingProgress> progress, Action<EpochSummary, Likelihoods> epochDone)
@@ -71,12 +72,14 @@ public sealed class TrainingRun : IDisposable
             {
                 var likelihoods = test.Likelihoods(decodeMeans: false);
                 AddMetrics(summary, likelihoods);
+                if (Model.Categories > 0)
+                    probabilities.AddRange([.. probabilities.Count == 0 ? [ProbabilityHistogram.Header] : (string[])[], ProbabilityHistogram.Row(summary.Epoch, test.Encode())]);
                 epochDone(summary, likelihoods);
             }
-            directory.SaveCheckpoint(trainer.Save(), metrics);
+            directory.SaveCheckpoint(trainer.Save(), metrics, probabilities);
             sinceCheckpoint.Restart();
             if (summary is not null)
-                Engine.IO.AtomicFile.WriteText(directory.MetricsFile, string.Join('\n', metrics) + "\n");
+                WriteTables();
             if (stop() && !trainer.IsFinished)
                 return false;
         }
@@ -99,6 +102,13 @@ public sealed class TrainingRun : IDisposable
         trainer.Dispose();
         Model.Dispose();
         trainingData.Dispose();
+    }
+
+    private void WriteTables()
+    {
+        foreach (var (file, rows) in ((string, List<string>)[])[(directory.MetricsFile, metrics), (directory.ProbabilitiesFile, probabilities)])
+            if (rows.Count > 0)
+                Engine.IO.AtomicFile.WriteText(file, string.Join('\n', rows) + "\n");
     }
 
     private void AddMetrics(EpochSummary train, Likelihoods test)

@@ -104,6 +104,8 @@ public sealed class GradientTests : OnCpu
         yield return new("BatchNorm relu", [S(6, 3), S(3), S(3)], (x, _) => x[0].BatchNorm(x[1], x[2] + 5, Tape.Current!.Full(S(3), 0), Tape.Current!.Full(S(3), 1), activation: Activation.Relu), 0.1, 1);
         yield return One("Dropout", x => x.Dropout(0, null!) * 1);
         yield return One("Detach", x => x * 2 + x.Detach() * 0);
+        yield return new("SampleOneHot", [S(4, 6)], (x, rng) => x[0] * 2 + x[0].SampleOneHot(rng) * 0);
+        yield return new("AffineWarp", [S(2, 3, 4, 1)], (x, _) => x[0] * 2 + x[0].AffineWarp(Tape.Current!.Full(S(2, 6), 0.1f)) * 0);
     }
 
     /// <summary>Integers in memory that the current tape owns.</summary>

@@ -22,8 +22,9 @@ internal static class Small
         return new("halves", split, count, size, size, 1, pixels, labels, 2, 1f / 255);
     }
 
-    public static RunConfiguration Configuration(string model = "beta-vae") =>
-        ModelCatalogue.Find(model).Defaults with { Network = "mlp:32", Latents = 4, Batch = 20, Epochs = 2, KlWarmUpEpochs = 0, Beta = 1, Lambda = 10, Discriminator = "32,32", Samples = 5 };
+    /// <param name="latentKind">gaussian or joint; null for what the model has by default.</param>
+    public static RunConfiguration Configuration(string model = "beta-vae", string? latentKind = null) =>
+        ModelCatalogue.Defaults(model, data: null, recipe: null, latentKind) with { Network = "mlp:32", Latents = 4, Batch = 20, Epochs = 2, KlWarmUpEpochs = 0, Beta = 1, Lambda = 10, Discriminator = "32,32", Samples = 5 };
 
     public static VaeModel Create(Compute compute, RunConfiguration configuration, ImageDataset data, double pixelVariance = 0.1) =>
         ModelCatalogue.Create(compute, configuration, new(data.Height, data.Width, data.Channels), pixelVariance, data.Count);
