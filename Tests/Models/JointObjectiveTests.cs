@@ -83,7 +83,14 @@ public sealed class JointObjectiveTests : OnCpu
 
     private static RunConfiguration Configuration(string name) => Small.Configuration(name, "joint") with
     {
-        Categories = Categories, Latents = Latents, Noise = $"fixed:{S2}", Vat = 0, Augment = 0, EncoderMi = "0", CategoryEpochs = 0, CategoryScale = 4,
+        Categories = Categories,
+        Latents = Latents,
+        Noise = $"fixed:{S2}",
+        Vat = 0,
+        Augment = 0,
+        EncoderMi = "0",
+        CategoryEpochs = 0,
+        CategoryScale = 4,
     };
 
     /// <summary>One step of a model: what it says, and what its parts say for the same draws.</summary>
