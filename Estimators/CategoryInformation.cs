@@ -20,31 +20,14 @@ public sealed record CategoryInformation(Estimate Information, double CodeEntrop
     {
         if (categories < 1 || probabilities.Length == 0 || probabilities.Length % categories != 0)
             throw new EstimatorException($"category information: {probabilities.Length} probabilities of {categories} categories; give rows of K probabilities");
-        var rows = Checked(probabilities, categories);
-        int points = rows.Length / categories;
-        var mean = MeanOf(rows, categories);
-        double conditional = 0;
-        // The mean of KL(p(y|x_n) || p(y)) is (C3) term by term: it cannot cancel below 0 and its spread gives the error bar.
-        var information = new RunningMean();
-        for (int n = 0; n < points; n++)
-        {
-            var row = rows.AsSpan(n * categories, categories);
-            conditional += Entropy(row) / points;
-            double kl = 0;
-            for (int k = 0; k < categories; k++)
-                if (row[k] > 0)
-                    kl += row[k] * Math.Log(row[k] / mean[k]);
-            information.Add(kl);
-        }
-        double ceiling = Math.Log(categories);
-        if (!(information.Mean >= -1e-9 && information.Mean <= ceiling + 1e-9))
-            throw new EstimatorException($"category information: {information.Mean} nats lies outside 0 to log {categories} = {ceiling:G6}; check the probabilities");
-        double value = Math.Clamp(information.Mean, 0, ceiling);
-        return new(new(value, information.StandardError, BoundKind.Lower, ceiling, points), Entropy(mean), conditional, mean);
+        var sums = new CategoryAccumulator(categories);
+        sums.Add(probabilities);
+        return sums.Result();
     }
 
     /// <summary>Every row after a check, made to sum to 1 in double precision.</summary>
-    internal static double[] Checked(ReadOnlySpan<float> probabilities, int categories)
+    /// <param name="firstRow">The number of the first row in errors.</param>
+    internal static double[] Checked(ReadOnlySpan<float> probabilities, int categories, long firstRow = 0)
     {
         var rows = new double[probabilities.Length];
         for (int from = 0; from < rows.Length; from += categories)
@@ -54,11 +37,11 @@ public sealed record CategoryInformation(Estimate Information, double CodeEntrop
             {
                 float p = probabilities[from + k];
                 if (!(p >= 0 && p <= 1 + SumTolerance))
-                    throw new EstimatorException($"category information: the probability of category {k} in row {from / categories} is {p}; expected 0 to 1, give probabilities, not logits");
+                    throw new EstimatorException($"category information: the probability of category {k} in row {firstRow + from / categories} is {p}; expected 0 to 1, give probabilities, not logits");
                 sum += p;
             }
             if (Math.Abs(sum - 1) > SumTolerance)
-                throw new EstimatorException($"category information: the probabilities of row {from / categories} sum to {sum}; expected 1 within {SumTolerance}, give probabilities, not logits");
+                throw new EstimatorException($"category information: the probabilities of row {firstRow + from / categories} sum to {sum}; expected 1 within {SumTolerance}, give probabilities, not logits");
             for (int k = 0; k < categories; k++)
                 rows[from + k] = probabilities[from + k] / sum;
         }
@@ -84,6 +67,65 @@ public sealed record CategoryInformation(Estimate Information, double CodeEntrop
             if (p > 0)
                 entropy -= p * Math.Log(p);
         return entropy;
+    }
+}
+
+/// <summary>(C3) of a stream of any length, in one pass.</summary>
+/// <param name="categories">K.</param>
+public sealed class CategoryAccumulator(int categories)
+{
+    // One more than the categories: the last is the negative entropy of a row. The error bar needs how they vary together.
+    private readonly double[] sums = new double[categories + 1];
+    private readonly double[,] products = new double[categories + 1, categories + 1];
+
+    /// <summary>Rows added so far.</summary>
+    public long Points { get; private set; }
+
+    /// <summary>Adds whole rows.</summary>
+    /// <param name="probabilities">p(y|x), [rows, K].</param>
+    /// <exception cref="EstimatorException">A row is no probability distribution.</exception>
+    public void Add(ReadOnlySpan<float> probabilities)
+    {
+        var rows = CategoryInformation.Checked(probabilities, categories, Points);
+        var row = new double[categories + 1];
+        for (int from = 0; from < rows.Length; from += categories, Points++)
+        {
+            rows.AsSpan(from, categories).CopyTo(row);
+            row[categories] = -CategoryInformation.Entropy(rows.AsSpan(from, categories));
+            for (int k = 0; k <= categories; k++)
+            {
+                sums[k] += row[k];
+                for (int l = k; l <= categories; l++)
+                    products[k, l] += row[k] * row[l];
+            }
+        }
+    }
+
+    /// <exception cref="EstimatorException">No rows, or information outside 0 to log K.</exception>
+    public CategoryInformation Result()
+    {
+        if (Points == 0)
+            throw new EstimatorException("category information: no rows were given; at least one is needed");
+        double[] mean = [.. sums.Select(s => s / Points)];
+        double[] probabilities = mean[..categories];
+        double conditional = -mean[categories], entropy = CategoryInformation.Entropy(probabilities), ceiling = Math.Log(categories);
+        double information = entropy - conditional;
+        if (!(information >= -1e-9 && information <= ceiling + 1e-9))
+            throw new EstimatorException($"category information: {information} nats lies outside 0 to log {categories} = {ceiling:G6}; check the probabilities");
+        return new(new(Math.Clamp(information, 0, ceiling), StandardError(mean), BoundKind.Lower, ceiling, (int)Math.Min(Points, int.MaxValue)), entropy, conditional, probabilities);
+    }
+
+    /// <summary>(C3) is the mean of KL(p(y|x_n) || p(y)) = -H(p(y|x_n)) - sum_k p(k|x_n) log p(k): its spread over the rows.</summary>
+    private double StandardError(double[] mean)
+    {
+        if (Points < 2)
+            return 0;
+        double[] weights = [.. mean[..categories].Select(p => p > 0 ? -Math.Log(p) : 0), 1];
+        double variance = 0;
+        for (int k = 0; k <= categories; k++)
+            for (int l = k; l <= categories; l++)
+                variance += (k == l ? 1 : 2) * weights[k] * weights[l] * (products[k, l] / Points - mean[k] * mean[l]);
+        return Math.Sqrt(Math.Max(0, variance) / (Points - 1));
     }
 }
 

@@ -20,6 +20,16 @@ public sealed class ContingencyTable
         Points = categories.Length;
     }
 
+    /// <param name="counts">Of each category (row) with each label (column).</param>
+    /// <exception cref="EstimatorException">Nothing was counted.</exception>
+    internal ContingencyTable(int[,] counts)
+    {
+        this.counts = counts;
+        Points = counts.Cast<int>().Sum();
+        if (Points == 0)
+            throw new EstimatorException("contingency table: no points; give a category and a label for each");
+    }
+
     public int Points { get; }
 
     /// <summary>K.</summary>

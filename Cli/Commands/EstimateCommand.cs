@@ -23,50 +23,45 @@ internal static class EstimateCommand
         {
             var context = common.Read(parsed);
             var (wanted, points) = ParseMixture(parsed.GetValue(mixture)!);
-            var table = EncodingsFile.Read(parsed.GetValue(path)!);
-            var encodings = new Encodings(table.Points, table.Factors, table.Mu, table.LogVar, table.Probabilities, table.Labels);
             using var backend = context.OpenBackend();
-            Estimate(context, backend, encodings, wanted, points);
+            using var stream = Read(parsed.GetValue(path)!, backend, context.Seed, wanted, points);
+            Print(context.Output, stream);
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static void Estimate(CommandContext context, IBackend backend, Encodings encodings, bool withMixture, int? points)
+    private static EncodingStream Read(string path, IBackend backend, ulong seed, bool mixture, int? points)
     {
-        var factors = new FactorTable(Indicators.Compute(backend, encodings), withMixture ? MixtureInformation.Compute(backend, encodings, context.Seed, points) : null);
-        var json = factors.Totals();
-        json["factors"] = factors.Rows(factors.Indicators.Factors);
-        ResultTables.Ranking(context.Output, factors);
-        ResultTables.Totals(context.Output, factors);
-        if (encodings.Categories > 0)
+        EncodingStream? stream = null;
+        foreach (var table in EncodingsFile.ReadBlocks(path))
         {
-            double category = CategoryInformation.Compute(encodings).Information.Value;
-            json["mi_category_nats"] = category;
-            context.Output.Line(string.Create(CultureInfo.InvariantCulture, $"category: {category:F4} nats about the image (C3), at most log {encodings.Categories} = {Math.Log(encodings.Categories):F4}"));
-            if (!encodings.Labels.IsEmpty)
-            {
-                int[] most = ContingencyTable.MostProbable(encodings.Probabilities.Span, encodings.Categories);
-                double label = new ContingencyTable(most, Renumbered(encodings.Labels.Span), encodings.Categories).MutualInformation().Value;
-                json["mi_label_nats"] = label;
-                context.Output.Line(string.Create(CultureInfo.InvariantCulture, $"most probable category against label: {label:F4} nats (S3)"));
-            }
+            var block = Encodings.From(table);
+            stream ??= new(backend, block, seed, mixture, points);
+            stream.Add(block);
         }
-        context.Output.Json(json);
+        return stream!;
     }
 
-    /// <summary>Labels as indices 0, 1, ...: a file may number its classes as it likes.</summary>
-    private static int[] Renumbered(ReadOnlySpan<int> labels)
+    private static void Print(Output output, EncodingStream stream)
     {
-        var numbers = new Dictionary<int, int>();
-        var indices = new int[labels.Length];
-        for (int i = 0; i < labels.Length; i++)
+        var factors = new FactorTable(stream.Indicators(), stream.Mixture());
+        var json = factors.Totals();
+        json["factors"] = factors.Rows(factors.Indicators.Factors);
+        ResultTables.Ranking(output, factors);
+        ResultTables.Totals(output, factors);
+        if (stream.Category() is { } category)
         {
-            if (!numbers.TryGetValue(labels[i], out int number))
-                numbers.Add(labels[i], number = numbers.Count);
-            indices[i] = number;
+            json["mi_category_nats"] = category.Information.Value;
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"category: {category.Information.Value:F4} nats about the image (C3), at most log {category.MeanProbabilities.Count} = {category.Information.Ceiling:F4}"));
         }
-        return indices;
+        if (stream.CategoriesAndLabels() is { } table)
+        {
+            double label = table.MutualInformation().Value;
+            json["mi_label_nats"] = label;
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"most probable category against label: {label:F4} nats (S3)"));
+        }
+        output.Json(json);
     }
 
     private static (bool Wanted, int? Points) ParseMixture(string text) => text switch

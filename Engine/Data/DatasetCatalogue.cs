@@ -134,6 +134,8 @@ public static class DatasetCatalogue
             "made here", "made when it is asked for", [], _ => new GaussianFactors().CreateSplits()) { Presence = _ => true },
         new("synthetic-noise", "the same pictures with Gaussian noise of standard deviation 0.05 in every pixel",
             "made here", "made when it is asked for", [], _ => new GaussianFactors(new() { Noise = PlantedNoise.Gaussian }).CreateSplits()) { Presence = _ => true },
+        .. ((int[])[2, 5, 10]).Select(factors => new DatasetInfo($"synthetic-noise-{factors}", $"synthetic-noise with {factors} factors",
+            "made here", "made when it is asked for", [], _ => new GaussianFactors(new() { Factors = factors, Noise = PlantedNoise.Gaussian }).CreateSplits()) { Presence = _ => true }),
         new("deap", "EEG of 32 people watching 40 videos each, as 63 head maps a video of alpha, beta and gamma power, 32 x 32; 4 classes of emotion",
             "only under a signed agreement with its makers; Koelstra et al., 2012",
             "the DEAP page of Queen Mary University of London, on application: data_preprocessed_python (.dat) or data_preprocessed_matlab (.mat), unpacked into deap/",

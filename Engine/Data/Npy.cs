@@ -101,19 +101,12 @@ public static partial class Npy
     public static NpyArray Read(Stream stream, string file, long length) => DataFile.Guard(file, () =>
     {
         var header = ReadHeader(stream, file);
-        if (header.IsObject)
-            throw DataException.In(file, "an array of Python objects", "numbers", "save it without objects, which could run code");
-        int width = Width(header.Type);
-        if (width == 0)
-            throw DataException.In(file, $"values of type {header.Type}", "one of <f4 <f8 |u1 |i1 <i2 <i4 <i8 |b1", "convert them with astype");
+        int width = CheckedWidth(header, file);
         long count = HostArray.ElementCount(header.Shape);
-        if (count < 0 || count * width > Array.MaxLength)
-            throw DataException.In(file, $"an array of shape {HostArray.Describe(header.Shape)} and type {header.Type}", $"at most {Array.MaxLength} bytes", "split it into smaller arrays");
-        if (header.Length + count * width != length)
+        if (count >= 0 && count * width <= Array.MaxLength && header.Length + count * width != length)
             throw DataFile.WrongLength(file, length, header.Length + count * width);
 
-        byte[] bytes = GC.AllocateUninitializedArray<byte>((int)(count * width));
-        stream.ReadExactly(bytes);
+        byte[] bytes = ReadValues(stream, header, file);
         if (stream.ReadByte() >= 0)
             throw DataException.In(file, $"more than {length} bytes", $"{length} by its header");
         return new NpyArray(header.Type, header.Shape, header.Fortran ? ToRowMajor(bytes, header.Shape, width) : bytes);
@@ -176,6 +169,27 @@ public static partial class Npy
         "<f8" or "<i8" => 8,
         _ => 0,
     };
+
+    /// <summary>Bytes a value of an array that can be read.</summary>
+    /// <exception cref="DataException">It is of another type.</exception>
+    internal static int CheckedWidth(NpyHeader header, string file)
+    {
+        if (header.IsObject)
+            throw DataException.In(file, "an array of Python objects", "numbers", "save it without objects, which could run code");
+        return Width(header.Type) is > 0 and var width ? width : throw DataException.In(file, $"values of type {header.Type}", "one of <f4 <f8 |u1 |i1 <i2 <i4 <i8 |b1", "convert them with astype");
+    }
+
+    /// <summary>All values, in the file's order.</summary>
+    internal static byte[] ReadValues(Stream stream, NpyHeader header, string file)
+    {
+        long count = HostArray.ElementCount(header.Shape);
+        int width = Width(header.Type);
+        if (count < 0 || count * width > Array.MaxLength)
+            throw DataException.In(file, $"an array of shape {HostArray.Describe(header.Shape)} and type {header.Type}", $"at most {Array.MaxLength} bytes", "split it into smaller arrays");
+        byte[] bytes = GC.AllocateUninitializedArray<byte>((int)(count * width));
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
 
     internal static NpyHeader ReadHeader(Stream stream, string file)
     {

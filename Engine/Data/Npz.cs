@@ -46,6 +46,31 @@ public static class Npz
         return ReadEntry(entry, path, (contents, file) => Npy.ReadRows(contents, file, entry.Length, rows));
     });
 
+    /// <summary>Opens one array to be read row by row; null when it is not there.</summary>
+    /// <param name="open">Opens the file; the stream is disposed with the reader.</param>
+    internal static NpyRows? OpenRows(Func<Stream> open, string file, string name)
+    {
+        var zip = new ZipArchive(open(), ZipArchiveMode.Read);
+        try
+        {
+            var found = zip.Entries.Where(e => e.FullName == name + Extension || e.FullName == name).ToArray();
+            if (found.Length > 1)
+                throw DataException.In(file, $"the array '{name}' twice", "each name once");
+            if (found is not [var entry])
+            {
+                zip.Dispose();
+                return null;
+            }
+            string entryFile = CheckedName(entry, file);
+            return new(new ChecksumStream(Open(entry, file), zip), entryFile, entry.Length, contents => CheckSum((ChecksumStream)contents, entry, entryFile));
+        }
+        catch
+        {
+            zip.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Writes arrays uncompressed, as numpy.savez does; the same arguments always give the same bytes.</summary>
     public static void Write(string path, IReadOnlyList<(string Name, NpyArray Array)> arrays) => AtomicFile.Write(path, stream => Write(stream, arrays));
 
@@ -69,14 +94,25 @@ public static class Npz
 
     private static NpyArray ReadEntry(ZipArchiveEntry entry, string file, Func<Stream, string, NpyArray> read)
     {
-        string name = $"{file}/{entry.FullName}";
-        if (!DataFile.CanInflateTo(entry.CompressedLength, entry.Length))
-            throw DataException.In(name, $"{entry.CompressedLength} compressed bytes that promise {entry.Length}", "no more than deflate can hold");
+        string name = CheckedName(entry, file);
         using var contents = new ChecksumStream(Open(entry, file));
         var array = read(contents, name);
+        CheckSum(contents, entry, name);
+        return array;
+    }
+
+    /// <summary>What errors call an entry whose promised size is possible.</summary>
+    private static string CheckedName(ZipArchiveEntry entry, string file)
+    {
+        string name = $"{file}/{entry.FullName}";
+        return DataFile.CanInflateTo(entry.CompressedLength, entry.Length) ? name
+            : throw DataException.In(name, $"{entry.CompressedLength} compressed bytes that promise {entry.Length}", "no more than deflate can hold");
+    }
+
+    private static void CheckSum(ChecksumStream contents, ZipArchiveEntry entry, string name)
+    {
         if (contents.Checksum != entry.Crc32)
             throw DataException.In(name, $"checksum {contents.Checksum:x8}", $"{entry.Crc32:x8}");
-        return array;
     }
 
     private static Stream Open(ZipArchiveEntry entry, string file)
@@ -92,7 +128,7 @@ public static class Npz
     }
 
     /// <summary>Passes reads through and keeps the checksum of what went by; the zip reader itself does not look at it.</summary>
-    private sealed class ChecksumStream(Stream inner) : ReadOnlyStream
+    private sealed class ChecksumStream(Stream inner, ZipArchive? owned = null) : ReadOnlyStream
     {
         public uint Checksum { get; private set; }
 
@@ -106,7 +142,10 @@ public static class Npz
         protected override void Dispose(bool disposing)
         {
             if (disposing)
+            {
                 inner.Dispose();
+                owned?.Dispose();
+            }
             base.Dispose(disposing);
         }
     }

@@ -10,9 +10,19 @@ internal static class DataFile
 
     public static T Read<T>(string path, Func<FileStream, T> read) => Guard(path, () =>
     {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
+        using var stream = Open(path);
         return read(stream);
     });
+
+    public static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
+
+    /// <summary>As <see cref="Guard"/> for a file that is read piece by piece.</summary>
+    public static IEnumerable<T> GuardEach<T>(string file, Func<IEnumerable<T>> read)
+    {
+        using var pieces = Guard(file, () => read().GetEnumerator());
+        while (Guard(file, pieces.MoveNext))
+            yield return pieces.Current;
+    }
 
     public static T Guard<T>(string file, Func<T> read)
     {

@@ -16,31 +16,34 @@ internal static class EncodingsCsv
         public override string ToString() => Kind switch { Kind.Mu => $"mu_{Index}", Kind.LogVar => $"logvar_{Index}", Kind.Probability => $"prob_{Index}", _ => "label" };
     }
 
-    public static EncodingTable Read(Stream stream, string file)
+    /// <summary>The rows in blocks of a few megabytes of text.</summary>
+    /// <param name="bufferBytes">Text in memory at a time; it grows for lines that are longer.</param>
+    public static IEnumerable<EncodingTable> Read(Stream stream, string file, int bufferBytes = 1 << 24)
     {
-        if (stream.Length > Array.MaxLength)
-            throw DataException.In(file, $"{stream.Length} bytes of text", $"at most {Array.MaxLength}", "write the encodings as npz");
-        byte[] bytes = GC.AllocateUninitializedArray<byte>((int)stream.Length);
-        stream.ReadExactly(bytes);
-        var text = new ReadOnlyMemory<byte>(bytes);
-        if (text.Span.StartsWith(Encoding.UTF8.Preamble))
-            text = text[Encoding.UTF8.Preamble.Length..];
-
-        var columns = ReadHeader(NextLine(text.Span, out int consumed), file);
-        var rows = text[consumed..];
-        rows = rows[..(rows.Span.LastIndexOfAnyExcept("\r\n "u8) + 1)];
-        if (rows.IsEmpty)
+        var lines = new WholeLines(stream, file, bufferBytes);
+        var columns = ReadHeader(lines.First().Span, file);
+        long row = 0;
+        while (lines.Next() is { IsEmpty: false } rows)
+        {
+            var table = ReadRows(rows, columns, row, file);
+            yield return table;
+            row += table.Points;
+        }
+        if (row == 0)
             throw DataException.In(file, "a header without rows", "one row an image", "write the encodings again");
+    }
+
+    private static EncodingTable ReadRows(ReadOnlyMemory<byte> rows, Column[] columns, long firstRow, string file)
+    {
         int points = rows.Span.Count((byte)'\n') + 1;
         int Of(Kind kind) => columns.Count(column => column.Kind == kind);
         var (factors, categories) = (Of(Kind.Mu), Of(Kind.Probability));
         // Every field takes at least its separator, so rows that are too short are refused before memory is taken for them.
         if ((long)points * columns.Length > rows.Length + 1L)
-            throw TooFewFields(rows.Span, columns, file);
-
+            throw TooFewFields(rows.Span, firstRow, columns, file);
         var table = new EncodingTable(points, factors, new float[points * factors], new float[points * factors],
             categories > 0 ? new float[points * categories] : null, categories, Of(Kind.Label) > 0 ? new int[points] : null);
-        ParseRows(rows, columns, table, file);
+        ParseRows(rows, firstRow, columns, table, file);
         return table;
     }
 
@@ -117,7 +120,7 @@ internal static class EncodingsCsv
     }
 
     /// <summary>Blocks of whole lines are parsed side by side; of several errors the one that comes first in the file is reported.</summary>
-    private static void ParseRows(ReadOnlyMemory<byte> rows, Column[] columns, EncodingTable table, string file)
+    private static void ParseRows(ReadOnlyMemory<byte> rows, long firstRow, Column[] columns, EncodingTable table, string file)
     {
         var blocks = new List<(ReadOnlyMemory<byte> Text, int FirstRow)>();
         for (int row = 0; rows.Length > 0;)
@@ -134,7 +137,7 @@ internal static class EncodingsCsv
         {
             try
             {
-                ParseBlock(blocks[i].Text.Span, blocks[i].FirstRow, columns, table, file);
+                ParseBlock(blocks[i].Text.Span, blocks[i].FirstRow, firstRow, columns, table, file);
             }
             catch (DataException e)
             {
@@ -145,7 +148,7 @@ internal static class EncodingsCsv
             throw first;
     }
 
-    private static void ParseBlock(ReadOnlySpan<byte> text, int row, Column[] columns, EncodingTable table, string file)
+    private static void ParseBlock(ReadOnlySpan<byte> text, int row, long firstRow, Column[] columns, EncodingTable table, string file)
     {
         for (; !text.IsEmpty; row++)
         {
@@ -155,11 +158,11 @@ internal static class EncodingsCsv
             {
                 int comma = line.IndexOf((byte)',');
                 if (comma < 0 != (i == columns.Length - 1))
-                    throw WrongFieldCount(row, i + 1 + (comma < 0 ? 0 : line.Count((byte)',')), columns, file);
+                    throw WrongFieldCount(firstRow + row, i + 1 + (comma < 0 ? 0 : line.Count((byte)',')), columns, file);
                 var field = comma < 0 ? line : line[..comma];
                 line = line[(comma + 1)..];
                 if (!Store(field, row, columns[i], table) && !Store(Unwrap(field), row, columns[i], table))
-                    throw DataException.In(file, $"'{Shorten(Encoding.UTF8.GetString(field))}' in line {row + 2}, column {columns[i]}", columns[i].Kind == Kind.Label ? "an integer" : "a finite number", "correct the value");
+                    throw DataException.In(file, $"'{Shorten(Encoding.UTF8.GetString(field))}' in line {firstRow + row + 2}, column {columns[i]}", columns[i].Kind == Kind.Label ? "an integer" : "a finite number", "correct the value");
             }
         }
     }
@@ -190,9 +193,9 @@ internal static class EncodingsCsv
         return line.EndsWith((byte)'\r') ? line[..^1] : line;
     }
 
-    private static DataException TooFewFields(ReadOnlySpan<byte> rows, Column[] columns, string file)
+    private static DataException TooFewFields(ReadOnlySpan<byte> rows, long firstRow, Column[] columns, string file)
     {
-        for (int row = 0; ; row++)
+        for (long row = firstRow; ; row++)
         {
             int fields = NextLine(rows, out int consumed).Count((byte)',') + 1;
             if (fields < columns.Length)
@@ -201,8 +204,71 @@ internal static class EncodingsCsv
         }
     }
 
-    private static DataException WrongFieldCount(int row, int fields, Column[] columns, string file) =>
+    private static DataException WrongFieldCount(long row, int fields, Column[] columns, string file) =>
         DataException.In(file, $"{(fields == 1 ? "1 field" : $"{fields} fields")} in line {row + 2}", $"{columns.Length} as in the header", "write the row again");
 
     private static string Shorten(string text) => text.Length <= 40 ? text : text[..40] + "...";
+
+    /// <summary>Text cut between lines, so that a file of any length passes through a buffer of a few megabytes.</summary>
+    private sealed class WholeLines(Stream stream, string file, int bufferBytes)
+    {
+        private byte[] buffer = new byte[Math.Clamp(stream.Length, 1, bufferBytes)];
+        private int start, end;
+        private bool ended;
+
+        /// <summary>The first line, without a byte order mark.</summary>
+        public ReadOnlyMemory<byte> First()
+        {
+            Fill();
+            while (!ended && !Waiting.Span.Contains((byte)'\n'))
+                FillMore();
+            if (Waiting.Span.StartsWith(Encoding.UTF8.Preamble))
+                start += Encoding.UTF8.Preamble.Length;
+            var line = Waiting[..NextLine(Waiting.Span, out int consumed).Length];
+            start += consumed;
+            return line;
+        }
+
+        /// <summary>The next lines, without the end of the last one and without blank lines that end the file; empty at its end. Valid until the next call.</summary>
+        public ReadOnlyMemory<byte> Next()
+        {
+            Fill();
+            while (true)
+            {
+                var text = Waiting;
+                int whole = ended ? text.Length : text.Span.LastIndexOf((byte)'\n') + 1;
+                int content = text.Span[..whole].LastIndexOfAnyExcept("\r\n "u8) + 1;
+                if (content == 0 && !ended)
+                {
+                    FillMore();
+                    continue;
+                }
+                // Blank lines behind these wait: they are an error if anything follows, and nothing otherwise.
+                int lineEnd = text.Span[content..].IndexOf((byte)'\n');
+                start += lineEnd < 0 ? text.Length : content + lineEnd + 1;
+                return text[..content];
+            }
+        }
+
+        private ReadOnlyMemory<byte> Waiting => buffer.AsMemory(start, end - start);
+
+        /// <summary>Moves what is left to the front and reads until the buffer is full or the stream ends.</summary>
+        private void Fill()
+        {
+            buffer.AsSpan(start, end - start).CopyTo(buffer);
+            (start, end) = (0, end - start);
+            end += stream.ReadAtLeast(buffer.AsSpan(end), buffer.Length - end, throwOnEndOfStream: false);
+            // A buffer that is full exactly at the end needs one more look.
+            ended = end < buffer.Length || stream.Position == stream.Length;
+        }
+
+        /// <summary>Makes room for a line that is longer than the buffer.</summary>
+        private void FillMore()
+        {
+            if (buffer.Length == Array.MaxLength)
+                throw DataException.In(file, $"a line of more than {buffer.Length} bytes", "shorter lines", "write the encodings as npz");
+            Array.Resize(ref buffer, (int)Math.Min(2L * buffer.Length, Array.MaxLength));
+            Fill();
+        }
+    }
 }

@@ -22,6 +22,25 @@ public sealed record EncodingTable(int Points, int Factors, float[] Mu, float[] 
         return this;
     }
 
+    /// <summary>Blocks of one file, one below the other.</summary>
+    internal static EncodingTable Join(IReadOnlyList<EncodingTable> blocks) => blocks is [var only] ? only : new(
+        blocks.Sum(b => b.Points), blocks[0].Factors, Concatenated(blocks, b => b.Mu)!, Concatenated(blocks, b => b.LogVar)!, Concatenated(blocks, b => b.Probabilities),
+        blocks[0].Categories, Concatenated(blocks, b => b.Labels));
+
+    private static T[]? Concatenated<T>(IReadOnlyList<EncodingTable> blocks, Func<EncodingTable, T[]?> array)
+    {
+        if (array(blocks[0]) is null)
+            return null;
+        var whole = new T[blocks.Sum(b => array(b)!.Length)];
+        int at = 0;
+        foreach (var block in blocks)
+        {
+            array(block)!.CopyTo(whole, at);
+            at += array(block)!.Length;
+        }
+        return whole;
+    }
+
     private static void CheckLength(string name, int found, long expected)
     {
         if (found != expected)
@@ -37,21 +56,30 @@ public static class EncodingsFile
     /// <summary>Probabilities of a row may miss the sum of 1 by this much before the file is refused.</summary>
     private const float ProbabilityTolerance = 1e-2f;
 
-    /// <summary>Reads either format, told apart by the first bytes.</summary>
+    /// <summary>Reads a whole file of either format, told apart by the first bytes.</summary>
     /// <exception cref="DataException">The file is missing, damaged, or holds a value that is no finite number; the message names line and column.</exception>
-    public static EncodingTable Read(string path) => DataFile.Read(path, stream => Read(stream, path));
+    public static EncodingTable Read(string path) => EncodingTable.Join([.. ReadBlocks(path)]);
 
-    /// <param name="stream">A seekable stream.</param>
+    /// <summary>Reads a file of either format a few megabytes at a time, in order: it may be larger than memory.</summary>
+    /// <exception cref="DataException">As <see cref="Read"/>, when the block that it is about is asked for; a damaged file may show with the last block only.</exception>
+    public static IEnumerable<EncodingTable> ReadBlocks(string path) => ReadBlocks(() => DataFile.Open(path), path);
+
+    /// <param name="open">Opens the file, seekable; called more than once for npz.</param>
     /// <param name="file">The name used in errors.</param>
-    public static EncodingTable Read(Stream stream, string file)
+    public static IEnumerable<EncodingTable> ReadBlocks(Func<Stream> open, string file) => DataFile.GuardEach(file, () => Blocks(open, file));
+
+    private static IEnumerable<EncodingTable> Blocks(Func<Stream> open, string file)
     {
-        int first = stream.ReadByte();
-        int second = stream.ReadByte();
+        using var stream = open();
+        bool zip = stream.ReadByte() == 'P' && stream.ReadByte() == 'K';
         stream.Position = 0;
-        bool zip = first == 'P' && second == 'K';
-        var table = zip ? ReadNpz(stream, file) : EncodingsCsv.Read(stream, file);
-        CheckProbabilities(table, file, firstLine: zip ? null : 2);
-        return table;
+        long row = 0;
+        foreach (var block in zip ? EncodingsNpz.Read(open, file) : EncodingsCsv.Read(stream, file))
+        {
+            CheckProbabilities(block, file, point => zip ? $"row {row + point} of probs" : $"line {row + point + 2}");
+            yield return block;
+            row += block.Points;
+        }
     }
 
     /// <summary>Writes the format that the name ends in, .csv or .npz.</summary>
@@ -86,36 +114,7 @@ public static class EncodingsFile
         return arrays;
     }
 
-    private static EncodingTable ReadNpz(Stream stream, string file)
-    {
-        var arrays = Npz.Read(stream, file, ["mu", "logvar", "probs", "labels"]);
-        var (mu, points, factors) = Matrix(arrays, "mu", file) ?? throw Missing("mu", file);
-        var (logVar, _, _) = Matrix(arrays, "logvar", file, points, factors) ?? throw Missing("logvar", file);
-        var probabilities = Matrix(arrays, "probs", file, points);
-        int[]? labels = null;
-        if (arrays.TryGetValue("labels", out var labelArray))
-        {
-            if (labelArray.Shape is not [var count] || count != points)
-                throw DataException.In(file, $"labels of shape {HostArray.Describe(labelArray.Shape)}", $"[{points}], one a row of mu", "write one label an image");
-            labels = labelArray.ToInts($"{file}/labels");
-        }
-        return new(points, factors, mu, logVar, probabilities?.Values, probabilities?.Columns ?? 0, labels);
-    }
-
-    private static (float[] Values, int Rows, int Columns)? Matrix(IReadOnlyDictionary<string, NpyArray> arrays, string name, string file, int? rows = null, int? columns = null)
-    {
-        if (!arrays.TryGetValue(name, out var array))
-            return null;
-        if (array.Shape is not [var r, var c] || r < 1 || c < 1 || r != (rows ?? r) || c != (columns ?? c))
-            throw DataException.In(file, $"{name} of shape {HostArray.Describe(array.Shape)}", $"[{rows?.ToString() ?? "points"}, {columns?.ToString() ?? (name == "probs" ? "categories" : "factors")}]", "write one row an image");
-        float[] values = array.ToFloats();
-        for (int i = 0; i < values.Length; i++)
-            if (!float.IsFinite(values[i]))
-                throw DataException.In(file, $"{values[i]} in row {i / c}, column {i % c} of {name}", "a finite number", "find out why the encoder gave it");
-        return (values, r, c);
-    }
-
-    private static void CheckProbabilities(EncodingTable table, string file, int? firstLine)
+    private static void CheckProbabilities(EncodingTable table, string file, Func<int, string> place)
     {
         if (table.Probabilities is not { } probabilities)
             return;
@@ -129,10 +128,7 @@ public static class EncodingsFile
                 negative |= p < 0;
             }
             if (negative || Math.Abs(sum - 1) > ProbabilityTolerance)
-                throw DataException.In(file, $"probabilities that {(negative ? "are negative" : $"sum to {sum}")} in {(firstLine is { } line ? $"line {point + line}" : $"row {point} of probs")}", "values from 0 to 1 that sum to 1", "write probabilities, not logits");
+                throw DataException.In(file, $"probabilities that {(negative ? "are negative" : $"sum to {sum}")} in {place(point)}", "values from 0 to 1 that sum to 1", "write probabilities, not logits");
         }
     }
-
-    private static DataException Missing(string name, string file) =>
-        DataException.In(file, $"no array '{name}'", "mu and logvar, [points, factors] each", "save it with numpy.savez(file, mu=..., logvar=...)");
 }

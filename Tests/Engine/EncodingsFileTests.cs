@@ -29,6 +29,51 @@ public sealed class EncodingsFileTests
         AssertSame(EncodingsFile.Read(path), table);
     }
 
+    [TestCase(1)]
+    [TestCase(30)]
+    [TestCase(64)]
+    [TestCase(100_000)]
+    public void A_buffer_of_any_size_gives_the_same_rows(int bufferBytes)
+    {
+        byte[] csv = Encoding.UTF8.GetBytes("\uFEFFmu_0,logvar_0,label\r\n" + string.Concat(Enumerable.Range(0, 50).Select(i => $"{i},{-0.5 * i},{i * i * i}\r\n")) + "\r\n \n\n");
+        var blocks = EncodingsCsv.Read(new MemoryStream(csv), "encodings", bufferBytes).ToList();
+        Assert.That(blocks, Has.Count.GreaterThan(bufferBytes < 100 ? 5 : 0));
+        AssertSame(EncodingTable.Join(blocks), new(50, 1, [.. Enumerable.Range(0, 50).Select(i => (float)i)], [.. Enumerable.Range(0, 50).Select(i => -0.5f * i)], null, 0, [.. Enumerable.Range(0, 50).Select(i => i * i * i)]));
+    }
+
+    [TestCase("mu_0,logvar_0\n1,2\n3,4\n5,6\n7,8\n9,x\n", "'x' in line 6")]
+    [TestCase("mu_0,logvar_0\n1,2\n3,4\n5,6\n\n\n\n7,8\n", "1 field in line 5")]
+    public void Lines_are_counted_across_buffers(string csv, string says) =>
+        Assert.That(() => EncodingsCsv.Read(new MemoryStream(Encoding.UTF8.GetBytes(csv)), "encodings", bufferBytes: 16).ToList(), Throws.TypeOf<DataException>().With.Message.Contains(says));
+
+    [Test]
+    public void An_npz_is_read_in_blocks_and_its_checksum_is_looked_at_last()
+    {
+        const int points = (1 << 20) + 5;
+        string path = Path.Combine(TestFiles.Folder("encodings"), "long.npz");
+        float[] mu = new float[points], logVar = new float[points];
+        for (int i = 0; i < points; i++)
+            (mu[i], logVar[i]) = (i, -i % 7);
+        var table = new EncodingTable(points, 1, mu, logVar, null, 0, null);
+        EncodingsFile.Write(path, table);
+        var blocks = EncodingsFile.ReadBlocks(path).ToList();
+        Assert.That(blocks.Select(b => b.Points), Is.EqualTo(new[] { 1 << 20, 5 }));
+        AssertSame(EncodingTable.Join(blocks), table);
+
+        byte[] damaged = File.ReadAllBytes(path);
+        damaged[4_000_000] ^= 1;
+        Assert.That(() => EncodingsFile.ReadBlocks(() => new MemoryStream(damaged), "encodings").Count(), Throws.TypeOf<DataException>().With.Message.Contains("checksum"));
+    }
+
+    [Test]
+    public void Arrays_in_column_major_order_and_deflated_are_read_too()
+    {
+        byte[] values = [.. new[] { 1f, 2, 3, 4, 5, 6 }.SelectMany(BitConverter.GetBytes)];
+        var table = Read(NpyTests.Zip(("mu.npy", NpyTests.File("<f4", "(2, 3)", values, fortran: true)), ("logvar.npy", NpyTests.File("<f4", "(2, 3)", values))));
+        Assert.That(table.Mu, Is.EqualTo(new float[] { 1, 3, 5, 2, 4, 6 }));
+        Assert.That(table.LogVar, Is.EqualTo(new float[] { 1, 2, 3, 4, 5, 6 }));
+    }
+
     [Test]
     public void Columns_may_come_in_any_order_with_quotes_blanks_a_byte_order_mark_and_either_line_end()
     {
@@ -84,7 +129,7 @@ public sealed class EncodingsFileTests
         byte[] doubles = [.. new[] { 0.5, -1 }.SelectMany(BitConverter.GetBytes)];
         byte[] zip = NpyTests.Zip(("logvar.npy", NpyTests.File("<f8", "(1, 2)", doubles)), ("mu.npy", NpyTests.File("<f8", "(1, 2)", doubles)),
             ("labels.npy", NpyTests.File("<i8", "(1,)", BitConverter.GetBytes(7L))), ("extra.npy", NpyTests.File("|O", "()", [])));
-        var table = EncodingsFile.Read(new MemoryStream(zip), "encodings");
+        var table = Read(zip);
         Assert.That(table.Mu, Is.EqualTo(new[] { 0.5f, -1 }));
         Assert.That(table.Labels, Is.EqualTo(new[] { 7 }));
     }
@@ -94,16 +139,16 @@ public sealed class EncodingsFileTests
     public void Shapes_that_do_not_fit_are_refused(string mu, string logVar, string says)
     {
         byte[] zip = NpyTests.Zip(("mu.npy", NpyTests.File("|u1", mu, [1, 2])), ("logvar.npy", NpyTests.File("|u1", logVar, [1, 2])));
-        Assert.That(() => EncodingsFile.Read(new MemoryStream(zip), "encodings"), Throws.TypeOf<DataException>().With.Message.Contains(says));
+        Assert.That(() => Read(zip), Throws.TypeOf<DataException>().With.Message.Contains(says));
     }
 
     [Test]
     public void A_missing_array_and_a_value_that_is_no_number_are_named()
     {
         byte[] one = NpyTests.Zip(("mu.npy", NpyTests.File("|u1", "(1, 1)", [1])));
-        Assert.That(() => EncodingsFile.Read(new MemoryStream(one), "e"), Throws.TypeOf<DataException>().With.Message.Contains("no array 'logvar'"));
-        byte[] nan = NpyTests.Zip(("mu.npy", NpyTests.File("<f4", "(2, 1)", [0, 0, 0, 0, 0, 0, 0xC0, 0x7F])));
-        Assert.That(() => EncodingsFile.Read(new MemoryStream(nan), "e"), Throws.TypeOf<DataException>().With.Message.Contains("NaN in row 1, column 0 of mu"));
+        Assert.That(() => Read(one), Throws.TypeOf<DataException>().With.Message.Contains("no array 'logvar'"));
+        byte[] nan = NpyTests.Zip(("mu.npy", NpyTests.File("<f4", "(2, 1)", [0, 0, 0, 0, 0, 0, 0xC0, 0x7F])), ("logvar.npy", NpyTests.File("|u1", "(2, 1)", [1, 2])));
+        Assert.That(() => Read(nan), Throws.TypeOf<DataException>().With.Message.Contains("NaN in row 1, column 0 of mu"));
     }
 
     [Test]
@@ -118,7 +163,7 @@ public sealed class EncodingsFileTests
     [Test]
     public void Damaged_tables_give_one_sentence() =>
         HostileBytes.Check(Encoding.UTF8.GetBytes("mu_0,mu_1,logvar_0,logvar_1,prob_0,prob_1,label\n0.5,1.5,-2,3,0.25,0.75,4\n1,2,3,4,0.5,0.5,6\n"),
-            bytes => EncodingsFile.Read(new MemoryStream(bytes), "encodings"), rounds: 4000);
+            bytes => Read(bytes), rounds: 4000);
 
     private static EncodingTable Table(bool probabilities, bool labels) => new(
         3, 2, [0, -1.5f, float.Epsilon, float.MaxValue, 0.1f, 1 / 3f], [1e-10f, -2, 3, 16777216, -0f, MathF.PI],
@@ -137,5 +182,7 @@ public sealed class EncodingsFileTests
         });
     }
 
-    private static EncodingTable Read(string csv) => EncodingsFile.Read(new MemoryStream(Encoding.UTF8.GetBytes(csv)), "encodings");
+    private static EncodingTable Read(string csv) => Read(Encoding.UTF8.GetBytes(csv));
+
+    private static EncodingTable Read(byte[] file) => EncodingTable.Join([.. EncodingsFile.ReadBlocks(() => new MemoryStream(file), "encodings")]);
 }
