@@ -65,6 +65,7 @@ public static class CommandLineTool
         EncodeCommand.Create(),
         EstimateCommand.Create(),
         MetricsCommand.Create(),
+        ReproduceCommand.Create(),
         ExportCommand.Create(),
         ImportCommand.Create(),
         ListCommand.Create(),

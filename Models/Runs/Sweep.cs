@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Models.Evaluation;
+using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Models.Runs;
 
@@ -42,8 +44,11 @@ public sealed record GridAxis(string Key, IReadOnlyList<string> Values)
 /// <param name="Values">The grid's keys with this run's values.</param>
 public sealed record SweepPoint(IReadOnlyList<(string Key, string Value)> Values, RunConfiguration Configuration)
 {
+    /// <summary>What the run is called where the values alone would not tell; null for the values.</summary>
+    public string? Label { get; init; }
+
     /// <summary>The name of the run's folder.</summary>
-    public string Name => string.Join('_', Values.Select(v => $"{v.Key}-{string.Concat(v.Value.Select(c => char.IsLetterOrDigit(c) || c is '.' or '-' ? c : '-'))}"));
+    public string Name => Label ?? string.Join('_', Values.Select(v => $"{v.Key}-{string.Concat(v.Value.Select(c => char.IsLetterOrDigit(c) || c is '.' or '-' ? c : '-'))}"));
 }
 
 /// <summary>A grid of runs in one folder: each in a folder of its own, continued where it was stopped, and a summary of those that are finished.</summary>
@@ -54,14 +59,16 @@ public sealed class Sweep
     /// <param name="start">What all runs have in common.</param>
     /// <param name="axes">Every combination of their values is a run.</param>
     /// <exception cref="OptionException">A key does not exist, a value does not fit, or two runs are the same.</exception>
-    public Sweep(RunConfiguration start, IReadOnlyList<GridAxis> axes, string path)
+    public Sweep(RunConfiguration start, IReadOnlyList<GridAxis> axes, string path) : this([.. axes.Select(a => a.Key)], Combine(start, axes), path)
     {
-        Path = path;
-        Keys = [.. axes.Select(a => a.Key)];
-        IEnumerable<SweepPoint> points = [new([], start)];
-        foreach (var axis in axes)
-            points = points.SelectMany(p => axis.Values.Select(v => new SweepPoint([.. p.Values, (axis.Key, v)], p.Configuration.With(axis.Key, v, "--grid"))));
-        Points = [.. points];
+    }
+
+    /// <param name="keys">Columns of the summary.</param>
+    /// <param name="points">Runs that no grid describes.</param>
+    /// <exception cref="OptionException">A configuration cannot be used, or two runs have the same name.</exception>
+    public Sweep(IReadOnlyList<string> keys, IReadOnlyList<SweepPoint> points, string path)
+    {
+        (Path, Keys, Points) = (path, keys, points);
         foreach (var point in Points)
             point.Configuration.Validate();
         if (Points.GroupBy(p => p.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
@@ -90,7 +97,12 @@ public sealed class Sweep
 
     /// <summary>Trains and evaluates one run, from its checkpoint where there is one.</summary>
     /// <returns>Whether it reached its end.</returns>
-    public bool Train(SweepPoint point, Compute compute, DatasetSplits data, Func<bool> stop)
+    public bool Train(SweepPoint point, Compute compute, DatasetSplits data, Func<bool> stop) => Train(point, compute, data, stop, _ => { }, (_, _) => { });
+
+    /// <inheritdoc cref="Train(SweepPoint, Compute, DatasetSplits, Func{bool})"/>
+    /// <param name="progress">Called every few steps.</param>
+    /// <param name="epochDone">Called with each finished epoch's means and test means.</param>
+    public bool Train(SweepPoint point, Compute compute, DatasetSplits data, Func<bool> stop, Action<TrainingProgress> progress, Action<EpochSummary, Likelihoods> epochDone)
     {
         var directory = DirectoryOf(point);
         var configuration = File.Exists(directory.ConfigurationFile) ? directory.LoadConfiguration() : point.Configuration with { Device = compute.Name };
@@ -98,7 +110,7 @@ public sealed class Sweep
         using var run = new TrainingRun(compute, configuration, data, directory);
         if (directory.HasCheckpoint)
             run.Resume();
-        if (!run.Train(stop, _ => { }, (_, _) => { }))
+        if (!run.Train(stop, progress, epochDone))
             return false;
         run.Evaluate();
         return true;
@@ -112,6 +124,14 @@ public sealed class Sweep
     }
 
     public SweepSummary Summary() => new(Keys, [.. Points.Where(IsFinished).Select(p => new SweepResult(p, Evaluation(p)))]);
+
+    private static SweepPoint[] Combine(RunConfiguration start, IReadOnlyList<GridAxis> axes)
+    {
+        IEnumerable<SweepPoint> points = [new([], start)];
+        foreach (var axis in axes)
+            points = points.SelectMany(p => axis.Values.Select(v => new SweepPoint([.. p.Values, (axis.Key, v)], p.Configuration.With(axis.Key, v, "--grid"))));
+        return [.. points];
+    }
 
     private JsonObject Evaluation(SweepPoint point) => JsonNode.Parse(File.ReadAllText(DirectoryOf(point).EvaluationFile))!.AsObject();
 

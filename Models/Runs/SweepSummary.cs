@@ -56,7 +56,8 @@ public sealed record SweepSummary(IReadOnlyList<string> Keys, IReadOnlyList<Swee
             to.Write($"{result.Point.Name},{string.Join(',', result.Point.Values.Select(v => Quoted(v.Value)))},{Number(result.NormalisedVariance)},{string.Join(',', Columns.Select(c => Number(result[c])))}\n");
     }
 
-    private IEnumerable<(string File, Chart Chart)> Charts()
+    /// <summary>Paper 2's figures 4, 5a, 5b, 6a, 6b, 8, 9 with the names of their files.</summary>
+    public IEnumerable<(string File, Chart Chart)> Charts()
     {
         foreach (var (file, key, title, label) in AgainstVariance)
             yield return (file, new LineChart(Lines(r => r.NormalisedVariance, r => r[key])) { Title = title, XLabel = "beta sigma^2", YLabel = label, LogX = true });

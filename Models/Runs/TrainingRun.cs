@@ -87,6 +87,27 @@ public sealed class TrainingRun : IDisposable
         return true;
     }
 
+    /// <summary>Seconds that an epoch takes here, test images included, from a moment of training. Nothing is written, and this object can do nothing else afterwards.</summary>
+    /// <param name="sample">How long to train for; at least some fifty steps are made.</param>
+    public double SecondsPerEpoch(TimeSpan sample)
+    {
+        var clock = Stopwatch.StartNew();
+        (long Step, double Seconds)? first = null, last = null;
+        trainer.TrainEpoch(() => last is not null && clock.Elapsed > sample, p =>
+        {
+            // The steps before the first report compile and warm up.
+            if (first is null)
+                first = (p.Step, clock.Elapsed.TotalSeconds);
+            else
+                last = (p.Step, clock.Elapsed.TotalSeconds);
+        });
+        double perStep = last is { } l ? (l.Seconds - first!.Value.Seconds) / (l.Step - first.Value.Step) : clock.Elapsed.TotalSeconds / Math.Max(1, trainer.StepsPerEpoch);
+        test.Likelihoods(decodeMeans: false);
+        double before = clock.Elapsed.TotalSeconds;
+        test.Likelihoods(decodeMeans: false);
+        return perStep * trainer.StepsPerEpoch + clock.Elapsed.TotalSeconds - before;
+    }
+
     /// <summary>Measures the model on the test images and writes evaluation.json and influence.csv.</summary>
     public EvaluationResult Evaluate()
     {

@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using VaeFromScratch.Cli.Reproduce;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.Report;
+using VaeFromScratch.Models;
+using VaeFromScratch.Models.Runs;
+
+namespace VaeFromScratch.Cli.Commands;
+
+/// <summary>vae reproduce: the tables and figures of a paper beside ours.</summary>
+internal static class ReproduceCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("reproduce", "make the runs that a paper's tables need, leaving out those that are there already, and print each table beside the published one; writes report.html and findings.json");
+        var paper = new Argument<string>("PAPER") { Description = string.Join(", ", Paper.All.Select(p => p.Name)) };
+        var quick = new Option<bool>("--quick") { Description = "fewer and shorter runs: within 10 minutes on 2 cores; what it shortens is said" };
+        var outDir = new Option<string?>("--out") { Description = "the folder of the runs and reports (default: runs/reproduce, with --quick runs/reproduce-quick)" };
+        command.Arguments.Add(paper);
+        command.Options.Add(quick);
+        command.Options.Add(outDir);
+        var common = new CommonOptions(command);
+        command.SetAction(parsed =>
+        {
+            var context = common.Read(parsed);
+            bool isQuick = parsed.GetValue(quick);
+            string folder = parsed.GetValue(outDir) ?? Path.Combine("runs", isQuick ? "reproduce-quick" : "reproduce");
+            return new ReproduceJob(context, Paper.Find(parsed.GetValue(paper)!), folder, isQuick).Run();
+        });
+        return command;
+    }
+}
+
+/// <summary>What one call of vae reproduce does.</summary>
+internal sealed class ReproduceJob(CommandContext context, Paper paper, string folder, bool quick)
+{
+    private static readonly TimeSpan Sample = TimeSpan.FromSeconds(1.5);
+
+    private readonly Dictionary<string, DatasetSplits> data = [];
+    private volatile bool stopRequested;
+
+    public int Run()
+    {
+        var planned = paper.Runs(quick, context).Select(p => p with { Configuration = Ours(p.Configuration) });
+        var sweep = new Sweep([], [.. planned], folder);
+        var left = sweep.Points.Where(p => !sweep.IsFinished(p)).ToList();
+        context.Output.Line($"{paper.Title}: {sweep.Points.Count} runs in {folder}, {sweep.Points.Count - left.Count} of them finished already");
+        if (quick)
+            foreach (string shortened in paper.Shortened)
+                context.Output.Line($"  quick: {shortened}");
+        else if (left.Count > 0)
+            AnnounceDuration(left);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        foreach (var point in left)
+        {
+            if (stopRequested)
+                break;
+            Train(sweep, point);
+        }
+        Report(sweep);
+        if (!stopRequested)
+            return ExitCode.Done;
+        Output.Warn("stopped; the report shows what is finished. Continue with the same command");
+        return ExitCode.Interrupted;
+    }
+
+    private void Train(Sweep sweep, SweepPoint point)
+    {
+        context.Output.Line($"training {point.Name}");
+        using var compute = context.OpenCompute(point.Configuration.Precision);
+        new ProgressDisplay(context.Output).Show((progress, epochDone) => sweep.Train(point, compute, Data(point.Configuration.Data), () => stopRequested, progress, epochDone));
+    }
+
+    private void Report(Sweep sweep)
+    {
+        string device;
+        using (var compute = context.OpenCompute())
+            device = compute.Name;
+        var page = new HtmlPage(paper.Title, $"reproduced{(quick ? " in short" : "")} on {device}, seed {context.Seed}");
+        if (quick)
+            foreach (string shortened in paper.Shortened)
+                page.Note($"Shortened: {shortened}.");
+        var findings = new Findings(context, sweep, page, quick);
+        paper.Report(findings);
+        string path = findings.Save(Path.Combine(folder, paper.Name), paper.Name);
+        context.Output.Line();
+        context.Output.Line(findings.Tally);
+        context.Output.Line($"report             {path}");
+        context.Output.Json(findings.ToJson(paper.Name, path));
+    }
+
+    /// <summary>Trains a moment of each kind of run and says how long all of them will take.</summary>
+    private void AnnounceDuration(List<SweepPoint> left)
+    {
+        context.Output.Line("measuring how long this will take here");
+        double seconds = 0;
+        // Runs that differ in weights and seeds only take the same time.
+        foreach (var kind in left.GroupBy(p => p.Configuration with { Beta = 0, Seed = 0, Epochs = 1, KlWarmUpEpochs = 0, Noise = p.Configuration.Noise.Split(':')[0] }))
+        {
+            var configuration = kind.First().Configuration;
+            using var compute = context.OpenCompute(configuration.Precision);
+            using var run = new TrainingRun(compute, configuration, Data(configuration.Data), RunDirectory.CreateOrReuse(Path.Combine(folder, "unused")));
+            double perEpoch = run.SecondsPerEpoch(Sample);
+            seconds += kind.Sum(p => perEpoch * p.Configuration.Epochs);
+        }
+        var total = TimeSpan.FromSeconds(seconds);
+        context.Output.Line(string.Create(CultureInfo.InvariantCulture, $"{left.Count} runs will take about {(total.TotalHours >= 1 ? $"{total.TotalHours:F1} hours" : $"{Math.Ceiling(total.TotalMinutes):F0} minutes")} of training here; Ctrl-C stops with a report of what is finished, the same command continues"));
+    }
+
+    private RunConfiguration Ours(RunConfiguration configuration) => configuration with { Seed = context.Seed, Version = BuildInfo.Version, Commit = BuildInfo.Commit };
+
+    private DatasetSplits Data(string name) => data.TryGetValue(name, out var splits) ? splits : data[name] = context.LoadData(name);
+
+    private void Stop(PosixSignalContext signal)
+    {
+        signal.Cancel = true;
+        stopRequested = true;
+    }
+}
