@@ -21,7 +21,14 @@ public sealed class IntrinsicDimensionTests
         var data = new GaussianFactors(new() { Factors = dimension, Noise = PlantedNoise.Gaussian }).CreateSplits(train: 5000, test: 1000);
         var configuration = ModelCatalogue.Find("beta-vae").Defaults with
         {
-            Network = "mlp:64", Latents = 32, Beta = beta, KlWarmUpEpochs = 0, Noise = "fixed:0.005", LearningRate = 3e-3, Batch = 50, Epochs = 20,
+            Network = "mlp:64",
+            Latents = 32,
+            Beta = beta,
+            KlWarmUpEpochs = 0,
+            Noise = "fixed:0.005",
+            LearningRate = 3e-3,
+            Batch = 50,
+            Epochs = 20,
         };
         using var compute = new Compute(new CpuBackend(threads: 2));
         using var training = new TrainingData(compute, data.Train, "none", configuration.Seed);
