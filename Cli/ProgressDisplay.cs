@@ -57,10 +57,12 @@ internal sealed class ProgressDisplay(Output output)
         $"epoch {p.Epoch}/{p.Epochs}  step {p.StepInEpoch}/{p.StepsPerEpoch}  {p.Remaining:hh\\:mm\\:ss} left  {p.ImagesPerSecond:F0} images/s  {Terms(p.Terms)}{Sigma(p.Variance)}");
 
     private static string Describe(EpochSummary train, Likelihoods test) => string.Create(CultureInfo.InvariantCulture,
-        $"epoch {train.Epoch}  {train.ImagesPerSecond:F0} images/s  train {Terms(train.Terms)}  test {Terms(test.Terms)}{Sigma(train.Variance)}");
+        $"epoch {train.Epoch}  {train.ImagesPerSecond:F0} images/s  train {Terms(train.Terms)}  test {Terms(test.Terms)}{Error(test)}{Sigma(train.Variance)}");
 
     private static string Terms(IEnumerable<(string Name, double Value)> terms) =>
         string.Join(" ", terms.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Name} {t.Value:F1}")));
+
+    private static string Error(Likelihoods test) => test.ClassificationError is { } error ? string.Create(CultureInfo.InvariantCulture, $" error {100 * error:F2} %") : "";
 
     private static string Sigma(float? variance) => variance is { } v ? string.Create(CultureInfo.InvariantCulture, $"  sigma^2 {v:G3}") : "";
 }

@@ -21,7 +21,7 @@ internal static class ResultTables
         output.Line();
         Ranking(output, result.Factors);
         Likelihood(output, result);
-        Totals(output, result.Factors);
+        Totals(output, result.Factors, result.StandardPrior);
         if (result.Category is { } category)
             Category(output, category, result.Mixture);
         if (result.Collapsed)
@@ -50,7 +50,8 @@ internal static class ResultTables
     }
 
     /// <summary>What all factors carry together.</summary>
-    public static void Totals(Output output, FactorTable factors)
+    /// <param name="standardPrior">Whether the KL's parts (D1) to (D6), which refer to N(0, I), are shown.</param>
+    public static void Totals(Output output, FactorTable factors, bool standardPrior = true)
     {
         var i = factors.Indicators;
         output.Line(string.Create(CultureInfo.InvariantCulture, $"information        {i.Information:F3} nats by (I2), an upper bound, from {i.Points} points"));
@@ -59,8 +60,9 @@ internal static class ResultTables
             output.Line(string.Create(CultureInfo.InvariantCulture, $"                   {m.Information.Value:F3} nats (standard error {m.Information.StandardError:G2}) by the mixture of {m.Points} encodings (X1), which cannot exceed {m.Ceiling:F3}"));
             output.Line(string.Create(CultureInfo.InvariantCulture, $"total correlation  {m.TotalCorrelation.InRange:F3} nats (standard error {m.TotalCorrelation.StandardError:G2}) (X3)"));
         }
-        output.Line(string.Create(CultureInfo.InvariantCulture, $"mean KL            {i.Dtilde:F3} nats (D1) = {i.D6:F3} about the image (D6) + {i.D5:F3} of the aggregate posterior to the prior (D5)"));
-        output.Line($"influential        {i.InfluentialFactors} of {i.Factors.Count} factors have more than {Number(FactorIndicators.InfluentialInformation, "0.#")} nats; {i.NormalVarianceFactors} have an aggregate variance near 1; {i.ActiveUnits} active units (M8)");
+        if (standardPrior)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"mean KL            {i.Dtilde:F3} nats (D1) = {i.D6:F3} about the image (D6) + {i.D5:F3} of the aggregate posterior to the prior (D5)"));
+        output.Line($"influential        {i.InfluentialFactors} of {i.Factors.Count} factors have more than {Number(FactorIndicators.InfluentialInformation, "0.#")} nats{(standardPrior ? $"; {i.NormalVarianceFactors} have an aggregate variance near 1" : "")}; {i.ActiveUnits} active units (M8)");
     }
 
     /// <summary>What the category says about the image, and how it meets the labels.</summary>
@@ -118,8 +120,23 @@ internal static class ResultTables
         if (result.Importance is { } importance)
             output.Line(string.Create(CultureInfo.InvariantCulture, $"NLL                {importance.Nll:F2} nats per image by {importance.Samples} importance samples (M7)"));
         output.Line(string.Create(CultureInfo.InvariantCulture, $"squared error      {l.SquaredError:F3} per image{(l.Variance is { } v ? $"; sigma^2 {v:G4}" : "")}{Beta(result.Configuration)}"));
+        if (l.ClassificationError is { } error)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"test error         {100 * error:F2} % of {l.Images} {result.Split} images; {(result.Configuration.Labels == 0 ? "all" : result.Configuration.Labels)} training labels"));
+        if (result.Designed is { } designed)
+            Print(output, designed);
         foreach (var component in result.NoiseComponents)
             output.Line(string.Create(CultureInfo.InvariantCulture, $"noise component    weight {component.Weight:F4}, sigma^2 {component.Variance:G4}"));
+    }
+
+    private static void Print(Output output, DesignedLatents designed)
+    {
+        if (designed.Similarity is { } ssim)
+            output.Line(string.Create(CultureInfo.InvariantCulture,
+                $"negative SSIM      {ssim.Negative:F4} of {designed.Images} images decoded from {(designed.Grid ? "a grid over the design" : "codes of the prior")} (G7), {ssim.NegativeWithoutSelf:F4} without self-pairs; data range 1"));
+        var activated = designed.Activated;
+        string f = string.Join(' ', Enumerable.Range(0, activated.Classes).Select(k => activated.ByF(k).Length)), v = string.Join(' ', Enumerable.Range(0, activated.Classes).Select(k => activated.ByVNat(k).Length));
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"activated factors  by class {f} of {activated.Factors} with F above {ActivatedSubspace.FThreshold}; {v} with V-nat above {ActivatedSubspace.VNatThreshold} (G6)"));
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"bound of Theorem 1 exceeds the KL by {designed.Slack:F3} nats (it may not: it assumes that each class has the prior's mean and variance)"));
     }
 
     /// <summary>The weight that the KL had in training, for models that have one: the EVLB is with weight 1 whatever it was.</summary>

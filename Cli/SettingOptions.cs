@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using VaeFromScratch.Models;
 
 namespace VaeFromScratch.Cli;
@@ -11,6 +12,8 @@ internal readonly record struct Setting(string Option, string Key, string Value)
 /// <summary>The options that set keys of a run's configuration, <c>--data</c> and <c>--set</c> among them.</summary>
 internal sealed class SettingOptions
 {
+    private const string DesignOption = "--design";
+
     private static readonly (string Option, string Key, string Description)[] Names =
     [
         ("--data", "data", "a data set of `vae list datasets` (default: mnist)"),
@@ -36,8 +39,12 @@ internal sealed class SettingOptions
         ("--temperature", "temperature", "temperature of the Gumbel-softmax at the start; temperature_end is that at the end"),
         ("--encoder-mi", "encoder_mi", "WEIGHT or WEIGHT:BALANCE of what the category says about the image; beta_y of imae"),
         ("--vat", "vat", "weight of virtual adversarial training of the category"),
-        ("--augment", "augment", "weight of the category's invariance to small rotations, shifts, scalings and shears"),
+        ("--augment", "augment", "weight of the category's invariance to small rotations, shifts, scalings and shears; 1 moves every training image (exon)"),
         ("--mi-factors", "mi_factors", "factors whose information is raised, such as 0,1 (vmi-vae)"),
+        ("--labels", "labels", "training images whose labels the model may see, as many of each class; 0 for all (exon)"),
+        (DesignOption, "design", "where the classes lie in the latent space: circle, line, or a JSON file with centres and variances (exon)"),
+        ("--lambda1", "lambda1", "weight of the labels' cross-entropy beyond 1 (exon)"),
+        ("--lambda2", "lambda2", "weight of the penalty on a small learned variance (exon)"),
     ];
 
     private readonly (Option<string?> Option, string Key)[] options = [.. Names.Select(n => (new Option<string?>(n.Option) { Description = n.Description }, n.Key))];
@@ -58,7 +65,7 @@ internal sealed class SettingOptions
         var given = new List<Setting>();
         foreach (var (option, key) in options)
             if (parsed.GetValue(option) is { } value)
-                given.Add(new(option.Name, key, value));
+                given.Add(new(option.Name, key, option.Name == DesignOption ? ReadDesign(value) : value));
         if (context.SeedGiven)
             given.Add(new("--seed", "seed", context.Seed.ToString(CultureInfo.InvariantCulture)));
         if (context.PrecisionGiven)
@@ -80,6 +87,22 @@ internal sealed class SettingOptions
         return Apply(ModelCatalogue.Defaults(model, Given("data"), Given("recipe"), Given("latent_kind")), given);
 
         string? Given(string key) => given.LastOrDefault(g => g.Key == key).Value;
+    }
+
+    /// <summary>The contents of a design's file, so that the run does not depend on the file; a design's name as it is.</summary>
+    /// <exception cref="Engine.IO.DataException">The file cannot be read.</exception>
+    private static string ReadDesign(string value)
+    {
+        if (!value.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+            return value;
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(value))!.ToJsonString();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Text.Json.JsonException)
+        {
+            throw new Engine.IO.DataException($"{DesignOption} {value}: {e.Message.Split('\n')[0].TrimEnd('.')}; expected a JSON file such as {{\"centres\": [[-4, 0], [4, 0]], \"variances\": 4}}", e);
+        }
     }
 
     /// <exception cref="OptionException">There is no such key, or a value does not fit it.</exception>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Nn;
+using VaeFromScratch.Models.Distributions;
 using VaeFromScratch.Models.Nets;
 using VaeFromScratch.Models.Noise;
 using VaeFromScratch.Models.Terms;
@@ -19,6 +20,9 @@ public sealed record ModelDescription(string Name, string Paper, string Equation
 
     /// <summary>What the model's codes can consist of.</summary>
     public IEnumerable<string> LatentKinds => Recipes.Select(r => r.Defaults.LatentKind).Prepend(Defaults.LatentKind).Distinct();
+
+    /// <summary>K, how many Gaussians the encoder gives for each image.</summary>
+    public Func<RunConfiguration, int> Components { get; init; } = _ => 1;
 }
 
 /// <summary>A named set of defaults of a model.</summary>
@@ -89,6 +93,12 @@ public static class ModelCatalogue
         {
             Recipes = JointRecipes.OfVmiVae,
         },
+        new("exon", "paper 4; An et al. 2021", "(G3), with mixup (G8)", ExonRecipes.Tuned,
+            ["labels", "labelled_batch", "design", "lambda1", "lambda2", "classifier", "pretraining_epochs", "pretraining_learning_rate", "mixup", "ramp_epochs", "temperature", "augment"], CreateExon)
+        {
+            Recipes = ExonRecipes.All,
+            Components = c => LatentDesign.Parse(c.Design, c.Latents).Components,
+        },
     ];
 
     /// <exception cref="OptionException">There is no such model.</exception>
@@ -125,6 +135,8 @@ public static class ModelCatalogue
         DiscriminatorOf(c);
         ParseInformation(c);
         VmiOf(c);
+        ParseClassifier(c);
+        description.Components(c);
     }
 
     /// <param name="pixelVariance">Variance of the training pixels, where a learned sigma^2 starts.</param>
@@ -139,7 +151,7 @@ public static class ModelCatalogue
         {
             var noise = CreateNoise(configuration, pixelVariance);
             int categories = configuration.LatentKind == "joint" ? configuration.Categories : 0;
-            var (encoder, decoder) = CreateNetworks(configuration, image, configuration.Latents + categories, noise.DecoderChannels(image.Channels), init);
+            var (encoder, decoder) = CreateNetworks(configuration, image, description.Components(configuration) * configuration.Latents, configuration.Latents + categories, noise.DecoderChannels(image.Channels), init);
             var parts = new VaeParts(compute, image, configuration.Latents, encoder, decoder, noise, new Rng(compute, configuration.Seed), trainingImages) { Categories = categories };
             if (categories > 0)
                 parts = parts with { Further = new Linear("encoder.category", encoder.FeatureCount, categories, init, scale: configuration.CategoryScale) };
@@ -151,15 +163,17 @@ public static class ModelCatalogue
         }
     }
 
+    /// <param name="heads">Numbers that each of the encoder's heads puts out.</param>
     /// <param name="codeLength">Numbers that the decoder reads.</param>
-    private static (GaussianEncoder, Module) CreateNetworks(RunConfiguration c, ImageShape image, int codeLength, int outputChannels, Initialise init)
+    private static (GaussianEncoder, Module) CreateNetworks(RunConfiguration c, ImageShape image, int heads, int codeLength, int outputChannels, Initialise init)
     {
         var hidden = new HiddenLayers(c.BatchNorm != "none", c.LeakySlope);
         var hiddenOfDecoder = hidden with { BatchNorm = c.BatchNorm == "all" };
         return ParseNetwork(c) switch
         {
-            ("mlp", { } widths, var back) => (MlpNets.Encoder(image, c.Latents, widths, hidden, init), MlpNets.Decoder(image, codeLength, outputChannels, back ?? widths, hiddenOfDecoder, init)),
-            var (_, channels, _) => (ConvolutionalNets.Encoder(image, c.Latents, channels, hidden, init), ConvolutionalNets.Decoder(image, codeLength, outputChannels, channels, hiddenOfDecoder, init)),
+            ("mlp", { } widths, var back) => (MlpNets.Encoder(image, heads, widths, hidden, init), MlpNets.Decoder(image, codeLength, outputChannels, back ?? widths, hiddenOfDecoder, init)),
+            ("exon", _, _) => (ExonNets.Encoder(image, heads, init), ExonNets.Decoder(image, codeLength, outputChannels, init)),
+            var (_, channels, _) => (ConvolutionalNets.Encoder(image, heads, channels, hidden, init), ConvolutionalNets.Decoder(image, codeLength, outputChannels, channels, hiddenOfDecoder, init)),
         };
     }
 
@@ -171,10 +185,41 @@ public static class ModelCatalogue
         int[]? decoder = sides.Length > 1 ? Widths(sides[1]) : null;
         return (parts[0], sides.Length) switch
         {
-            ("conv", 0) => ("conv", null, null),
+            ("conv" or "exon", 0) => (parts[0], null, null),
             ("conv" or "mlp", 1) when widths is not null => (parts[0], widths, null),
             ("mlp", 2) when widths is not null && decoder is not null => ("mlp", widths, [.. decoder.Reverse()]),
-            _ => throw new OptionException($"network '{c.Network}': expected conv, conv: and channels such as conv:8,8, mlp: and widths such as mlp:500,500, or mlp: with the decoder's behind a slash such as mlp:500,1000/500,500"),
+            _ => throw new OptionException($"network '{c.Network}': expected conv, conv: and channels such as conv:8,8, exon, mlp: and widths such as mlp:500,500, or mlp: with the decoder's behind a slash such as mlp:500,1000/500,500"),
+        };
+    }
+
+    private static Exon CreateExon(VaeParts parts, RunConfiguration c)
+    {
+        var design = LatentDesign.Parse(c.Design, c.Latents);
+        // Draws of its own, so that the classifier does not change the initial weights of encoder and decoder ("clas" in ASCII).
+        var init = new Initialise(c.Seed, stream: 0x636c6173);
+        var (kind, channels) = ParseClassifier(c);
+        var classifier = kind switch
+        {
+            "conv" => Classifiers.Strided(parts.Image, design.Components, channels, init),
+            "pool" => Classifiers.Pooled(parts.Image, design.Components, channels, init),
+            _ => new Linear("encoder.classifier", parts.Encoder.FeatureCount, design.Components, init),
+        };
+        var pretraining = c.PretrainingEpochs > 0 ? new Pretraining(c.PretrainingEpochs, c.PretrainingLearningRate) : null;
+        return new(parts with { Further = classifier }, new(parts.Encoder, classifier, ownClassifier: kind != "shared"), design,
+            new(c.Lambda1, c.Temperature, c.Mixup, c.RampEpochs, pretraining, c.Batch, c.LabelledBatch, c.Augment > 0 ? MotionOf(c) : null));
+    }
+
+    /// <summary>The kind of classifier and its channels.</summary>
+    private static (string Kind, int[] Channels) ParseClassifier(RunConfiguration c)
+    {
+        string[] parts = c.Classifier.Split(':', 2);
+        var channels = parts.Length > 1 ? Widths(parts[1]) : [32, 64, 128];
+        return (parts[0], parts.Length) switch
+        {
+            ("shared", 1) when c.Mixup => throw new OptionException("mixup true: it mixes images for a classifier of its own; add --set classifier=conv"),
+            ("shared", 1) => ("shared", []),
+            ("conv" or "pool", _) when channels is not null => (parts[0], channels),
+            _ => throw new OptionException($"classifier '{c.Classifier}': expected shared, conv, pool, or conv: or pool: with channels such as conv:32,64,128"),
         };
     }
 
@@ -224,6 +269,8 @@ public static class ModelCatalogue
         double number = double.TryParse(argument, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) ? value : 0;
         return (parts[0], argument) switch
         {
+            ("learned", null) when c.Lambda2 > 0 => new PenalisedNoise(new(start, c.NoiseDecay, c.NoiseMaximumChange, c.NoiseFloor), c.Lambda2),
+            (_, _) when c.Lambda2 > 0 => throw new OptionException(FormattableString.Invariant($"lambda2 {c.Lambda2}: it penalises a learned variance; noise is {c.Noise}, so set lambda2 to 0 or noise to learned")),
             ("learned", null) when c.NoiseUpdate == "gradient" => new GradientNoise(c.NoiseStart > 0 ? c.NoiseStart : 1),
             ("learned", null) => new ClosedFormNoise(new(start, c.NoiseDecay, c.NoiseMaximumChange, c.NoiseFloor)),
             ("fixed", _) when number > 0 => new FixedNoise(number),

@@ -15,7 +15,7 @@ public sealed record RunConfiguration
 
     public string Data { get; init; } = "mnist";
 
-    /// <summary>conv (papers 1 and 2), conv:CHANNELS,CHANNELS,... for other channels in the same design, or mlp:WIDTH,WIDTH,... for fully connected layers; mlp:WIDTHS/WIDTHS where the decoder's, from the code to the image, are not the encoder's backwards.</summary>
+    /// <summary>conv (papers 1 and 2), conv:CHANNELS,CHANNELS,... for other channels in the same design, exon (paper 4, table 1), or mlp:WIDTH,WIDTH,... for fully connected layers; mlp:WIDTHS/WIDTHS where the decoder's, from the code to the image, are not the encoder's backwards.</summary>
     public string Network { get; init; } = "conv";
 
     /// <summary>Where batch normalisation comes between the hidden layers: none, encoder or all.</summary>
@@ -114,7 +114,37 @@ public sealed record RunConfiguration
     /// <summary>xi of virtual adversarial training: where its gradient is taken, in the same units.</summary>
     public double VatStep { get; init; } = 10;
 
-    /// <summary>Weight of the cross-entropy between an image's category and that of the image moved at random.</summary>
+    /// <summary>Training images whose labels the model may see, as many of each class; 0 for all (exon).</summary>
+    public int Labels { get; init; }
+
+    /// <summary>Labelled images in each step, beside the batch of all images without labels (exon).</summary>
+    public int LabelledBatch { get; init; } = 100;
+
+    /// <summary>Where the classes lie in the latent space: circle, circle:K, line, line:K, or JSON with centres, variances and weights (exon).</summary>
+    public string Design { get; init; } = "circle";
+
+    /// <summary>Weight of the labels' cross-entropy beyond 1 (exon).</summary>
+    public double Lambda1 { get; init; } = 100;
+
+    /// <summary>Weight of the penalty on a small learned variance, squared pixel units; 0 for none (exon).</summary>
+    public double Lambda2 { get; init; }
+
+    /// <summary>What says of which class an image is: shared (a head on the encoder), conv:CHANNELS,... (strided convolutions) or pool:CHANNELS,... (with maximum pooling) (exon).</summary>
+    public string Classifier { get; init; } = "shared";
+
+    /// <summary>Passes over the labelled images that train the classifier alone before all else (exon).</summary>
+    public int PretrainingEpochs { get; init; }
+
+    /// <summary>Learning rate of the classifier's pre-training.</summary>
+    public double PretrainingLearningRate { get; init; } = 2e-3;
+
+    /// <summary>Whether the classifier learns from mixtures of images, too; it must be a network of its own (exon).</summary>
+    public bool Mixup { get; init; }
+
+    /// <summary>Epochs over which the weight of mixtures of unlabelled images grows to its full size.</summary>
+    public double RampEpochs { get; init; } = 10;
+
+    /// <summary>Weight of the cross-entropy between an image's category and that of the image moved at random; in exon 1 moves every training image, 0 none.</summary>
     public double Augment { get; init; }
 
     /// <summary>Largest rotation of moved images, degrees.</summary>
@@ -182,6 +212,12 @@ public sealed record RunConfiguration
 
     /// <summary>Factor on the learning rate after each epoch.</summary>
     public double LearningRateDecay { get; init; } = 1;
+
+    /// <summary>Share of the epochs after which the learning rate falls, by exp(-5 t^2) with t from 0 to 1 over the rest; 1 for never.</summary>
+    public double LearningRateHold { get; init; } = 1;
+
+    /// <summary>Decoupled weight decay of adam.</summary>
+    public double WeightDecay { get; init; }
 
     /// <summary>Momentum of sgd.</summary>
     public double Momentum { get; init; } = 0.9;
@@ -270,6 +306,17 @@ public sealed record RunConfiguration
         Require(NoiseFloor > 0, "noise_floor", NoiseFloor, "a positive number");
         Require(NoiseStart >= 0, "noise_start", NoiseStart, "0 (the variance of the data) or a positive number");
         Require(Binarise is "none" or "threshold" or "static" or "dynamic", "binarise", Binarise, "none, threshold, static or dynamic");
+        Require(Labels >= 0, "labels", Labels, "0 (all) or a positive number");
+        Require(LabelledBatch > 0, "labelled_batch", LabelledBatch, "a positive number");
+        foreach (var (name, value) in new[] { ("lambda1", Lambda1), ("lambda2", Lambda2), ("ramp_epochs", RampEpochs), ("weight_decay", WeightDecay) })
+            Require(value >= 0 && double.IsFinite(value), name, value, "a number of at least 0");
+        Require(PretrainingEpochs >= 0, "pretraining_epochs", PretrainingEpochs, "a number of at least 0");
+        Require(PretrainingLearningRate > 0 && double.IsFinite(PretrainingLearningRate), "pretraining_learning_rate", PretrainingLearningRate, "a positive number");
+        Require(Temperature > 0 && double.IsFinite(Temperature), "temperature", Temperature, "a positive number");
+        Require(LearningRateHold is >= 0 and <= 1, "learning_rate_hold", LearningRateHold, "a share from 0 to 1");
+        foreach (var (name, value) in new[] { ("augment", Augment), ("augment_rotation", AugmentRotation), ("augment_shear", AugmentShear), ("augment_shift", AugmentShift) })
+            Require(value >= 0 && double.IsFinite(value), name, value, "a number of at least 0");
+        Require(AugmentScale is >= 0 and < 1, "augment_scale", AugmentScale, "a number from 0 to below 1");
         Require(Optimiser is "adam" or "rmsprop" or "sgd", "optimiser", Optimiser, "adam, rmsprop or sgd");
         Require(Precision is "fp32" or "tf32", "precision", Precision, "fp32 or tf32");
         ModelCatalogue.Check(this);

@@ -61,6 +61,15 @@ public abstract class VaeModel : IDisposable
     /// <summary>Whether each step has a second, independent batch; see <see cref="TrainingBatch.Second"/>.</summary>
     public virtual bool UsesSecondBatch => false;
 
+    /// <summary>K, classes whose labels the model learns from; 0 for a model that takes none. See <see cref="TrainingBatch.Labelled"/>.</summary>
+    public virtual int Classes => 0;
+
+    /// <summary>p(z) where it is not N(0, I).</summary>
+    public virtual MixturePrior? Prior => null;
+
+    /// <summary>What comes before the first step: training of the classifier alone.</summary>
+    public virtual Pretraining? Pretraining => null;
+
     /// <summary>Images at a time when the objective is evaluated; fewer where it needs much memory for each.</summary>
     public virtual int EvaluationBatch => 500;
 
@@ -71,7 +80,7 @@ public abstract class VaeModel : IDisposable
     /// <param name="x">Pixels in [0, 1], [B, H, W, C].</param>
     public abstract Objective Objective(Tensor x);
 
-    /// <summary>q(z|x) of each image.</summary>
+    /// <summary>q(z|x) of each image; of a mixture its most probable component.</summary>
     public virtual DiagonalGaussian Encode(Tensor x) => parts.Encoder.Encode(x);
 
     /// <summary>q(z, c|x) of each image.</summary>
@@ -94,6 +103,12 @@ public abstract class VaeModel : IDisposable
         var z = rng.Draw(Kernels.Distribution.Normal, new(count, Latents));
         return Code(z, Categories == 0 ? null : Tape.Current!.Full(new(count, Categories), 0).SampleOneHot(rng));
     }
+
+    /// <summary>Unnormalised log-probabilities of an image's class, [B, <see cref="Classes"/>]; only of models that learn from labels.</summary>
+    public virtual Tensor ClassLogits(Tensor x) => throw new InvalidOperationException("this model knows no classes");
+
+    /// <summary>log q(z, c|x) - log p(z, c), nats, [B].</summary>
+    public Tensor LogRatioToPrior(Posterior q, Tensor z, Tensor? y) => Prior is { } prior ? q.Z.LogDensity(z) - prior.LogDensity(z) : q.LogRatioToPrior(z, y);
 
     /// <summary>Called before each training step, outside of what is captured: writes what the step reads from device memory.</summary>
     /// <param name="step">Steps done.</param>
@@ -147,7 +162,17 @@ public abstract class VaeModel : IDisposable
 /// <summary>What a training step works on.</summary>
 /// <param name="Images">Pixels in [0, 1], [B, H, W, C].</param>
 /// <param name="Second">As many other images, for models that ask for them.</param>
-public sealed record TrainingBatch(Tensor Images, Tensor? Second = null);
+/// <param name="Labelled">Images with labels, for models that learn from them.</param>
+public sealed record TrainingBatch(Tensor Images, Tensor? Second = null, LabelledBatch? Labelled = null);
+
+/// <summary>Images with their labels.</summary>
+/// <param name="Images">[L, H, W, C].</param>
+/// <param name="Labels">One-hot, [L, K].</param>
+public sealed record LabelledBatch(Tensor Images, Tensor Labels);
+
+/// <summary>Training of <see cref="VaeModel.ClassLogits"/> alone, by the cross-entropy of the labelled images, with an Adam of its own.</summary>
+/// <param name="Epochs">Passes over the labelled images.</param>
+public sealed record Pretraining(int Epochs, double LearningRate);
 
 /// <summary>One network's turn on a batch. Later phases see the tensors of earlier ones; through <see cref="Ops.Detach"/> no gradient flows back into them.</summary>
 /// <param name="Objective">From the batch to what is minimised over <paramref name="Arena"/>.</param>

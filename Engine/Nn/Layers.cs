@@ -72,12 +72,13 @@ public sealed class BatchNorm : Module
     private readonly Parameter gamma, beta, runningMean, runningVariance;
     private readonly Activation activation;
 
-    public BatchNorm(string name, int channels, Activation activation = Activation.None)
+    /// <param name="layout">Of each vector on disk, where the layer reads a flattened image; as in memory by default.</param>
+    public BatchNorm(string name, int channels, Activation activation = Activation.None, DiskLayout? layout = null)
     {
-        gamma = new($"{name}.weight", new(channels), Initialise.Full(channels, 1));
-        beta = new($"{name}.bias", new(channels), Initialise.Full(channels, 0));
-        runningMean = new($"{name}.running_mean", new(channels), Initialise.Full(channels, 0), trainable: false);
-        runningVariance = new($"{name}.running_var", new(channels), Initialise.Full(channels, 1), trainable: false);
+        gamma = new($"{name}.weight", new(channels), Initialise.Full(channels, 1), layout);
+        beta = new($"{name}.bias", new(channels), Initialise.Full(channels, 0), layout);
+        runningMean = new($"{name}.running_mean", new(channels), Initialise.Full(channels, 0), layout, trainable: false);
+        runningVariance = new($"{name}.running_var", new(channels), Initialise.Full(channels, 1), layout, trainable: false);
         this.activation = activation;
     }
 

@@ -34,6 +34,12 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
     /// <summary>NLL by importance sampling, nats per image (M7), and the samples S it was made with; null when it was not asked for.</summary>
     public (double Nll, int Samples)? Importance { get; init; }
 
+    /// <summary>What a latent space with designed classes looks like; null for other models.</summary>
+    public DesignedLatents? Designed { get; init; }
+
+    /// <summary>Whether p(z) is N(0, I), to which the parts (D1) to (D5) of the KL refer.</summary>
+    public bool StandardPrior => Designed is null;
+
     /// <param name="train">The training images, from which categories get their labels; null to do without.</param>
     /// <param name="importanceSamples">S of (M7); 0 to leave it out.</param>
     public static EvaluationResult Compute(VaeModel model, ImageDataset dataset, RunConfiguration configuration, ImageDataset? train = null, int importanceSamples = 0)
@@ -47,6 +53,7 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
             Category = CategoryResult.Compute(encodings, model.Categories > 0 && train is not null ? EncodeAll(model, train, configuration) : null),
             NoiseComponents = model.Noise.Components,
             HasLikelihood = model.Noise.IsLikelihood,
+            Designed = DesignedLatents.Measure(model, evaluator, likelihoods, configuration),
             Importance = importanceSamples > 0 ? (evaluator.ImportanceNll(importanceSamples), importanceSamples) : null,
         };
     }
@@ -79,19 +86,21 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
             ["mixture_points"] = Mixture.Points,
             ["total_correlation_nats"] = Mixture.TotalCorrelation.Value,
             ["influential_factors"] = Indicators.InfluentialFactors,
-            ["normal_variance_factors"] = Indicators.NormalVarianceFactors,
+            ["normal_variance_factors"] = StandardPrior ? Indicators.NormalVarianceFactors : null,
             ["active_units"] = Indicators.ActiveUnits,
-            ["dtilde_nats"] = Indicators.Dtilde,
-            ["d4_nats"] = Indicators.D4,
-            ["d5_nats"] = Indicators.D5,
+            ["dtilde_nats"] = StandardPrior ? Indicators.Dtilde : null,
+            ["d4_nats"] = StandardPrior ? Indicators.D4 : null,
+            ["d5_nats"] = StandardPrior ? Indicators.D5 : null,
             ["mi_category_nats"] = Category?.Information.Information.Value,
             ["mi_joint_nats"] = Mixture.Joint?.Information.Value,
             ["total_correlation_joint_nats"] = Mixture.Joint?.TotalCorrelation.Value,
             ["accuracy"] = Category?.Labels?.Accuracy,
             ["cluster_accuracy"] = Category?.Labels?.ClusterAccuracy,
             ["mi_label_nats"] = Category?.Labels?.Table.MutualInformation().Value,
-            ["test_error"] = null,
+            ["test_error"] = Likelihoods.ClassificationError,
         };
+        foreach (var (key, value) in Designed?.ToJson() ?? [])
+            json[key] = value?.DeepClone();
         foreach (var (key, value) in json)
             if (value is JsonValue number && number.TryGetValue(out double d) && !double.IsFinite(d))
                 throw new EstimatorException($"evaluation: {key} is {d}; the model's weights or the data are damaged");
@@ -108,5 +117,6 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
     {
         AtomicFile.WriteText(run.EvaluationFile, ToJson().ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
         Factors.SaveCsv(run.InfluenceFile);
+        Designed?.SaveCsv(run.File(DesignedLatents.FileName));
     }
 }

@@ -15,6 +15,9 @@ public sealed record Likelihoods(int Images, double Nll, double Kl, double Squar
 {
     /// <summary>-(NLL + KL) with beta 1, whatever beta the model was trained with.</summary>
     public double Evlb => -(Nll + Kl);
+
+    /// <summary>Share of images whose most probable class is not their label; null for models without classes and sets without labels.</summary>
+    public double? ClassificationError { get; init; }
 }
 
 /// <summary>Runs a model over a data set without training it.</summary>
@@ -50,8 +53,9 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     public Likelihoods Likelihoods(bool decodeMeans = true)
     {
         double squaredError = decodeMeans ? 0 : double.NaN, variance = 0;
-        bool variancePerPixel = false;
+        bool variancePerPixel = false, classifies = model.Classes > 0 && dataset.Labels is not null;
         double loss = 0;
+        int wrong = 0;
         var names = new List<string>();
         var sums = new List<double>();
         ForEachBatch((x, start) =>
@@ -70,6 +74,8 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
                 sums[i] += sum;
                 loss += weight * (factor?.Item() ?? 1) * sum;
             }
+            if (classifies)
+                wrong += CountWrong(model.ClassLogits(x).ToArray(), dataset.Labels.AsSpan(start, images));
             if (!decodeMeans)
                 return;
             var decoded = model.Decode(model.MeanCode(x));
@@ -82,7 +88,10 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
         });
         int n = dataset.Count;
         return new(n, Sum("nll") / n, Sum("kl") / n, squaredError / n, variancePerPixel ? (float)variance : model.Noise.Variance,
-            [("loss", loss / n), .. names.Select((name, i) => (name, sums[i] / n))]);
+            [("loss", loss / n), .. names.Select((name, i) => (name, sums[i] / n))])
+        {
+            ClassificationError = classifies ? (double)wrong / n : null,
+        };
 
         double Sum(string name) => names.IndexOf(name) is >= 0 and var i ? sums[i] : throw new InvalidOperationException($"the objective of this model has no term '{name}'");
     }
@@ -112,7 +121,7 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
                 var z = q.Z.Sample(model.Rng).Z;
                 var y = q.C?.LogProbabilities.SampleOneHot(model.Rng);
                 var nll = model.Noise.NegativeLogLikelihood(repeated, model.Decode(VaeModel.Code(z, y))).Value;
-                likelihoods.Add((-(nll + q.LogRatioToPrior(z, y))).ToArray(), Math.Min(repeats, samples - done));
+                likelihoods.Add((-(nll + model.LogRatioToPrior(q, z, y))).ToArray(), Math.Min(repeats, samples - done));
             }
             sum -= likelihoods.Values().Sum();
         });
@@ -147,7 +156,22 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
 
     public void Dispose() => data.Dispose();
 
-    private void ForEachBatch(Action<Tensor, int> action)
+    /// <param name="logits">[labels, K].</param>
+    private static int CountWrong(float[] logits, ReadOnlySpan<byte> labels)
+    {
+        int wrong = 0, classes = logits.Length / labels.Length;
+        for (int i = 0; i < labels.Length; i++)
+        {
+            int best = 0;
+            for (int k = 1; k < classes; k++)
+                if (logits[i * classes + k] > logits[i * classes + best])
+                    best = k;
+            wrong += best == labels[i] ? 0 : 1;
+        }
+        return wrong;
+    }
+
+    internal void ForEachBatch(Action<Tensor, int> action)
     {
         int size = model.EvaluationBatch;
         for (int start = 0; start < dataset.Count; start += size)

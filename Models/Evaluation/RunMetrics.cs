@@ -113,7 +113,7 @@ public sealed record RunMetrics(string Split, int Images, double SquaredError, i
         double similarity = Enumerable.Range(0, images).Average(i => ssim.Compare(originals.AsSpan(i * pixels, pixels), reconstructed.AsSpan(i * pixels, pixels)));
         using var rng = new Rng(model.Compute, seed, PriorStream);
         using var tape = new Tape(model.Compute, gradients: false);
-        var samples = Decode(model, rng.Draw(Distribution.Normal, new(images, model.Latents)).ToArray());
+        var samples = Decode(model, model.PriorCodes(images, rng).ToArray());
         return this with { SsimImages = images, ReconstructionSsim = similarity, SampleSsim = ssim.OfSet(samples) };
     }
 

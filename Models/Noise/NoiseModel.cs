@@ -28,6 +28,10 @@ public abstract class NoiseModel
     /// <param name="decoded">The decoder's output, [B, H, W, <see cref="DecoderChannels"/>].</param>
     public abstract Term NegativeLogLikelihood(Tensor x, Tensor decoded);
 
+    /// <summary>What the objective adds for a variance that is to stay large, a scalar in nats per image; null where there is no such penalty.</summary>
+    /// <param name="pixels">D, of one image.</param>
+    public virtual Term? Penalty(int pixels) => null;
+
     /// <summary>The mean image, [B, H, W, C], in pixel units.</summary>
     public virtual Tensor Mean(Tensor decoded) => decoded;
 

@@ -135,11 +135,12 @@ public sealed class TrainingRun : IDisposable
     private void AddMetrics(EpochSummary train, Likelihoods test)
     {
         if (metrics.Count == 0)
-            metrics.Add(string.Join(',', ["epoch", "step", "seconds", "images_per_second", .. train.Terms.Select(t => "train_" + t.Name), .. test.Terms.Select(t => "test_" + t.Name), "sigma2"]));
+            metrics.Add(string.Join(',', ["epoch", "step", "seconds", "images_per_second", .. train.Terms.Select(t => "train_" + t.Name), .. test.Terms.Select(t => "test_" + t.Name), .. test.ClassificationError is null ? [] : (string[])["test_error"], "sigma2"]));
         string[] row =
         [
             Number(train.Epoch), Number(train.Step), train.Seconds.ToString("F3", CultureInfo.InvariantCulture), train.ImagesPerSecond.ToString("F1", CultureInfo.InvariantCulture),
-            .. train.Terms.Select(t => Number(t.Value)), .. test.Terms.Select(t => Number(t.Value)), train.Variance is { } variance ? Number(variance) : "",
+            .. train.Terms.Select(t => Number(t.Value)), .. test.Terms.Select(t => Number(t.Value)), .. test.ClassificationError is { } error ? [Number(error)] : (string[])[],
+            train.Variance is { } variance ? Number(variance) : "",
         ];
         metrics.Add(string.Join(',', row));
 

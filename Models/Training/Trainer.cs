@@ -23,6 +23,9 @@ public sealed class Trainer : IDisposable
     private const int MaximumTerms = 64;
     private const int StepsBetweenReports = 25;
 
+    // Apart from the steps of training, which begin at 0, and those of evaluation, which begin at the upper half.
+    private const uint FirstPretrainingStep = 0x4000_0000;
+
     // The second batch comes in an order of its own.
     private const ulong SecondOrder = 0x9E37_79B9_7F4A_7C15;
 
@@ -32,6 +35,7 @@ public sealed class Trainer : IDisposable
     private readonly Compute compute;
     private readonly BatchFeed feed;
     private readonly BatchFeed? secondFeed;
+    private readonly LabelledImages? labelled;
     private readonly Dictionary<int, CapturedStep> steps = [];
     private readonly List<string> termNames = [];
     private readonly Slice<float> sums;
@@ -45,9 +49,10 @@ public sealed class Trainer : IDisposable
     {
         (this.model, this.data, this.configuration) = (model, data, configuration);
         compute = model.Compute;
+        labelled = model.Classes > 0 ? new(compute, data.Dataset, model.Classes, configuration.Labels, configuration.LabelledBatch, configuration.Binarise, configuration.Seed) : null;
         feed = BatchFeed.Create(compute, data, configuration.Batch, configuration.Seed);
         secondFeed = model.UsesSecondBatch ? BatchFeed.Create(compute, data, configuration.Batch, configuration.Seed ^ SecondOrder) : null;
-        phases = [.. model.Phases.Select(p => (p, CreateOptimiser(p), Schedules.PerEpoch(p.Optimiser?.LearningRate ?? configuration.LearningRate, configuration.LearningRateDecay)))];
+        phases = [.. model.Phases.Select(p => (p, CreateOptimiser(p), LearningRate(p)))];
         sums = compute.Pool.Rent<float>(MaximumTerms);
         compute.Backend.Fill(sums, 0);
     }
@@ -76,6 +81,8 @@ public sealed class Trainer : IDisposable
     public EpochSummary? TrainEpoch(Func<bool>? interrupt = null, Action<TrainingProgress>? progress = null)
     {
         clock.Start();
+        if (Step == 0)
+            Pretrain();
         using var second = secondFeed?.Batches(Epoch, StepInEpoch).GetEnumerator();
         foreach (int images in feed.Batches(Epoch, StepInEpoch))
         {
@@ -138,6 +145,7 @@ public sealed class Trainer : IDisposable
             optimiser.Dispose();
         feed.Dispose();
         secondFeed?.Dispose();
+        labelled?.Dispose();
         compute.Pool.Return(sums);
     }
 
@@ -151,6 +159,7 @@ public sealed class Trainer : IDisposable
         model.Rng.BeginStep((uint)Step);
         foreach (var scalar in model.ScheduledScalars)
             scalar.Set(epoch);
+        labelled?.BeginStep(Step);
         model.BeforeStep((uint)Step, images);
         foreach (var (_, optimiser, learningRate) in phases)
             optimiser.BeginStep(Step + 1, learningRate(epoch));
@@ -161,7 +170,7 @@ public sealed class Trainer : IDisposable
     {
         model.Rng.RestartDraws();
         using var outer = new Tape(compute, gradients: false, training: true);
-        var batch = new TrainingBatch(feed.Images(images, model.Rng), secondFeed?.Images(images, model.Rng));
+        var batch = new TrainingBatch(feed.Images(images, model.Rng), secondFeed?.Images(images, model.Rng), labelled?.Batch(model.Rng));
         var names = new List<string>();
         var tapes = new Stack<Tape>();
         try
@@ -254,12 +263,42 @@ public sealed class Trainer : IDisposable
         return new(Epoch + 1, configuration.Epochs, Step, StepInEpoch, StepsPerEpoch, images / seconds, Means(images), model.Noise.Variance, remaining);
     }
 
+    /// <summary>
+    /// Trains the classifier on the labelled images alone where the model asks for it. It is not interrupted, and a checkpoint is never from within: a run that is stopped
+    /// here begins again.
+    /// </summary>
+    private void Pretrain()
+    {
+        if (model.Pretraining is not { } pretraining)
+            return;
+        using var adam = new Adam(compute, model.Arena);
+        using var step = compute.Capture(() =>
+        {
+            model.Rng.RestartDraws();
+            using var tape = new Tape(compute);
+            var (images, y) = labelled!.Batch(model.Rng);
+            tape.Backward(new Seed(y * model.ClassLogits(images).LogSoftmax(), -1f / labelled.BatchSize));
+            adam.Update();
+        });
+        long steps = (long)pretraining.Epochs * labelled!.Count / labelled.BatchSize;
+        for (long i = 0; i < steps; i++)
+        {
+            model.Rng.BeginStep(FirstPretrainingStep + (uint)i);
+            labelled.BeginStep(i);
+            adam.BeginStep(i + 1, pretraining.LearningRate);
+            step.Replay();
+        }
+    }
+
+    private Schedule LearningRate(TrainingPhase phase) => Schedules.RampDown(
+        Schedules.PerEpoch(phase.Optimiser?.LearningRate ?? configuration.LearningRate, configuration.LearningRateDecay), configuration.Epochs, configuration.LearningRateHold);
+
     private Optimiser CreateOptimiser(TrainingPhase phase) => (phase.Optimiser, configuration.Optimiser) switch
     {
         ({ } own, _) => new Adam(compute, phase.Arena, own.Beta1, own.Beta2),
         (_, "rmsprop") => new RmsProp(compute, phase.Arena),
         (_, "sgd") => new Sgd(compute, phase.Arena, configuration.Momentum),
-        _ => new Adam(compute, phase.Arena),
+        _ => new Adam(compute, phase.Arena, decoupledWeightDecay: configuration.WeightDecay),
     };
 
     private IEnumerable<(string Name, Slice<float> Slice)> Arrays()

@@ -24,7 +24,18 @@ internal static class Small
 
     /// <param name="latentKind">gaussian or joint; null for what the model has by default.</param>
     public static RunConfiguration Configuration(string model = "beta-vae", string? latentKind = null) =>
-        ModelCatalogue.Defaults(model, data: null, recipe: null, latentKind) with { Network = "mlp:32", Latents = 4, Batch = 20, Epochs = 2, KlWarmUpEpochs = 0, Beta = 1, Lambda = 10, Discriminator = "32,32", Samples = 5 };
+        ModelCatalogue.Defaults(model, data: null, recipe: null, latentKind) with { Network = "mlp:32", Latents = 4, Batch = 20, Epochs = 2, KlWarmUpEpochs = 0, Beta = 1, Lambda = 10, Discriminator = "32,32", Samples = 5, Design = "circle:2", Lambda1 = 3, Lambda2 = 0, LabelledBatch = 6, Labels = 0 };
+
+    /// <summary>A step's batch: the images as its first, second and, for models that learn from labels, labelled part.</summary>
+    public static TrainingBatch Batch(VaeModel model, Tensor x, ImageDataset data)
+    {
+        if (model.Classes == 0)
+            return new(x, x);
+        var labels = new float[x.Shape[0] * model.Classes];
+        for (int i = 0; i < x.Shape[0]; i++)
+            labels[i * model.Classes + data.Labels![i]] = 1;
+        return new(x, x, new(x, Tape.Current!.Constant(new(x.Shape[0], model.Classes), labels)));
+    }
 
     public static VaeModel Create(Compute compute, RunConfiguration configuration, ImageDataset data, double pixelVariance = 0.1) =>
         ModelCatalogue.Create(compute, configuration, new(data.Height, data.Width, data.Channels), pixelVariance, data.Count);

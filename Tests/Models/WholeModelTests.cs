@@ -12,7 +12,7 @@ namespace VaeFromScratch.Tests.Models;
 /// <summary>Whole models: gradients through everything, phases that keep to their own parameters, weights that come back from a file.</summary>
 public sealed class WholeModelTests : OnCpu
 {
-    public static IEnumerable<string> Models => ModelCatalogue.All.Select(m => m.Name).Concat(["info-vae marginal", "info-vae joint", "beta-vae joint"]);
+    public static IEnumerable<string> Models => ModelCatalogue.All.Select(m => m.Name).Concat(["info-vae marginal", "info-vae joint", "beta-vae joint", "exon conv"]);
 
     public static IEnumerable<string> TwoPhaseModels => ["factor-vae", "wae-gan", "aae"];
 
@@ -61,12 +61,12 @@ public sealed class WholeModelTests : OnCpu
                 var x = outer.Constant(new(images, 2, 2, 1), data.ToFloats(0, images));
                 using var tape = new Tape(Compute, gradients: into is not null, training: true);
                 // Later phases work on the codes of the first.
-                var objective = model.Phases[0].Objective(new(x, x));
+                var objective = model.Phases[0].Objective(Small.Batch(model, x, data));
                 if (phaseIndex > 0)
                 {
                     foreach (var other in model.Phases)
                         other.Arena.Frozen = other.Arena != phase.Arena;
-                    objective = phase.Objective(new(x, x));
+                    objective = phase.Objective(Small.Batch(model, x, data));
                 }
                 if (into is not null)
                 {
@@ -135,7 +135,7 @@ public sealed class WholeModelTests : OnCpu
         {
             foreach (var other in phases)
                 other.Arena.Frozen = other.Arena != phase.Arena;
-            tape.Backward(phase.Objective(new(x, x)).Seeds());
+            tape.Backward(phase.Objective(Small.Batch(model, x, data)).Seeds());
         }
 
         float Largest(TrainingPhase phase) => phase.Arena.Parameters.Where(p => p.Trainable).SelectMany(p => p.Value.GradientToArray()).Max(Math.Abs);
@@ -172,7 +172,7 @@ public sealed class WholeModelTests : OnCpu
     public void Every_model_trains_two_epochs_on_digits_and_is_measured(string name)
     {
         var (train, test) = DatasetCatalogue.Load("mnist", TestFiles.Datasets);
-        var configuration = Configuration(name) with { Network = "conv", LeakySlope = 0, Latents = 6, Noise = "learned", Batch = 64, Epochs = 2, Discriminator = "32,32" };
+        var configuration = Configuration(name) with { Network = "conv", LeakySlope = 0, Latents = 6, Noise = "learned", Batch = 64, Epochs = 2, Discriminator = "32,32", Design = "circle:10" };
         var digits = train.Take(160);
         using var training = new TrainingData(Compute, digits, "none", 1);
         using var model = Small.Create(Compute, configuration, digits);
@@ -205,6 +205,7 @@ public sealed class WholeModelTests : OnCpu
     private static RunConfiguration Configuration(string name) => Small.Configuration(name.Split(' ')[0], name.EndsWith("joint") ? "joint" : null) with
     {
         Reading = name.EndsWith("marginal") ? "marginal" : "mmd",
+        Classifier = name.EndsWith("conv") ? "conv:4" : "shared",
         // What these hold constant moves with the parameters in a difference; CategoryTrainingTests has them alone.
         Vat = 0,
         Augment = 0,

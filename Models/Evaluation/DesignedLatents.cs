@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.IO;
+using VaeFromScratch.Estimators;
+using VaeFromScratch.Estimators.Quality;
+using VaeFromScratch.Models.Zoo;
+
+namespace VaeFromScratch.Models.Evaluation;
+
+/// <summary>What is measured of a latent space with designed classes (paper 4).</summary>
+/// <param name="Activated">Which factors each class uses.</param>
+/// <param name="Slack">By how much the bound of Theorem 1 exceeds E KL^u, nats.</param>
+/// <param name="Images">Decoded images whose pairs SSIM compares.</param>
+/// <param name="Grid">Whether their codes are a grid over the design, as in the paper, or draws of the prior.</param>
+/// <param name="Similarity">Null where images are smaller than SSIM's window.</param>
+public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, int Images, bool Grid, SsimOfSet? Similarity)
+{
+    /// <summary>The file in a run directory.</summary>
+    public const string FileName = "activated.csv";
+
+    /// <summary>Points on a side of the paper's grid over the plane.</summary>
+    public const int GridSide = 13;
+
+    // Apart from every other use of the seed ("desi" in ASCII).
+    private const uint Stream = 0x64657369;
+
+    /// <summary>Null for models without a design.</summary>
+    public static DesignedLatents? Measure(VaeModel model, Evaluator evaluator, Likelihoods likelihoods, RunConfiguration configuration)
+    {
+        if (model is not Exon exon)
+            return null;
+        var design = exon.Prior.Design;
+        var sums = new ActivatedSubspaceSums(design.Variances);
+        evaluator.ForEachBatch((x, _) =>
+        {
+            var q = exon.Posterior(x);
+            sums.Add(q.Logits.Softmax().ToArray(), q.Mu.ToArray(), q.LogVar.ToArray());
+        });
+        var activated = sums.Result();
+        double categoryKl = likelihoods.Terms.Single(t => t.Name == "kl_category").Value;
+        bool grid = model.Latents == 2;
+        float[] codes = grid ? GridCodes(exon, GridSide) : PriorCodes(exon, configuration.Seed);
+        var (h, w, c) = (model.Image.Height, model.Image.Width, model.Image.Channels);
+        var similarity = Math.Min(h, w) < Ssim.Window ? null : new Ssim(h, w, c, range: 1).OfSet(Evaluator.Decode(model, codes));
+        return new(activated, activated.Slack(design.Weights, likelihoods.Kl, categoryKl), codes.Length / model.Latents, grid, similarity);
+    }
+
+    /// <summary>Codes on a grid of <paramref name="side"/> x <paramref name="side"/> points over a plane, two standard deviations around the outermost centres; rows from the top, [side side, 2].</summary>
+    public static float[] GridCodes(Exon model, int side)
+    {
+        var design = model.Prior.Design;
+        var codes = new float[2 * side * side];
+        for (int axis = 0; axis < 2; axis++)
+        {
+            double low = Enumerable.Range(0, design.Components).Min(k => design.Centres[k][axis] - 2 * Math.Sqrt(design.Variances[k][axis]));
+            double high = Enumerable.Range(0, design.Components).Max(k => design.Centres[k][axis] + 2 * Math.Sqrt(design.Variances[k][axis]));
+            for (int i = 0; i < side * side; i++)
+            {
+                int step = axis == 0 ? i % side : side - 1 - i / side;
+                codes[2 * i + axis] = (float)(low + (high - low) * step / (side - 1));
+            }
+        }
+        return codes;
+    }
+
+    /// <summary>activated.csv: one row a class and factor.</summary>
+    public void SaveCsv(string path) => AtomicFile.WriteText(path, to =>
+    {
+        to.Write("class,factor,f_statistic,v_nat,activated_f,activated_v_nat\n");
+        for (int k = 0; k < Activated.Classes; k++)
+            for (int j = 0; j < Activated.Factors; j++)
+                to.Write(string.Create(CultureInfo.InvariantCulture,
+                    $"{k},{j},{Activated.FStatistic[k, j]:G9},{Activated.VNat[k, j]:G9},{Bool(Activated.FStatistic[k, j] > ActivatedSubspace.FThreshold)},{Bool(Activated.VNat[k, j] > ActivatedSubspace.VNatThreshold)}\n"));
+
+        static string Bool(bool value) => value ? "true" : "false";
+    });
+
+    public JsonObject ToJson() => new()
+    {
+        ["negative_ssim"] = Similarity?.Negative,
+        ["negative_ssim_without_self"] = Similarity?.NegativeWithoutSelf,
+        ["negative_ssim_images"] = Images,
+        ["negative_ssim_codes"] = Grid ? "grid" : "prior",
+        ["kl_bound_slack_nats"] = Slack,
+        ["activated_f_threshold"] = ActivatedSubspace.FThreshold,
+        ["activated_f"] = new JsonArray([.. Enumerable.Range(0, Activated.Classes).Select(k => JsonValue.Create(Activated.ByF(k).Length))]),
+        ["activated_v_nat_threshold"] = ActivatedSubspace.VNatThreshold,
+        ["activated_v_nat"] = new JsonArray([.. Enumerable.Range(0, Activated.Classes).Select(k => JsonValue.Create(Activated.ByVNat(k).Length))]),
+    };
+
+    private static float[] PriorCodes(Exon model, ulong seed)
+    {
+        using var rng = new Rng(model.Compute, seed, Stream);
+        using var tape = new Tape(model.Compute, gradients: false);
+        return model.PriorCodes(GridSide * GridSide, rng).ToArray();
+    }
+}
