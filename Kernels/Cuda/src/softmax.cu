@@ -136,7 +136,7 @@ DEVICE void one_hot_of_row(float* y, unsigned n)
             first = c;
 #pragma unroll
     for (int lanes = 16; lanes > 0; lanes /= 2) {
-        const unsigned other = __shfl_xor_sync(ALL_LANES, first, lanes);
+        const unsigned other = __float_as_uint(__shfl_xor_sync(ALL_LANES, __uint_as_float(first), lanes));
         first = other < first ? other : first;
     }
     for (unsigned c = lane; c < n; c += 32)
