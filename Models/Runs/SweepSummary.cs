@@ -22,13 +22,13 @@ public sealed record SweepResult(SweepPoint Point, JsonObject Evaluation)
         .. Point.Values.Where(v => v.Key is not ("beta" or "noise")).Select(v => $"{v.Key} {v.Value}")]));
 }
 
-/// <summary>The finished runs of a sweep as a table and as the charts of paper 2.</summary>
+/// <summary>The finished runs of a sweep as a table, as the charts of paper 2 and, with a category, as the trade of paper 3.</summary>
 public sealed record SweepSummary(IReadOnlyList<string> Keys, IReadOnlyList<SweepResult> Results)
 {
     private static readonly string[] Columns =
     [
         "images", "nll_nats", "kl_nats", "evlb_nats", "sigma2", "squared_error", "mi_nats", "mi_mixture_nats", "total_correlation_nats", "dtilde_nats", "d4_nats", "d5_nats",
-        "influential_factors", "normal_variance_factors", "active_units",
+        "influential_factors", "normal_variance_factors", "active_units", "bce_nats", "mi_category_nats", "mi_joint_nats", "total_correlation_joint_nats", "cluster_accuracy",
     ];
 
     // Paper 2: figure 4, 5a, 5b, 6a, 6b.
@@ -64,6 +64,9 @@ public sealed record SweepSummary(IReadOnlyList<string> Keys, IReadOnlyList<Swee
         // Figures 8 and 9 show what was learned, as beta varies.
         yield return ("learned_sigma2.svg", new LineChart(Learned(r => r["sigma2"])) { Title = "Learned variance", XLabel = "beta", YLabel = "sigma^2" });
         yield return ("learned_beta_sigma2.svg", new LineChart(Learned(r => r.NormalisedVariance)) { Title = "Normalised learned variance", XLabel = "beta", YLabel = "beta sigma^2" });
+        // Paper 3, table 4a: what the factors say against how far the parts of the code are from independent. A run without a category has no such point.
+        if (Lines(r => r["total_correlation_joint_nats"], r => r["mi_mixture_nats"]) is { Length: > 0 } front)
+            yield return ("front.svg", new LineChart(front) { Title = "Information of the factors against total correlation", XLabel = "TC(y; z), nats (X3)", YLabel = "I(x; z), nats (X1)" });
     }
 
     private Series[] Learned(Func<SweepResult, double> y) => Lines(r => r.Point.Configuration.Noise.StartsWith("fixed:", StringComparison.Ordinal) ? double.NaN : r.Beta, y);

@@ -27,7 +27,22 @@ public sealed class SweepTests : OnCpu
         Assert.That(lines[2], Does.StartWith("beta-0.5_noise-fixed-0.05,0.5,fixed:0.05,0.025"));
         foreach (string chart in new[] { "evlb", "d_indicator", "normal_variance_factors", "information", "influential_factors", "learned_sigma2", "learned_beta_sigma2" })
             Assert.That(File.ReadAllText(Path.Combine(folder, chart + ".svg")), Does.StartWith("<svg"), chart);
+        Assert.That(File.Exists(Path.Combine(folder, "front.svg")), Is.False, "no category, no trade");
         Assert.That(again.Summary().Results.Select(r => r.Line).Distinct(), Is.EqualTo(new[] { "learned noise", "fixed noise" }));
+    }
+
+    [Test]
+    public void A_sweep_of_a_model_with_a_category_shows_its_trade()
+    {
+        string folder = TestFiles.Folder("sweep");
+        var sweep = new Sweep(Small.Configuration("imae") with { Epochs = 1, Categories = 2 }, [GridAxis.Parse("gamma=1,8"), GridAxis.Parse("beta=1,5")], folder);
+        foreach (var point in sweep.Points)
+            sweep.Train(point, Compute, Data, () => false);
+        sweep.WriteSummary();
+        string[] lines = File.ReadAllLines(Path.Combine(folder, "summary.csv"));
+        int column = Array.IndexOf(lines[0].Split(','), "total_correlation_joint_nats");
+        Assert.That(lines.Skip(1).Select(l => l.Split(',')[column]), Has.Exactly(4).Items.And.None.Empty);
+        Assert.That(File.ReadAllText(Path.Combine(folder, "front.svg")), Does.Contain("gamma 1").And.Contain("gamma 8"), "a line for each gamma");
     }
 
     [Test]
