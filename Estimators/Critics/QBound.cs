@@ -32,8 +32,8 @@ public sealed record QBoundResult(Estimate? Category, Estimate? Factors, int Pas
 /// information between the code and the decoder's output x', not on that between the code and the data.
 /// </summary>
 /// <remarks>
-/// Q is fitted on nine tenths of the fitting images, stops when the last tenth gets no better, and is kept at its best; the value is taken on other images. The entropies are the
-/// caller's, because they belong to the model: with the prior's in their place a collapsed category would score log K.
+/// Q is fitted on nine tenths of the fitting images, drawn anew for each pass, stops when the last tenth of the first draw gets no better, and is kept at its best; the value is
+/// taken on other images. The entropies are the caller's, because they belong to the model: with the prior's in their place a collapsed category would score log K.
 /// </remarks>
 public sealed class QBound(QBoundOptions options)
 {
@@ -41,7 +41,7 @@ public sealed class QBound(QBoundOptions options)
     private const uint Stream = 0x71626e64;
     private const int EvaluationBatch = 500;
 
-    /// <param name="fit">What Q learns from.</param>
+    /// <param name="fitting">What Q learns from in each pass, from 1: codes and images drawn anew, the same number each time.</param>
     /// <param name="measured">What the bound is taken on.</param>
     /// <param name="categories">K; 0 for none.</param>
     /// <param name="factors">F; 0 for none.</param>
@@ -49,12 +49,13 @@ public sealed class QBound(QBoundOptions options)
     /// <param name="factorEntropy">H(q(z_F)) of the mixture of posteriors, nats.</param>
     /// <param name="seed">Decides the batches and Q's initial weights.</param>
     /// <exception cref="EstimatorException">There is too little to fit on, or Q diverged.</exception>
-    public QBoundResult Fit(Compute compute, CodedImages fit, CodedImages measured, int categories, int factors, double categoryEntropy, double factorEntropy, ulong seed)
+    public QBoundResult Fit(Compute compute, Func<int, CodedImages> fitting, CodedImages measured, int categories, int factors, double categoryEntropy, double factorEntropy, ulong seed)
     {
-        int held = fit.Count / 10, fitted = fit.Count - held;
+        var first = fitting(1);
+        int held = first.Count / 10, fitted = first.Count - held;
         if (held < 1 || fitted < options.Batch || measured.Count < 2)
-            throw new EstimatorException($"q bound: {fit.Count} images to fit on and {measured.Count} to measure; at least {options.Batch * 10 / 9 + 10} and 2 are needed");
-        var network = new AuxiliaryNetwork(fit.Pixels, options.Widths, categories, factors, new Initialise(seed, Stream));
+            throw new EstimatorException($"q bound: {first.Count} images to fit on and {measured.Count} to measure; at least {options.Batch * 10 / 9 + 10} and 2 are needed");
+        var network = new AuxiliaryNetwork(first.Pixels, options.Widths, categories, factors, new Initialise(seed, Stream));
         using var arena = new ParameterArena(compute, network.Parameters);
         using var adam = new Adam(compute, arena);
         var random = SeededRandom.Create(seed, Stream);
@@ -64,6 +65,7 @@ public sealed class QBound(QBoundOptions options)
         long step = 0;
         for (int pass = 1; pass <= options.MaximumPasses && pass - bestPass <= options.Patience; pass++)
         {
+            var fit = pass == 1 ? first : fitting(pass);
             var order = random.Draw(fitted, fitted);
             for (int from = 0; from + options.Batch <= fitted; from += options.Batch)
             {
@@ -73,7 +75,7 @@ public sealed class QBound(QBoundOptions options)
                 adam.BeginStep(++step, options.LearningRate);
                 adam.Update();
             }
-            var (c, z) = Means(compute, network, fit, Enumerable.Range(fitted, held).ToArray(), categories, factors);
+            var (c, z) = Means(compute, network, first, Enumerable.Range(fitted, held).ToArray(), categories, factors);
             double value = c.Mean + z.Mean;
             if (!double.IsFinite(value))
                 throw new EstimatorException($"q bound: log Q is {value} after {pass} passes; it diverged, lower the learning rate or check the images");

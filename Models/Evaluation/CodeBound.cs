@@ -38,11 +38,11 @@ public sealed record CodeBound(QBoundResult Bound, IReadOnlyList<int> Chosen, bo
             throw new OptionException($"q-input sample: noise {model.Noise.Name} is no likelihood and cannot be drawn from; use --q-input mean");
         train = train.Take(Math.Min(MostFitting, train.Count));
         using var rng = new Rng(model.Compute, configuration.Seed, Stream);
-        var fit = Draw(model, train, configuration, chosen, sampled, rng, first: 0, out _);
-        var measured = Draw(model, test, configuration, chosen, sampled, rng, first: 1u << 16, out var encodings);
+        Encodings fitting = Encode(model, train, configuration), encodings = Encode(model, test, configuration);
+        var measured = Draw(model, encodings, chosen, sampled, rng, pass: 0);
         var category = model.Categories == 0 ? null : Estimators.CategoryInformation.Compute(encodings);
         double factorEntropy = chosen.Length == 0 ? 0 : FactorEntropy(model, encodings, chosen, configuration.Seed);
-        var bound = new QBound(new(widths)).Fit(model.Compute, fit, measured, model.Categories, chosen.Length, category?.CodeEntropy ?? 0, factorEntropy, configuration.Seed);
+        var bound = new QBound(new(widths)).Fit(model.Compute, pass => Draw(model, fitting, chosen, sampled, rng, pass), measured, model.Categories, chosen.Length, category?.CodeEntropy ?? 0, factorEntropy, configuration.Seed);
         return new(bound, chosen, sampled, category?.Information, train.Count);
     }
 
@@ -60,18 +60,22 @@ public sealed record CodeBound(QBoundResult Bound, IReadOnlyList<int> Chosen, bo
         ["passes"] = Bound.Passes,
     };
 
-    /// <summary>One code of each image, and what the decoder makes of it.</summary>
-    /// <param name="first">The first step number of the draws.</param>
-    private static CodedImages Draw(VaeModel model, ImageDataset dataset, RunConfiguration configuration, int[] chosen, bool sampled, Rng rng, uint first, out Encodings encodings)
+    private static Encodings Encode(VaeModel model, ImageDataset dataset, RunConfiguration configuration)
     {
         using var evaluator = new Evaluator(model, dataset, configuration);
-        encodings = evaluator.Encode();
-        int h = model.Latents, k = model.Categories, pixels = dataset.PixelsPerImage, size = model.EvaluationBatch;
-        var (images, categories, factors) = (new float[dataset.Count * pixels], new float[dataset.Count * k], new float[dataset.Count * chosen.Length]);
-        for (int start = 0; start < dataset.Count; start += size)
+        return evaluator.Encode();
+    }
+
+    /// <summary>One code of each image, and what the decoder makes of it.</summary>
+    /// <param name="pass">Every pass has draws of its own.</param>
+    private static CodedImages Draw(VaeModel model, Encodings encodings, int[] chosen, bool sampled, Rng rng, int pass)
+    {
+        int h = model.Latents, k = model.Categories, pixels = model.Image.Pixels, size = model.EvaluationBatch;
+        var (images, categories, factors) = (new float[encodings.Points * pixels], new float[encodings.Points * k], new float[encodings.Points * chosen.Length]);
+        for (int start = 0; start < encodings.Points; start += size)
         {
-            int count = Math.Min(size, dataset.Count - start);
-            rng.BeginStep(first + (uint)(start / size));
+            int count = Math.Min(size, encodings.Points - start);
+            rng.BeginStep(((uint)pass << 16) + (uint)(start / size));
             using var tape = new Tape(model.Compute, gradients: false);
             Tensor mu = tape.Constant(new(count, h), encodings.Mu.Span.Slice(start * h, count * h)), logVar = tape.Constant(new(count, h), encodings.LogVar.Span.Slice(start * h, count * h));
             var z = Ops.Reparameterise(mu, logVar, rng).Z;

@@ -16,7 +16,7 @@ public sealed class QBoundTests : OnCpu
         // x' = 2 z (1, -1) / sqrt 2 + noise of variance 1 in each pixel: I(z; x') = log(1 + 4) / 2.
         const int points = 4000;
         double truth = 0.5 * Math.Log(5), entropy = 0.5 * Math.Log(2 * Math.PI * Math.E);
-        var bound = new QBound(Options).Fit(Compute, Draw(1), Draw(2), 0, 1, 0, entropy, seed: 1).Factors!.Value;
+        var bound = new QBound(Options).Fit(Compute, Draw, Draw(99), 0, 1, 0, entropy, seed: 1).Factors!.Value;
         Assert.That(bound.Value, Is.LessThan(truth + 3 * bound.StandardError));
         Assert.That(bound.Value, Is.GreaterThan(0.8 * truth));
 
@@ -40,7 +40,7 @@ public sealed class QBoundTests : OnCpu
         // x' shows the category, or with probability 0.4 any of the four: a symmetric channel.
         const int points = 4000, k = 4;
         double right = 0.6 + 0.4 / k, wrong = 0.4 / k, truth = Math.Log(k) + right * Math.Log(right) + (k - 1) * wrong * Math.Log(wrong);
-        var bound = new QBound(Options).Fit(Compute, Draw(1), Draw(2), k, 0, Math.Log(k), 0, seed: 1).Category!.Value;
+        var bound = new QBound(Options).Fit(Compute, Draw, Draw(99), k, 0, Math.Log(k), 0, seed: 1).Category!.Value;
         Assert.That(bound.Value, Is.LessThan(truth + 3 * bound.StandardError));
         Assert.That(bound.Value, Is.GreaterThan(0.9 * truth));
         Assert.That(bound.Ceiling, Is.EqualTo(Math.Log(k)));
@@ -68,7 +68,7 @@ public sealed class QBoundTests : OnCpu
         for (int n = 0; n < points; n++)
             category[k * n + 3] = 1;
         var set = new CodedImages(images, 4, category, []);
-        Assert.That(new QBound(Options).Fit(Compute, set, set, k, 0, categoryEntropy: 0, 0, seed: 1).Category!.Value.Value, Is.InRange(-0.02, 1e-6));
+        Assert.That(new QBound(Options).Fit(Compute, _ => set, set, k, 0, categoryEntropy: 0, 0, seed: 1).Category!.Value.Value, Is.InRange(-0.02, 1e-6));
     }
 
     private static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
