@@ -123,8 +123,7 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
         var (originals, codes) = pictures.First(test, StripImages);
         byte[] Masked(ReducedReconstruction kept)
         {
-            // A category stays.
-            float[] mask = [.. kept.Mask(model.Latents), .. Enumerable.Repeat(1f, model.Categories)];
+            float[] mask = Evaluator.Mask(model, kept);
             return pictures.Row([.. codes.Select((z, i) => z * mask[i % mask.Length])]);
         }
         page.Section("What the most informative factors can reconstruct")

@@ -64,7 +64,7 @@ internal sealed class RunFigures
         yield return ("original", pictures.Grid(images, originals));
         foreach (var (kept, _) in table.Rows)
         {
-            float[] mask = kept.Mask(run.Model.Latents);
+            float[] mask = Evaluator.Mask(run.Model, kept);
             yield return (string.Create(CultureInfo.InvariantCulture, $"top {kept.Percent:0.#} %"), pictures.Row([.. all.Select((z, i) => z * mask[i % mask.Length])]));
         }
     }

@@ -147,6 +147,24 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
         return Array.ConvertAll(errors, e => e / dataset.Count);
     }
 
+    /// <summary>The codes that stand for the first images of a set, from their encodings: the means and the most probable category, [count, <see cref="VaeModel.CodeLength"/>].</summary>
+    public static float[] MeanCodes(VaeModel model, Encodings encodings, int count)
+    {
+        int h = model.Latents, k = model.Categories;
+        int[] categories = k == 0 ? [] : ContingencyTable.MostProbable(encodings.Probabilities.Span, k);
+        var codes = new float[count * (h + k)];
+        for (int n = 0; n < count; n++)
+        {
+            encodings.Mu.Span.Slice(n * h, h).CopyTo(codes.AsSpan(n * (h + k)));
+            if (k > 0)
+                codes[n * (h + k) + h + categories[n]] = 1;
+        }
+        return codes;
+    }
+
+    /// <summary>1 where a code keeps its number, [<see cref="VaeModel.CodeLength"/>]; a category stays.</summary>
+    public static float[] Mask(VaeModel model, ReducedReconstruction kept) => [.. kept.Mask(model.Latents), .. Enumerable.Repeat(1f, model.Categories)];
+
     /// <summary>Decoded mean images of codes [n, <see cref="VaeModel.CodeLength"/>], as pixels [n, H, W, C] row-major.</summary>
     public static float[] Decode(VaeModel model, float[] codes)
     {

@@ -108,7 +108,7 @@ public sealed record RunMetrics(string Split, int Images, double SquaredError, i
     {
         var ssim = new Ssim(dataset.Height, dataset.Width, dataset.Channels, range: 1);
         var originals = dataset.ToFloats(0, images);
-        var reconstructed = Decode(model, encodings.Mu[..(images * model.Latents)]);
+        var reconstructed = Decode(model, Evaluator.MeanCodes(model, encodings, images));
         int pixels = dataset.PixelsPerImage;
         double similarity = Enumerable.Range(0, images).Average(i => ssim.Compare(originals.AsSpan(i * pixels, pixels), reconstructed.AsSpan(i * pixels, pixels)));
         using var rng = new Rng(model.Compute, seed, PriorStream);
@@ -119,7 +119,7 @@ public sealed record RunMetrics(string Split, int Images, double SquaredError, i
 
     private static float[] Decode(VaeModel model, ReadOnlyMemory<float> codes)
     {
-        int step = DecodedAtOnce * model.Latents;
+        int step = DecodedAtOnce * model.CodeLength;
         var images = new List<float>();
         for (int from = 0; from < codes.Length; from += step)
             images.AddRange(Evaluator.Decode(model, codes[from..Math.Min(codes.Length, from + step)].ToArray()));

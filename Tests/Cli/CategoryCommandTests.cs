@@ -40,6 +40,15 @@ public sealed class CategoryCommandTests
     }
 
     [Test]
+    public void Metrics_decode_codes_with_their_category()
+    {
+        var metrics = Tool.Run("metrics", Trained.Value, "--json").Json();
+        double error = JsonDocument.Parse(File.ReadAllText(Path.Combine(Trained.Value, "evaluation.json"))).RootElement.GetProperty("squared_error").GetDouble();
+        Assert.That(metrics.GetProperty("squared_error").GetDouble(), Is.EqualTo(error).Within(1e-3 * error));
+        Assert.That(metrics.GetProperty("ssim_reconstruction").GetDouble(), Is.InRange(-1, 1));
+    }
+
+    [Test]
     public void Encodings_hold_the_categorys_probabilities()
     {
         string file = Path.Combine(TestFiles.Folder("cli-category-codes"), "codes.csv");
