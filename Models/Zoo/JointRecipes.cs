@@ -41,7 +41,7 @@ public static class JointRecipes
         Recipe = "tuned",
     };
 
-    public static RunConfiguration Imae { get; } = Tuned with { Model = "imae", Beta = 5, Gamma = 4, EncoderMi = "5:4" };
+    public static RunConfiguration Imae { get; } = Tuned with { Model = "imae", Beta = 5, Gamma = 4, EncoderMi = "5:4", CategoryEpochs = 2, Epochs = 6 };
 
     public static RunConfiguration JointVae { get; } = Tuned with
     {
@@ -70,8 +70,9 @@ public static class JointRecipes
         QInput = "mean",
         LearningRate = 1e-3,
         Batch = 125,
+        CategoryEpochs = 3,
         EncoderMi = "5:4",
-        Augment = 25,
+        Augment = 50,
         Vat = 0,
     };
 
@@ -79,7 +80,7 @@ public static class JointRecipes
     [
         new("tuned", "mnist", Imae),
         new("paper", "mnist", Paper3 with { Model = "imae", Beta = 5, Gamma = 2, EncoderMi = "5", Estimate = "batch" }),
-        new("tuned", "fashion-mnist", Imae with { Data = "fashion-mnist", Beta = 2, Gamma = 1, Epochs = 6 }),
+        new("tuned", "fashion-mnist", Imae with { Data = "fashion-mnist", Beta = 2, Gamma = 1, CategoryEpochs = 0, Epochs = 8 }),
         new("paper", "fashion-mnist", Paper3 with { Model = "imae", Data = "fashion-mnist", Beta = 5, Gamma = 2, EncoderMi = "5", Estimate = "batch" }),
     ];
 
@@ -93,7 +94,7 @@ public static class JointRecipes
     public static IReadOnlyList<Recipe> OfVmiVae { get; } =
     [
         new("tuned", "mnist", VmiVae),
-        new("paper", "mnist", VmiVae with { Recipe = "paper", Batch = 128, EncoderMi = "0", Augment = 0, CategoryScale = 1 }),
+        new("paper", "mnist", VmiVae with { Recipe = "paper", Batch = 128, CategoryEpochs = 0, EncoderMi = "0", Augment = 0, CategoryScale = 1 }),
     ];
 
     /// <summary>Paper 3's baseline with the weight that all its models have.</summary>
