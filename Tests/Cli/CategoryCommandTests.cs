@@ -9,7 +9,7 @@ public sealed class CategoryCommandTests
 {
     private static readonly string[] Small =
     [
-        "--limit", "200", "--batch", "50", "--latent", "4", "--categories", "3", "--network", "mlp:32/16", "--set", "temperature_epochs=2", "--set", "q_network=16",
+        "--limit", "200", "--batch", "50", "--latent", "4", "--categories", "3", "--network", "mlp:32/16", "--set", "temperature_epochs=2", "--set", "category_epochs=0", "--set", "q_network=16",
     ];
 
     private static readonly Lazy<string> Trained = new(() =>
