@@ -101,7 +101,21 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
     /// <exception cref="OptionException">There is no data set of that name.</exception>
     /// <exception cref="DataException">A file of it is missing or wrong.</exception>
     public DatasetSplits LoadData(string name) =>
-        FindData(name).Open(ResolveDataDir(), ResolveCacheDir());
+        FindData(name).Open(ResolveDataDir(), ResolveCacheDir(), progress: DecodingProgress(name));
+
+    /// <summary>Says, at the first block of pictures and at every tenth of them, how far the making of a cache file is.</summary>
+    public Action<int, int> DecodingProgress(string name)
+    {
+        int told = -1;
+        return (done, all) =>
+        {
+            int tenth = (int)(10L * done / all);
+            if (tenth == told)
+                return;
+            told = tenth;
+            Cli.Output.Note(string.Create(CultureInfo.InvariantCulture, $"{name}: {done} of {all} pictures decoded into {ResolveCacheDir()}, once for all runs"));
+        };
+    }
 
     /// <summary>The folder for converted data; it is made when something is written there.</summary>
     public string ResolveCacheDir() => string.IsNullOrEmpty(CacheDir) ? CacheFolder.Default : CacheDir;

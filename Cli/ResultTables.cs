@@ -106,9 +106,10 @@ internal static class ResultTables
         output.Line();
         output.Table(["top %", "factors", "nats (I2)", "train accuracy", "test accuracy"], table.Rows.Select(r => (IReadOnlyList<string>)
         [
-            Number(r.Kept.Percent, "0.###"), $"{r.Kept.Factors.Count} of {latents}", Number(r.Kept.Information, "F3"), Number(r.TrainAccuracy, "F4"), Number(r.TestAccuracy, "F4"),
+            Number(r.Kept.Percent, "0.###"), $"{r.Kept.Factors.Count} of {latents}", Number(r.Kept.Information, "F3"), Number(r.TrainAccuracy, "F4"), Number(r.TestAccuracy, "F4") + (table.Repeats > 1 ? " +- " + Number(r.TestDeviation, "F4") : ""),
         ]));
-        output.Line(string.Create(CultureInfo.InvariantCulture, $"trained on {table.TrainSequences}, tested on {table.TestSequences}; the most frequent class is {table.MostFrequent:F4} of the latter"));
+        string each = table.Repeats > 1 ? $"mean and standard deviation of {table.Repeats} classifiers a row, " : "";
+        output.Line(string.Create(CultureInfo.InvariantCulture, $"{each}trained on {table.TrainSequences}, tested on {table.TestSequences}; the most frequent class is {table.MostFrequent:F4} of the latter"));
     }
 
     private static void Likelihood(Output output, EvaluationResult result)

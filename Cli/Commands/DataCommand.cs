@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.Data.Eeg;
 using VaeFromScratch.Engine.Data.Images;
 using VaeFromScratch.Models;
 
@@ -66,23 +67,27 @@ internal static class DataCommand
 
     private static Command CreatePrepare()
     {
-        var command = new Command("prepare", "turn a raw download into what is read: pictures of celeba into one cache file, files of the others checked and copied into the data folder");
+        var command = new Command("prepare", "turn a raw download into what is read: pictures of celeba into one cache file, files of the others checked and copied into the data folder; synthetic-eeg is written there as files of deap's layout");
         var name = new Argument<string>("NAME") { Description = "a data set of `vae list datasets`" };
-        var from = new Option<string>("--from") { Description = "the folder of the download", Required = true };
+        var from = new Option<string?>("--from") { Description = "the folder of the download" };
         command.Arguments.Add(name);
         command.Options.Add(from);
         var common = new CommonOptions(command, computes: false);
-        command.SetAction(parsed => Prepare(common.Read(parsed), CommandContext.FindData(parsed.GetValue(name)!), parsed.GetValue(from)!));
+        command.SetAction(parsed => Prepare(common.Read(parsed), CommandContext.FindData(parsed.GetValue(name)!), parsed.GetValue(from)));
         return command;
     }
 
-    private static int Prepare(CommandContext context, DatasetInfo info, string from)
+    private static int Prepare(CommandContext context, DatasetInfo info, string? from)
     {
+        if (info.Name == "synthetic-eeg")
+            return WriteEeg(context, Path.Combine(context.ResolveDataDir(), info.Name));
+        if (from is null)
+            throw new OptionException($"prepare {info.Name}: it needs --from and the folder of the download");
         if (info.OpenCache is not null)
         {
             string cacheDir = context.ResolveCacheDir();
             string nested = Path.Combine(from, info.Name);
-            using var cache = CelebA.Prepare(Directory.Exists(nested) ? nested : from, cacheDir, (done, all) => context.Output.Line($"{done} of {all} pictures"));
+            using var cache = CelebA.Prepare(Directory.Exists(nested) ? nested : from, cacheDir, context.DecodingProgress(info.Name));
             foreach (string note in cache.Header.Notes)
                 Output.Note(note);
             context.Output.Line($"{info.Name}: {cache.Header.Train} training, {cache.Header.Validation} validation and {cache.Header.Test} test images in {cacheDir}");
@@ -97,6 +102,18 @@ internal static class DataCommand
             context.Output.Line(Path.Combine(folder, file));
         context.Output.Line(copied.Count == 0 ? $"{info.Name}: every file was in its place" : $"{info.Name}: ready in {folder}");
         context.Output.Json(new JsonObject { ["name"] = info.Name, ["folder"] = folder, ["copied"] = new JsonArray([.. copied.Select(file => JsonValue.Create(file))]) });
+        return ExitCode.Done;
+    }
+
+    private static int WriteEeg(CommandContext context, string folder)
+    {
+        var files = new JsonArray();
+        foreach (string file in SyntheticEeg.WriteDat(folder))
+        {
+            context.Output.Line(file);
+            files.Add(file);
+        }
+        context.Output.Json(new JsonObject { ["name"] = "synthetic-eeg", ["folder"] = folder, ["copied"] = files });
         return ExitCode.Done;
     }
 

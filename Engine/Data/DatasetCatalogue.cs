@@ -32,8 +32,11 @@ public sealed record DatasetInfo(string Name, string Description, string Licence
     /// <summary>Tells whether a set is there whose files are not listed one by one, or that is made rather than read.</summary>
     public Func<string, bool>? Presence { get; init; }
 
-    /// <summary>For a set that may not fit into memory: opens its cache file, given the data folder and the cache folder, and makes that file first if need be.</summary>
-    public Func<string, string, ImageCache>? OpenCache { get; init; }
+    /// <summary>
+    /// For a set that may not fit into memory: opens its cache file, given the data folder and the cache folder, and makes that file first if need be; how many of how many
+    /// pictures it holds is then told now and then.
+    /// </summary>
+    public Func<string, string, Action<int, int>?, ImageCache>? OpenCache { get; init; }
 
     /// <summary>Tells whether a cache folder holds the set, so that it can be read without its source.</summary>
     public Func<string, bool>? IsPrepared { get; init; }
@@ -42,12 +45,13 @@ public sealed record DatasetInfo(string Name, string Description, string Licence
     /// <param name="dataDir">The data folder; it is only read.</param>
     /// <param name="cacheDir">Where cache files are kept.</param>
     /// <param name="mostBytes">Splits of more bytes are streamed.</param>
+    /// <param name="progress">Told how many of how many pictures have been decoded, while a cache file is made.</param>
     /// <exception cref="DataException">A file is missing or wrong.</exception>
-    public DatasetSplits Open(string dataDir, string cacheDir, long mostBytes = CachedImages.MostBytesInMemory)
+    public DatasetSplits Open(string dataDir, string cacheDir, long mostBytes = CachedImages.MostBytesInMemory, Action<int, int>? progress = null)
     {
         if (OpenCache is null)
             return Load(dataDir);
-        var cache = OpenCache(dataDir, cacheDir);
+        var cache = OpenCache(dataDir, cacheDir, progress);
         var splits = new DatasetSplits(cache.Train.Open(mostBytes), cache.Test.Open(mostBytes)) { Notes = cache.Header.Notes };
         if (splits.Train.Stored is null && splits.Test.Stored is null)
             cache.Dispose();
@@ -123,7 +127,7 @@ public static class DatasetCatalogue
         {
             UnlistedBytes = 1_400_000_000,
             Presence = CelebA.IsPresent,
-            OpenCache = (dataDir, cacheDir) => CelebA.Open(dataDir, cacheDir),
+            OpenCache = CelebA.Open,
             IsPrepared = CelebA.IsPrepared,
         },
         new("folder", "your own pictures: PNG, binary PGM and JPEG files, cropped and scaled to 64 x 64; folders are classes",
@@ -136,6 +140,10 @@ public static class DatasetCatalogue
             "made here", "made when it is asked for", [], _ => new GaussianFactors(new() { Noise = PlantedNoise.Gaussian }).CreateSplits()) { Presence = _ => true },
         .. ((int[])[2, 5, 10]).Select(factors => new DatasetInfo($"synthetic-noise-{factors}", $"synthetic-noise with {factors} factors",
             "made here", "made when it is asked for", [], _ => new GaussianFactors(new() { Factors = factors, Noise = PlantedNoise.Gaussian }).CreateSplits()) { Presence = _ => true }),
+        new("synthetic-noise-pixel", "the same pictures with Gaussian noise whose standard deviation grows from 0 at the left edge to 0.1 at the right",
+            "made here", "made when it is asked for", [], _ => new GaussianFactors(new() { Noise = PlantedNoise.PerPixel }).CreateSplits()) { Presence = _ => true },
+        new("synthetic-noise-mixture", "the same pictures with Gaussian noise of standard deviation 0.05 in nine pixels of ten and 0.25 in the tenth",
+            "made here", "made when it is asked for", [], _ => new GaussianFactors(new() { Noise = PlantedNoise.Mixture }).CreateSplits()) { Presence = _ => true },
         new("deap", "EEG of 32 people watching 40 videos each, as 63 head maps a video of alpha, beta and gamma power, 32 x 32; 4 classes of emotion",
             "only under a signed agreement with its makers; Koelstra et al., 2012",
             "the DEAP page of Queen Mary University of London, on application: data_preprocessed_python (.dat) or data_preprocessed_matlab (.mat), unpacked into deap/",
@@ -144,8 +152,9 @@ public static class DatasetCatalogue
             UnlistedBytes = Deap.Participants * 103_220_480L,
             Presence = dataDir => Deap.Find(Path.Combine(dataDir, "deap")).Count > 0,
         },
-        new("synthetic-eeg", "made-up EEG of 8 people in the layout of deap, with planted sources that follow valence and arousal; 4 classes",
-            "made here", "made when it is asked for", [], _ => SyntheticEeg.Create().ToSplits()) { Presence = _ => true },
+        new("synthetic-eeg", $"made-up EEG of {SyntheticEeg.Participants} people in the layout of deap, with planted sources that follow valence and arousal; 4 classes",
+            "made here", "made when it is asked for; `vae data prepare synthetic-eeg` writes it as files of deap's layout", [],
+            dataDir => SyntheticEeg.Load(Path.Combine(dataDir, "synthetic-eeg")).ToSplits()) { Presence = _ => true },
     ];
 
     /// <exception cref="ArgumentException">There is no data set of that name; the message lists those there are.</exception>

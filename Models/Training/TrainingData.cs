@@ -9,7 +9,7 @@ namespace VaeFromScratch.Models.Training;
 public sealed class TrainingData : IDisposable
 {
     private const uint BinariseStream = 0x62696e61;
-    private const int ImagesAtOnce = 4096;
+    private const int BytesAtOnce = 1 << 20;
 
     private readonly Compute compute;
     private readonly Slice<byte> pixels;
@@ -110,8 +110,9 @@ public sealed class TrainingData : IDisposable
     private static double PixelVariance(ImageDataset dataset, float scale)
     {
         long sum = 0, squares = 0;
-        for (int start = 0; start < dataset.Count; start += ImagesAtOnce)
-            foreach (byte b in dataset.Images(start, Math.Min(ImagesAtOnce, dataset.Count - start)))
+        int imagesAtOnce = Math.Max(1, BytesAtOnce / dataset.PixelsPerImage);
+        for (int start = 0; start < dataset.Count; start += imagesAtOnce)
+            foreach (byte b in dataset.Images(start, Math.Min(imagesAtOnce, dataset.Count - start)))
             {
                 sum += b;
                 squares += b * b;

@@ -27,6 +27,7 @@ public sealed class DataCommandTests
         File.Delete(damaged);
         Tool.Fails(Tool.Run("data", "prepare", "mnist", "--from", above, "--data-dir", other), 4, "plain or .gz");
         Assert.That(Directory.Exists(Path.Combine(other, "mnist")), Is.False, "nothing half-copied");
+        Tool.Fails(Tool.Run("data", "prepare", "mnist", "--data-dir", other), 2, "--from");
         Tool.Fails(Tool.Run("data", "prepare", "yale-b", "--from", above, "--data-dir", other), 2, "nothing to prepare");
         Tool.Fails(Tool.Run("data", "prepare", "mnist", "--from", Path.Combine(above, "absent"), "--data-dir", other), 4, "no such folder");
     }
@@ -47,6 +48,7 @@ public sealed class DataCommandTests
         string[] folders = ["--data-dir", dataDir, "--cache-dir", cacheDir];
         var prepared = Tool.Run(["data", "prepare", "celeba", "--from", download, .. folders]).Succeeded();
         Assert.That(prepared.Out, Does.Contain("16 training, 2 validation and 2 test images"));
+        Assert.That(prepared.Error, Does.Contain("note: celeba: 20 of 20 pictures decoded into " + cacheDir));
         Directory.Delete(pictures, recursive: true);
         JsonElement State() => Tool.Run(["data", "--json", .. folders]).Json().GetProperty("datasets").EnumerateArray().Single(s => s.GetProperty("name").GetString() == "celeba").GetProperty("state");
         Assert.That(State().GetString(), Is.EqualTo("prepared"));
@@ -73,7 +75,7 @@ public sealed class DataCommandTests
         Assert.That(rows.Select(r => r.GetProperty("factors").GetInt32()), Is.EqualTo(new[] { 8, 4, 0 }));
         string[] lines = File.ReadAllLines(Path.Combine(run, "classification.csv"));
         Assert.That(lines, Has.Length.EqualTo(4));
-        Assert.That(lines[0], Is.EqualTo("top_percent,factors,mi_nats,train_accuracy,test_accuracy"));
+        Assert.That(lines[0], Is.EqualTo("top_percent,factors,mi_nats,train_accuracy,test_accuracy,test_accuracy_deviation"));
         Assert.That(rows[2].GetProperty("test_accuracy").GetDouble(), Is.LessThan(rows[0].GetProperty("test_accuracy").GetDouble()));
         Assert.That(Tool.Run("classify", run, "--keep", "100,50,0", "--quick").Succeeded().Out, Does.Contain("8 of 8").And.Contain("most frequent class"));
         Assert.That(File.ReadAllLines(Path.Combine(run, "classification.csv")), Is.EqualTo(lines), "the seed alone decides");

@@ -40,10 +40,24 @@ public sealed class ClassificationTests : OnCpu
         string folder = TestFiles.Folder("classify"), file = Path.Combine(folder, "classification.csv");
         table.SaveCsv(file);
         string[] lines = File.ReadAllLines(file);
-        Assert.That(lines[0], Is.EqualTo("top_percent,factors,mi_nats,train_accuracy,test_accuracy"));
-        Assert.That(lines[1], Does.StartWith("100,4,").And.EndsWith(",1,1"));
+        Assert.That(lines[0], Is.EqualTo("top_percent,factors,mi_nats,train_accuracy,test_accuracy,test_accuracy_deviation"));
+        Assert.That(lines[1], Does.StartWith("100,4,").And.EndsWith(",1,1,0"));
         ClassificationTable.Compute(model, data, configuration, ClassifierSettings.Linear, [100, 0]).SaveCsv(file);
         Assert.That(File.ReadAllLines(file), Is.EqualTo(lines));
+    }
+
+    [Test]
+    public void Accuracies_are_means_over_classifiers_from_other_weights()
+    {
+        var data = new DatasetSplits(Small.Halves(40), Small.Halves(30, split: "test", seed: 4));
+        var configuration = Small.Configuration() with { Epochs = 1 };
+        using var model = Train(data, configuration);
+        var settings = ClassifierSettings.Linear with { Epochs = 1 };
+        double[] each = [.. Enumerable.Range(0, 3).Select(i => ClassificationTable.Compute(model, data, configuration with { Seed = configuration.Seed + (ulong)i }, settings, [100]).Rows[0].TestAccuracy)];
+        var table = ClassificationTable.Compute(model, data, configuration, settings, [100], repeats: 3);
+        double mean = each.Average();
+        Assert.That(table.Rows[0].TestAccuracy, Is.EqualTo(mean).Within(1e-12));
+        Assert.That(table.Rows[0].TestDeviation, Is.EqualTo(Math.Sqrt(each.Sum(a => (a - mean) * (a - mean)) / 2)).Within(1e-12));
     }
 
     [Test]

@@ -26,11 +26,18 @@ public static class SyntheticEeg
 {
     /// <summary>"eegn" in ASCII.</summary>
     private const uint Stream = 0x6565676E;
+    private const string Name = "synthetic-eeg";
     private const int Waves = 8;
     private const double SourceMicrovolts = 6, NoiseMicrovolts = 3;
     /// <summary>Radius of a source on the projected head, in radians.</summary>
     private const double Spread = 0.55;
     private const int PeripheralChannels = 8;
+
+    /// <summary>People in the set unless told otherwise.</summary>
+    public const int Participants = 12;
+
+    /// <summary>Six trials of ten to train on, which leaves enough others for a share of them to mean something.</summary>
+    private const double TrainShare = 0.6;
 
     /// <summary>The planted truth: which band and place tell which emotion.</summary>
     public static IReadOnlyList<PlantedSource> Sources { get; } =
@@ -66,16 +73,23 @@ public static class SyntheticEeg
     }
 
     /// <summary>Several participants as a data set.</summary>
-    public static EegDataset Create(int participants = 8, ulong seed = 1, EegOptions? options = null) =>
-        EegDataset.From(Enumerable.Range(1, participants).Select(participant => Record(participant, seed)), "synthetic-eeg", options);
+    public static EegDataset Create(int participants = Participants, ulong seed = 1) =>
+        EegDataset.From(Enumerable.Range(1, participants).Select(participant => Record(participant, seed)), Name, new() { TrainShare = TrainShare });
 
-    /// <summary>Writes s01.dat, s02.dat, ... in exactly the layout of DEAP's preprocessed files, peripheral channels included.</summary>
-    public static void WriteDat(string folder, int participants, ulong seed = 1)
+    /// <summary>The recordings that <see cref="WriteDat"/> left in a folder; without them, the same made anew.</summary>
+    public static EegDataset Load(string folder) =>
+        Deap.Find(folder).Count > 0 ? EegDataset.Load(folder, Name, new() { TrainShare = TrainShare }) : Create();
+
+    /// <summary>Writes s01.dat, s02.dat, ... in exactly the layout of DEAP's preprocessed files, peripheral channels included: 103 MB each.</summary>
+    /// <returns>The files.</returns>
+    public static IEnumerable<string> WriteDat(string folder, int participants = Participants, ulong seed = 1)
     {
         for (int participant = 1; participant <= participants; participant++)
         {
             var recording = Record(participant, seed);
-            AtomicFile.Write(Path.Combine(folder, $"{recording.Participant}.dat"), stream => PickleWriter.Write(stream, ToArrays(recording)));
+            string file = Path.Combine(folder, $"{recording.Participant}.dat");
+            AtomicFile.Write(file, stream => PickleWriter.Write(stream, ToArrays(recording)));
+            yield return file;
         }
     }
 

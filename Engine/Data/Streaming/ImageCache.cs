@@ -170,7 +170,7 @@ public sealed class ImageCache : IDisposable
 public sealed record CachedImages(ImageCache Cache, string Split, int First, int Count)
 {
     /// <summary>Sets of more bytes than this are streamed rather than held in memory.</summary>
-    public const long MostBytesInMemory = 512L << 20;
+    public const long MostBytesInMemory = 128L << 20;
 
     public ImageCacheHeader Header => Cache.Header;
 

@@ -96,6 +96,13 @@ public sealed class GaussianFactors
         Array.Fill(sizes, Deciles.Length + 1);
         var truth = new GroundTruth([.. Enumerable.Range(1, p).Select(i => $"y{i}")], sizes, new int[count * p], new float[count * p]);
         uint part = split == "test" ? 1u : 0;
+        string name = options.Noise switch
+        {
+            PlantedNoise.Gaussian => "synthetic-noise",
+            PlantedNoise.PerPixel => "synthetic-noise-pixel",
+            PlantedNoise.Mixture => "synthetic-noise-mixture",
+            _ => "synthetic-gaussian",
+        };
         Parallel.For(0, count, image =>
         {
             var random = new HostRandom(options.Seed, DrawStream, (uint)image, part);
@@ -110,7 +117,7 @@ public sealed class GaussianFactors
             for (int pixel = 0; pixel < Pixels; pixel++)
                 pixels[image * Pixels + pixel] = (byte)Math.Round(255 * Math.Clamp(picture[pixel] + Noise(pixel, ref random), 0, 1));
         });
-        return new ImageDataset("synthetic-gaussian", split, count, Side, Side, Channels: 1, pixels, Labels: null, Classes: 0, ImageDataset.ByteScale) { Factors = truth }.CheckConsistency("synthetic-gaussian");
+        return new ImageDataset(name, split, count, Side, Side, Channels: 1, pixels, Labels: null, Classes: 0, ImageDataset.ByteScale) { Factors = truth }.CheckConsistency(name);
     }
 
     public DatasetSplits CreateSplits(int train = 20_000, int test = 5_000) => new(Create(train, "train"), Create(test, "test"));

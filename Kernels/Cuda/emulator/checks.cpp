@@ -334,7 +334,7 @@ int mutation(size_t index)
     fflush(stdout);
     for_each_site(&place, [](emulator::Site& s) { s.removed = true; });
     // A loop whose end depends on the barrier may have none without it.
-    const itimerval patience = {{0, 0}, {20, 0}};
+    const itimerval patience = {{0, 0}, {5, 0}};
     signal(SIGPROF, [](int) {
         static const char words[] = "no end\n";
         _exit(write(1, words, sizeof words - 1) > 0 ? 0 : 2);

@@ -112,6 +112,8 @@ public sealed class SyntheticSetTests
     [TestCase("synthetic-shapes")]
     [TestCase("synthetic-gaussian")]
     [TestCase("synthetic-noise")]
+    [TestCase("synthetic-noise-pixel")]
+    [TestCase("synthetic-noise-mixture")]
     public void Made_sets_need_no_files(string name)
     {
         string nowhere = TestFiles.Folder("nothing");
@@ -119,6 +121,7 @@ public sealed class SyntheticSetTests
         Assert.That(info.IsPresent(nowhere));
         var (train, test) = info.Load(nowhere);
         Assert.That((train.Count, test.Count, train.Split, test.Split), Is.EqualTo((20_000, 5_000, "train", "test")));
+        Assert.That(train.Name, Is.EqualTo(name));
         Assert.That(Directory.GetFileSystemEntries(nowhere), Is.Empty);
     }
 

@@ -11,6 +11,17 @@ public sealed class EegDatasetTests
     private static readonly EegDataset Set = EegDataset.From([Short, SyntheticEeg.Record(2, seed: 3, trials: 20, seconds: 10)], "synthetic-eeg");
 
     [Test]
+    public void Made_up_recordings_written_as_files_of_DEAPs_layout_are_read_back_as_they_were()
+    {
+        string folder = TestFiles.Folder("synthetic-eeg"), file = SyntheticEeg.WriteDat(folder, participants: 1, seed: 5).Single();
+        Assert.That(new FileInfo(file).Length, Is.EqualTo(40 * 40 * 8064 * 8).Within(1).Percent, "DEAP's files hold 40 x 40 x 8064 doubles");
+        EegRecording read = Deap.Read(file), made = SyntheticEeg.Record(1, seed: 5);
+        Assert.That(read.Signals.AsSpan().SequenceEqual(made.Signals));
+        Assert.That(read.Ratings, Is.EqualTo(made.Ratings));
+        Assert.That(SyntheticEeg.Load(folder).Trials, Is.EqualTo(40));
+    }
+
+    [Test]
     public void A_sine_wave_has_its_power_in_its_band()
     {
         const double amplitude = 3;
