@@ -22,7 +22,7 @@ internal static class StepWorkloads
         Step("training step, MNIST conv, batch 512", Network.ConvolutionalVae, Mnist, 512),
         Step("training step, CelebA conv, batch 64", Network.ConvolutionalVae, CelebA, 64),
         Step("training step, IMAE MLP, batch 100", (compute, _) => ImaeMlp.Create(compute), Mnist, 100),
-        Step("training step, CIFAR-10 EXoN, batch 128", (compute, _) => ExonNet.Create(compute), Cifar, 128),
+        Step("training step, CIFAR-10 EXoN, batch 128", Network.Exon, Cifar, 128),
     ];
 
     /// <summary>The same step eagerly and captured; at batch 8 there is little else than overhead.</summary>

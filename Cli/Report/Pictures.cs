@@ -82,7 +82,10 @@ internal sealed class Pictures(VaeModel model, RunConfiguration configuration)
     }
 
     /// <summary>Codes side by side, decoded.</summary>
-    public byte[] Row(float[] codes) => Grid(codes.Length / model.CodeLength, Decode(codes));
+    public byte[] Row(float[] codes) => Decoded(codes, codes.Length / model.CodeLength);
+
+    /// <summary>Codes decoded, so many in a row.</summary>
+    public byte[] Decoded(float[] codes, int columns) => Grid(columns, Decode(codes));
 
     /// <summary>Images side by side.</summary>
     public byte[] Grid(int columns, float[] images)

@@ -6,6 +6,7 @@ using VaeFromScratch.Estimators;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Runs;
+using VaeFromScratch.Models.Zoo;
 
 namespace VaeFromScratch.Cli.Report;
 
@@ -49,10 +50,11 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
             page.Section("Training").Charts(Charts.Training(metrics));
         Information(page);
         Categories(page);
+        Design(page);
         Traversals(page);
         Reduced(page);
         page.Section("Reconstructions").Figure(pictures.Reconstructions(test, 2 * StripImages, StripImages), "The first test images in file order; each row of originals stands above the row of their reconstructions, decoded from the mean of q(z|x).");
-        page.Section("Samples").Figure(pictures.Samples(4 * StripImages, StripImages), "Decoded from codes drawn from the prior N(0, I) by the run's seed.");
+        page.Section("Samples").Figure(pictures.Samples(4 * StripImages, StripImages), $"Decoded from codes drawn from the prior{(result.StandardPrior ? " N(0, I)" : "")} by the run's seed.");
         NoiseComponents(page);
         Sources(page);
         page.Section("Configuration").Definitions(JsonNode.Parse(configuration.ToJson())!.AsObject().Select(p => (p.Key, p.Value!.ToString() is "" ? "-" : p.Value.ToString())));
@@ -71,6 +73,7 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
             .. l.Variance is { } v ? [("noise variance \u03c3\u00b2", Number(v, "G3"))] : ((string, string)[])[],
             ("information (I2), nats", Number(indicators.Information, "F2")),
             ("by the mixture (X1), nats", Number(result.Mixture.Information.Value, "F2")),
+            .. l.ClassificationError is { } error ? [("test error", $"{Number(100 * error, "F2")} %")] : ((string, string)[])[],
             ("influential factors", $"{indicators.InfluentialFactors} of {indicators.Factors.Count}"),
             .. metrics.Epochs > 0 ? [("training time, s", Number(metrics.Columns["seconds"][^1], "F1")), ("training images/s", Number(metrics.Columns["images_per_second"][^1], "F0"))] : ((string, string)[])[],
         ]);
@@ -104,6 +107,27 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
                 $"A row for each category: the mean code of its test images, with one of the most informative factors set to {StripImages} values from -{CategoryRange} to {CategoryRange} (paper 3, figure 4).");
         if (File.Exists(directory.ProbabilitiesFile))
             page.Figure(Charts.Certainty(MetricsTable.Read(directory.ProbabilitiesFile)), "How sure the category was of the test images after each epoch (paper 5, figure 4.7): a category that has decided has all of its probabilities near 0 and 1.");
+    }
+
+    private void Design(HtmlPage page)
+    {
+        if (result.Designed is not { } designed || model is not Exon exon)
+            return;
+        var design = new DesignPictures(exon, test, result, designed, pictures);
+        var scatter = design.Scatter();
+        Engine.IO.AtomicFile.WriteText(directory.File("latent.svg"), scatter.ToSvg());
+        page.Section("The designed latent space").Figure(scatter, "z ~ q(z|x) of test images, coloured by label; circles at two standard deviations of the prior's components (paper 4, figure 3).");
+        if (designed.Grid)
+            page.Figure(design.Grid(), "Images decoded from a grid over the plane.").Figure(design.Regions(), "The class that the classifier gives the image decoded at each point of a denser grid.");
+        page.Strips(design.Interpolations(within: false), "From an image of each class to one of the next class, along the straight line between the means of their most probable components; decoded means.")
+            .Strips(design.Interpolations(within: true), "From one image of a class to another one of it.");
+        var activated = designed.Activated;
+        page.Table(["class", $"F above {Number(ActivatedSubspace.FThreshold, "0.#")}", $"V-nat above {Number(ActivatedSubspace.VNatThreshold, "0.#")}"],
+            [.. Enumerable.Range(0, activated.Classes).Select(k => (IReadOnlyList<string>)[Whole(k), Whole(activated.ByF(k).Length), Whole(activated.ByVNat(k).Length)])],
+            $"Factors of {activated.Factors} that each class activates, by two statistics (G6); all values are in {DesignedLatents.FileName}. The bound of Theorem 1 exceeds the KL by {Number(designed.Slack, "F3")} nats: it assumes that each class has the prior's mean and variance.");
+        if (design.Noise(onActivated: true).Any())
+            page.Strips(design.Noise(onActivated: true), "An image of each class, then with uniform noise from -1.5 to 1.5 on the factors that its class activates.")
+                .Strips(design.Noise(onActivated: false), "The same with noise on all other factors: they do not show (paper 4, figure 6).");
     }
 
     private void Traversals(HtmlPage page)
@@ -150,7 +174,7 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
         [
             ["EVLB", "-(NLL + KL) with weight 1 on the KL, whatever the training used; one z ~ q(z|x) per image, drawn by the seed", images, "(V5)"],
             ["NLL", "-log p(x|z) of that z, summed over pixels", images, NoiseEquation()],
-            ["KL", "KL(q(z|x) || N(0, I)) in closed form", images, "(V2)"],
+            result.StandardPrior ? ["KL", "KL(q(z|x) || N(0, I)) in closed form", images, "(V2)"] : ["KL", "an upper bound of the KL of the mixture posterior to the mixture prior", images, "(G2)"],
             ["squared error", "of the image decoded from the mean of q(z|x), summed over pixels", images, "(V5)"],
             ["information", "1/2 (log s* - mean log sigma^2), summed over factors: an upper bound of I(x; z), exact for a Gaussian aggregate posterior", images, "(I2), (I3)"],
             ["centred information", "the same around the mean of mu: an upper bound, never above (I2)", images, "(I4)"],

@@ -14,7 +14,9 @@ namespace VaeFromScratch.Models.Evaluation;
 /// <param name="Images">Decoded images whose pairs SSIM compares.</param>
 /// <param name="Grid">Whether their codes are a grid over the design, as in the paper, or draws of the prior.</param>
 /// <param name="Similarity">Null where images are smaller than SSIM's window.</param>
-public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, int Images, bool Grid, SsimOfSet? Similarity)
+/// <param name="Samples">One z ~ q(z|x) of each image, [images, H].</param>
+/// <param name="Classes">The most probable class of each image.</param>
+public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, int Images, bool Grid, SsimOfSet? Similarity, float[] Samples, int[] Classes)
 {
     /// <summary>The file in a run directory.</summary>
     public const string FileName = "activated.csv";
@@ -32,10 +34,15 @@ public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, 
             return null;
         var design = exon.Prior.Design;
         var sums = new ActivatedSubspaceSums(design.Variances);
+        var samples = new List<float>();
+        var classes = new List<int>();
         evaluator.ForEachBatch((x, _) =>
         {
             var q = exon.Posterior(x);
-            sums.Add(q.Logits.Softmax().ToArray(), q.Mu.ToArray(), q.LogVar.ToArray());
+            float[] probabilities = q.Logits.Softmax().ToArray();
+            sums.Add(probabilities, q.Mu.ToArray(), q.LogVar.ToArray());
+            samples.AddRange(q.Sample(model.Rng).ToArray());
+            classes.AddRange(Largest(probabilities, design.Components));
         });
         var activated = sums.Result();
         double categoryKl = likelihoods.Terms.Single(t => t.Name == "kl_category").Value;
@@ -43,7 +50,7 @@ public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, 
         float[] codes = grid ? GridCodes(exon, GridSide) : PriorCodes(exon, configuration.Seed);
         var (h, w, c) = (model.Image.Height, model.Image.Width, model.Image.Channels);
         var similarity = Math.Min(h, w) < Ssim.Window ? null : new Ssim(h, w, c, range: 1).OfSet(Evaluator.Decode(model, codes));
-        return new(activated, activated.Slack(design.Weights, likelihoods.Kl, categoryKl), codes.Length / model.Latents, grid, similarity);
+        return new(activated, activated.Slack(design.Weights, likelihoods.Kl, categoryKl), codes.Length / model.Latents, grid, similarity, [.. samples], [.. classes]);
     }
 
     /// <summary>Codes on a grid of <paramref name="side"/> x <paramref name="side"/> points over a plane, two standard deviations around the outermost centres; rows from the top, [side side, 2].</summary>
@@ -63,6 +70,10 @@ public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, 
         }
         return codes;
     }
+
+    /// <summary>The place of the largest of each row of <paramref name="k"/> scores.</summary>
+    public static IEnumerable<int> Largest(float[] scores, int k) =>
+        Enumerable.Range(0, scores.Length / k).Select(row => Enumerable.Range(0, k).MaxBy(i => scores[row * k + i]));
 
     /// <summary>activated.csv: one row a class and factor.</summary>
     public void SaveCsv(string path) => AtomicFile.WriteText(path, to =>

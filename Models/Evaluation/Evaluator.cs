@@ -75,7 +75,7 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
                 loss += weight * (factor?.Item() ?? 1) * sum;
             }
             if (classifies)
-                wrong += CountWrong(model.ClassLogits(x).ToArray(), dataset.Labels.AsSpan(start, images));
+                wrong += DesignedLatents.Largest(model.ClassLogits(x).ToArray(), model.Classes).Where((k, i) => k != dataset.Labels![start + i]).Count();
             if (!decodeMeans)
                 return;
             var decoded = model.Decode(model.MeanCode(x));
@@ -173,21 +173,6 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     }
 
     public void Dispose() => data.Dispose();
-
-    /// <param name="logits">[labels, K].</param>
-    private static int CountWrong(float[] logits, ReadOnlySpan<byte> labels)
-    {
-        int wrong = 0, classes = logits.Length / labels.Length;
-        for (int i = 0; i < labels.Length; i++)
-        {
-            int best = 0;
-            for (int k = 1; k < classes; k++)
-                if (logits[i * classes + k] > logits[i * classes + best])
-                    best = k;
-            wrong += best == labels[i] ? 0 : 1;
-        }
-        return wrong;
-    }
 
     internal void ForEachBatch(Action<Tensor, int> action)
     {

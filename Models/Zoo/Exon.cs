@@ -86,17 +86,17 @@ public sealed class Exon : VaeModel
     {
         var y = batch.Labelled!.Labels;
         int unlabelledCount = batch.Images.Shape[0], labelledCount = y.Shape[0];
-        var x = Ops.Concat(0, batch.Images, batch.Labelled.Images);
-        x = augmentation?.Apply(x, Rng) ?? x;
+        var x = Moved(Ops.Concat(0, batch.Images, batch.Labelled.Images));
         if (!settings.Mixup)
         {
             var q = Posterior(x);
             return Bound(x, q) + (settings.Lambda1 + 1) * CrossEntropy("classification", y, q.Logits.Slice(0, unlabelledCount, labelledCount));
         }
 
-        // One pass of the classifier over originals and mixtures, so that batch normalisation has one set of statistics.
-        var mixedLabelled = labelledMixup!.Apply(x.Slice(0, unlabelledCount, labelledCount));
-        var mixedUnlabelled = unlabelledMixup!.Apply(x.Slice(0, 0, unlabelledCount));
+        // Mixtures are of images under another motion than those that the pseudo-labels are of, so that the classifier also learns that motions change no class. One pass over originals and
+        // mixtures gives batch normalisation one set of statistics.
+        var mixedLabelled = labelledMixup!.Apply(Moved(batch.Labelled.Images));
+        var mixedUnlabelled = unlabelledMixup!.Apply(Moved(batch.Images));
         var logits = encoder.Classify(Ops.Concat(0, x, mixedLabelled, mixedUnlabelled));
         int originals = unlabelledCount + labelledCount;
         var ofOriginals = logits.Slice(0, 0, originals);
@@ -107,6 +107,8 @@ public sealed class Exon : VaeModel
             + settings.Lambda1 * CrossEntropy("mixup_labelled", labelledMixup.Apply(y), logits.Slice(0, originals, labelledCount))
             + new Coefficient(settings.Lambda1, ramp) * CrossEntropy("mixup_unlabelled", pseudoLabels, logits.Slice(0, originals + labelledCount, unlabelledCount));
     }
+
+    private Tensor Moved(Tensor x) => augmentation?.Apply(x, Rng) ?? x;
 
     /// <summary>NLL + lambda_2 D / (2 b) + KL^u; the component is relaxed in training and drawn exactly elsewhere.</summary>
     private Objective Bound(Tensor x, GaussianMixture q)
