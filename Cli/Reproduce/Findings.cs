@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using VaeFromScratch.Cli.Report;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Engine.Report;
 using VaeFromScratch.Models.Runs;
@@ -25,6 +26,12 @@ internal sealed class Findings(CommandContext context, Sweep runs, HtmlPage page
 
     /// <summary>A finished run, ready to compute with; dispose of it.</summary>
     public OpenRun Open(SweepResult result) => Context.OpenRun(runs.DirectoryOf(result.Point).Path);
+
+    /// <summary>What a finished run wrote in each epoch.</summary>
+    public MetricsTable Metrics(SweepResult result) => MetricsTable.Read(runs.DirectoryOf(result.Point).MetricsFile);
+
+    /// <summary>The histograms of category probabilities that a finished run wrote in each epoch; null for one without a category.</summary>
+    public MetricsTable? Probabilities(SweepResult result) => MetricsTable.Read(runs.DirectoryOf(result.Point).ProbabilitiesFile) is { Epochs: > 0 } table ? table : null;
 
     /// <summary>The summary and the charts of some of the finished runs.</summary>
     public SweepSummary Summary(IReadOnlyList<string> keys, Func<SweepResult, bool> of) => new(keys, [.. Results.Where(of)]);

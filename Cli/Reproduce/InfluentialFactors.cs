@@ -131,7 +131,7 @@ internal sealed class InfluentialFactors : Paper
         Epochs = quick ? 5 : deap ? 300 : 30,
     };
 
-    private static bool HasDeap(CommandContext context) => DatasetCatalogue.Find("deap").Presence!(context.ResolveDataDir());
+    private static bool HasDeap(CommandContext context) => DatasetCatalogue.Find("deap").IsPresent(context.ResolveDataDir());
 
     private static string Percent(double percent) => string.Create(CultureInfo.InvariantCulture, $"top {percent:0.#} % of the factors");
 

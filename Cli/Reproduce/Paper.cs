@@ -21,7 +21,7 @@ internal abstract class Paper
     public abstract void Report(Findings findings);
 
     /// <summary>The papers there are.</summary>
-    public static IReadOnlyList<Paper> All { get; } = [new InfluentialFactors(), new Troubleshooting()];
+    public static IReadOnlyList<Paper> All { get; } = [new InfluentialFactors(), new Troubleshooting(), new InformationMaximising(), new VariationalInformation(), new SemiSupervised()];
 
     /// <exception cref="OptionException">There is no such paper.</exception>
     public static Paper Find(string name) => All.FirstOrDefault(p => p.Name == name)

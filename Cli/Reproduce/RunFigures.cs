@@ -23,6 +23,8 @@ internal sealed class RunFigures
         Encodings = evaluator.Encode();
         Indicators = Indicators.Compute(run.Compute.Backend, Encodings);
         pictures = new(run.Model, run.Configuration);
+        if (run.Model.Categories > 0 && run.Data.Test.Labels is not null)
+            Labels = new(ContingencyTable.MostProbable(Encodings.Probabilities.Span, Encodings.Categories), Encodings.Labels.Span, Encodings.Categories);
         codes = pictures.First(run.Data.Test, Seeds).Codes;
     }
 
@@ -30,6 +32,9 @@ internal sealed class RunFigures
     public Encodings Encodings { get; }
 
     public Indicators Indicators { get; }
+
+    /// <summary>The most probable category of each test image against its label; null without both.</summary>
+    public ContingencyTable? Labels { get; }
 
     /// <summary>Information of each factor and its mean posterior variance, by falling information.</summary>
     public Chart Spectrum => Charts.Spectrum(new(Indicators, null));
@@ -43,12 +48,34 @@ internal sealed class RunFigures
         Height = 260,
     };
 
-    /// <summary>Traversals over [-3, 3] of the most informative factors and, last, of the least informative one.</summary>
-    public IEnumerable<(string Label, byte[] Png)> Traversals(int most, double range = 3)
+    /// <summary>Traversals over [-range, range] of the most informative factors and, last, of the least informative one.</summary>
+    public IEnumerable<(string Label, byte[] Png)> Traversals(int most, double range = 3) => TraversalsOf([.. Enumerable.Range(0, most), Indicators.Factors.Count - 1], range);
+
+    /// <summary>Traversals of the factors of these ranks, 0 being the most informative.</summary>
+    public IEnumerable<(string Label, byte[] Png)> TraversalsOf(IEnumerable<int> ranks, double range)
     {
         var ranked = Indicators.Ranked;
-        return ranked.Take(most).Append(ranked[^1]).Select((f, i) => (string.Create(CultureInfo.InvariantCulture, $"{(char)('A' + i)}: factor {f.Factor}\n{f.Information:F2} nats"), pictures.Traversal(codes, f.Factor, range, Steps)));
+        return ranks.Select((rank, i) => (string.Create(CultureInfo.InvariantCulture, $"{(char)('A' + i)}: factor {ranked[rank].Factor}\n{ranked[rank].Information:F2} nats"), pictures.Traversal(codes, ranked[rank].Factor, range, Steps)));
     }
+
+    /// <summary>One row a category: the mean code of its images with the most informative factor from -range to range.</summary>
+    public byte[] CategoryTraversal(double range) => pictures.CategoryTraversal(Encodings, Indicators.Ranked[0].Factor, range, Steps);
+
+    /// <summary>Test images, and their codes with each category in turn.</summary>
+    public byte[] Categories(int images) => pictures.Categories(run.Data.Test, images);
+
+    /// <summary>Codes side by side.</summary>
+    public byte[] Decoded(float[] rows, int columns) => pictures.Grid(columns, Evaluator.Decode(run.Model, rows));
+
+    /// <summary>How many images of each label fell into each category.</summary>
+    public Chart? LabelMap => Labels is not { } table ? null : new HeatMap(table.Categories, table.Labels, [.. from k in Enumerable.Range(0, table.Categories) from l in Enumerable.Range(0, table.Labels) select (double)table[k, l]])
+    {
+        Title = "Images of each label in each category",
+        XLabel = "label",
+        YLabel = "category",
+        Width = 560,
+        Height = 420,
+    };
 
     /// <summary>What the most informative factors reconstruct: table 2 of paper 1.</summary>
     public ReducedTable Reduced(IEnumerable<double> percents)

@@ -73,17 +73,20 @@ public sealed record DatasetInfo(string Name, string Description, string Licence
 /// <summary>The data sets by name.</summary>
 public static class DatasetCatalogue
 {
+    private static readonly DatasetFile[] MnistFiles =
+    [
+        new("mnist/train-images-idx3-ubyte", 47_040_016, "6bbc9ace898e44ae57da46a324031adb", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+        new("mnist/train-labels-idx1-ubyte", 60_008, "a25bea736e30d166cdddb491f175f624", "d53e105ee54ea40749a09fcbcd1e9432"),
+        new("mnist/t10k-images-idx3-ubyte", 7_840_016, "2646ac647ad5339dbf082846283269ea", "9fb629c4189551a2d022fa330f9573f3"),
+        new("mnist/t10k-labels-idx1-ubyte", 10_008, "27ae3e4e09519cfbb04c329615203637", "ec29112dd5afa0611ce80d1b7f02629c"),
+    ];
+
     public static IReadOnlyList<DatasetInfo> All { get; } =
     [
         new("mnist", "70 000 handwritten digits, 28 x 28 grey, 10 classes",
             "commonly passed on as CC BY-SA 3.0; LeCun, Cortes and Burges",
             "the MNIST page of Yann LeCun and its mirrors: the four files train-* and t10k-*; they come with this repository",
-            [
-                new("mnist/train-images-idx3-ubyte", 47_040_016, "6bbc9ace898e44ae57da46a324031adb", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
-                new("mnist/train-labels-idx1-ubyte", 60_008, "a25bea736e30d166cdddb491f175f624", "d53e105ee54ea40749a09fcbcd1e9432"),
-                new("mnist/t10k-images-idx3-ubyte", 7_840_016, "2646ac647ad5339dbf082846283269ea", "9fb629c4189551a2d022fa330f9573f3"),
-                new("mnist/t10k-labels-idx1-ubyte", 10_008, "27ae3e4e09519cfbb04c329615203637", "ec29112dd5afa0611ce80d1b7f02629c"),
-            ],
+            MnistFiles,
             dataDir => Mnist.Load(dataDir, "mnist")),
         new("fashion-mnist", "70 000 pictures of clothing, 28 x 28 grey, 10 classes",
             "MIT; Zalando SE",
@@ -95,6 +98,7 @@ public static class DatasetCatalogue
                 new("fashion-mnist/t10k-labels-idx1-ubyte", 10_008, "15d484375f8d13e6eb1aabb0c3f46965", "bb300cfdad3c16e7a12a480ee83cd310"),
             ],
             dataDir => Mnist.Load(dataDir, "fashion-mnist")),
+        new("mnist-01", "the 14 780 zeros and ones of mnist", "as mnist", "as mnist", MnistFiles, Mnist.LoadZerosAndOnes),
         new("cifar10", "60 000 photographs, 32 x 32 colour, 10 classes; any of the training batches",
             "no explicit licence; research use with citation of Krizhevsky, 2009",
             "the CIFAR page of Alex Krizhevsky at the University of Toronto: the binary version, unpacked into this folder",

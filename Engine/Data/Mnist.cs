@@ -20,6 +20,16 @@ public static class Mnist
         return new(train.GetAwaiter().GetResult(), test);
     }
 
+    /// <summary>The zeros and ones alone (paper 4, section 6.3.2).</summary>
+    public static DatasetSplits LoadZerosAndOnes(string dataDir)
+    {
+        var all = Load(dataDir);
+        return new(Binary(all.Train), Binary(all.Test));
+
+        static ImageDataset Binary(ImageDataset set) =>
+            set.Select([.. Enumerable.Range(0, set.Count).Where(i => set.Labels![i] < 2)], set.Split) with { Name = "mnist-01", Classes = 2 };
+    }
+
     private static ImageDataset LoadSplit(string folder, string name, string split, string prefix)
     {
         string imageFile = Require(folder, $"{prefix}-images-idx3-ubyte");

@@ -1,0 +1,161 @@
+using System.Globalization;
+using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.Report;
+using VaeFromScratch.Models;
+using VaeFromScratch.Models.Evaluation;
+using VaeFromScratch.Models.Runs;
+using VaeFromScratch.Models.Zoo;
+
+namespace VaeFromScratch.Cli.Reproduce;
+
+/// <summary>Paper 4: a mixture posterior learned against a designed mixture prior from few labels.</summary>
+internal sealed class SemiSupervised : Paper
+{
+    private const string Main = "exon-mnist";
+    private const string Full = "exon-mnist-100-labels";
+    private const string Cifar = "exon-cifar10";
+    private const int PointsShown = 2000;
+    private const int InterpolationSteps = 11;
+    private static readonly int[] Distances = [8, 16, 24, 32];
+
+    private static readonly (string Key, string Title)[] Panels = [("kl_nats", "KL upper bound, nats"), ("negative_ssim", "negative SSIM"), ("test_error", "classification error")];
+
+    public override string Name => "exon";
+
+    public override string Title => "EXoN: explainable encoder network (paper 4)";
+
+    public override IReadOnlyList<string> Shortened =>
+    [
+        "MNIST with 5 000 labels for 8 epochs instead of 15; with 100 labels left out",
+        "heat maps over 2 x 2 pairs of lambda_1 and lambda_2 instead of 4 x 4, 2 epochs on 20 000 images",
+        "interpolations for 2 epochs",
+        "CIFAR-10 left out",
+    ];
+
+    public override IReadOnlyList<SweepPoint> Runs(bool quick, CommandContext context)
+    {
+        var tuned = ModelCatalogue.Defaults("exon", "mnist", "tuned");
+        var runs = new List<SweepPoint> { Run(Main, tuned with { Epochs = quick ? 8 : tuned.Epochs }) };
+        foreach (var (first, second) in Pairs(quick))
+            runs.Add(Run(PairName(first, second), tuned with { Lambda1 = first, Lambda2 = second, Epochs = quick ? 2 : 5, Limit = 20_000 }));
+        foreach (int distance in Distances)
+            runs.Add(Run(DistanceName(distance), tuned with { Design = string.Create(CultureInfo.InvariantCulture, $"{{\"centres\": [[{-distance / 2}, 0], [{distance / 2}, 0]], \"variances\": 4}}"), Data = "mnist-01", Epochs = quick ? 2 : 15, Labels = 1000 }));
+        if (!quick)
+        {
+            runs.Add(Run(Full, ModelCatalogue.Defaults("exon", "mnist", "full")));
+            if (DatasetCatalogue.Find("cifar10").IsPresent(context.ResolveDataDir()))
+                runs.Add(Run(Cifar, ModelCatalogue.Defaults("exon", "cifar10", "paper")));
+        }
+        return runs;
+    }
+
+    public override void Report(Findings findings)
+    {
+        Errors(findings);
+        if (findings.Result(Main) is { } main)
+            Plane(findings, main);
+        HeatMaps(findings);
+        Interpolations(findings);
+        if (findings.Result(Cifar) is { } cifar)
+            ActivatedSubspace(findings, cifar);
+        else
+            findings.Section("Figures 5 to 7: CIFAR-10").Note(findings.Quick ? "Left out by --quick." : "CIFAR-10 is not at hand, or its run is not finished.");
+    }
+
+    private static void Errors(Findings findings) => findings.Section("Classification errors on the test images, %").Table("The text's own setting names no error; 3.2 % and 7.3 % are what the authors' later recipe reaches with 100 labels of MNIST and 4 000 of CIFAR-10",
+    [
+        new("MNIST, 5 000 labels (recipe tuned)", null, Percent(findings.Result(Main)), Target.Shown),
+        new("MNIST, 100 labels (recipe full)", 3.2, Percent(findings.Result(Full)), Target.Within(0.25)),
+        new("CIFAR-10, 10 000 labels (recipe paper)", null, Percent(findings.Result(Cifar)), Target.Shown),
+    ]);
+
+    /// <summary>Figure 3: posterior in the plane, decoded grid, labels over the grid.</summary>
+    private static void Plane(Findings findings, SweepResult result)
+    {
+        using var run = findings.Open(result);
+        var figures = new RunFigures(run);
+        var model = (Exon)run.Model;
+        int points = Math.Min(PointsShown, figures.Encodings.Points);
+        var mu = figures.Encodings.Mu;
+        int[] labels = figures.Encodings.Labels[..points].ToArray();
+        var design = model.Prior.Design;
+        findings.Section("Figures 2 and 3: the plane of codes")
+            .Figure(new ScatterChart([.. Enumerable.Range(0, points).Select(m => (double)mu.Span[2 * m])], [.. Enumerable.Range(0, points).Select(m => (double)mu.Span[2 * m + 1])], labels)
+            {
+                Title = "Means of the most probable component, test images",
+                Circles = [.. Enumerable.Range(0, design.Components).Select(k => new ScatterCircle(design.Centres[k][0], design.Centres[k][1], 2 * Math.Sqrt(design.Variances[k][0]), k))],
+                Width = 640,
+                Height = 640,
+            }, "Colours are labels; circles are two standard deviations of the designed components.")
+            .Figure(figures.Decoded(DesignedLatents.GridCodes(model, DesignedLatents.GridSide), DesignedLatents.GridSide), "Images decoded from a grid over the plane.");
+    }
+
+    /// <summary>Figures 4 and 8: KL, diversity and error over lambda_1 and lambda_2.</summary>
+    private static void HeatMaps(Findings findings)
+    {
+        var pairs = Pairs(findings.Quick).ToArray();
+        double[] first = [.. pairs.Select(p => p.First).Distinct()], second = [.. pairs.Select(p => p.Second).Distinct()];
+        double Value(double a, double b, string key) => findings.Result(PairName(a, b))?[key] ?? double.NaN;
+        if (pairs.All(p => findings.Result(PairName(p.First, p.Second)) is null))
+            return;
+        findings.Section("Figure 8: KL, negative SSIM and error over lambda_1 and lambda_2").Charts(Panels.Select(m => new HeatMap(first.Length, second.Length, [.. from a in first from b in second select Value(a, b, m.Key)])
+            {
+                Title = m.Title,
+                RowLabels = [.. first.Select(Text)],
+                ColumnLabels = [.. second.Select(Text)],
+                YLabel = "lambda_1 down, lambda_2 across",
+                Width = 440,
+                Height = 300,
+            }));
+        // What the appendix says of the three panels, at the ends of both ranges.
+        var (low1, high1, low2, high2) = (first[0], first[^1], second[0], second[^1]);
+        findings.Table("What the paper says of the heat maps, as ratios",
+        [
+            new("KL: smallest over largest lambda_2 is above 1", 1, Ratio(Value(high1, low2, "kl_nats"), Value(high1, high2, "kl_nats")), Target.AtLeast),
+            new("negative SSIM: smallest over largest lambda_2 is above 1", 1, Ratio(Value(high1, low2, "negative_ssim"), Value(high1, high2, "negative_ssim")), Target.AtLeast),
+            new("error: smallest over largest lambda_1 is above 1", 1, Ratio(Value(low1, high2, "test_error"), Value(high1, high2, "test_error")), Target.AtLeast),
+        ]);
+    }
+
+    /// <summary>Figure 9: decoded segments between two classes as their centres move apart.</summary>
+    private static void Interpolations(Findings findings)
+    {
+        var strips = new List<(string, byte[])>();
+        foreach (int distance in Distances)
+            if (findings.Result(DistanceName(distance)) is { } result)
+            {
+                using var run = findings.Open(result);
+                float[] codes = [.. Enumerable.Range(0, InterpolationSteps).SelectMany(i => (float[])[-10 + 20f * i / (InterpolationSteps - 1), 0])];
+                strips.Add(($"distance {distance}", new RunFigures(run).Decoded(codes, InterpolationSteps)));
+            }
+        if (strips.Count > 0)
+            findings.Section("Figure 9: interpolation between two designed classes").Strips(strips, "From (-10, 0) to (10, 0): the further apart the centres of 0 and 1, the slower the change.");
+    }
+
+    /// <summary>Figures 5 to 7: which factors a class uses.</summary>
+    private static void ActivatedSubspace(Findings findings, SweepResult result)
+    {
+        const int automobile = 1;
+        var counts = result.Evaluation["activated_f"]!.AsArray().Select(v => v!.GetValue<int>()).ToArray();
+        using var run = findings.Open(result);
+        findings.Section("Figures 5 to 7: the activated latent subspace, CIFAR-10")
+            .Table("Factors above the threshold of 0.1 (G6)", [new("automobile (figure 5)", 27, counts[automobile], Target.Within(0.5)), .. counts.Select((c, k) => new Finding($"class {k}", null, c, Target.Shown))])
+            .Figure(new RunFigures(run).Reconstructions(10), "Test images above their reconstructions.");
+    }
+
+    private static IEnumerable<(double First, double Second)> Pairs(bool quick)
+    {
+        double[] first = quick ? [1, 100] : [1, 10, 50, 100], second = quick ? [0.1, 5] : [0.1, 0.5, 1.1, 5];
+        return from a in first from b in second select (a, b);
+    }
+
+    private static string PairName(double first, double second) => $"exon-lambda-{Text(first)}-{Text(second)}";
+
+    private static string DistanceName(int distance) => $"exon-distance-{distance}";
+
+    private static double? Percent(SweepResult? result) => result is null ? null : 100 * result["test_error"];
+
+    private static double? Ratio(double a, double b) => double.IsFinite(a) && double.IsFinite(b) ? a / Math.Max(1e-9, b) : null;
+
+    private static string Text(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
+}
