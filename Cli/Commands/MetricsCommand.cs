@@ -38,7 +38,7 @@ internal static class MetricsCommand
                 Output.Note($"SSIM needs images of at least {Ssim.Window} x {Ssim.Window}; these have {dataset.Height} x {dataset.Width}, so it is left out");
                 ssimImages = 0;
             }
-            var metrics = RunMetrics.Compute(run.Model, dataset, run.Configuration, new(ssimImages, parsed.GetValue(samples)));
+            var metrics = RunMetrics.Compute(run.Model, dataset, run.TrainingImages, run.Configuration, new(ssimImages, parsed.GetValue(samples)));
             AtomicFile.WriteText(run.Directory.File("metrics.json"), metrics.ToJson().ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
             Print(context.Output, metrics, run.Configuration.Data);
             context.Output.Json(metrics.ToJson());
@@ -59,6 +59,8 @@ internal static class MetricsCommand
             output.Line($"disentanglement    none: the factors behind {data} are not known; dsprites, synthetic-shapes and synthetic-gaussian have known ones");
         output.Line(Text($"active units       {metrics.ActiveUnits} (M8)"));
         output.Line(Text($"squared error      {metrics.SquaredError:F3} per image, {metrics.Images} {metrics.Split} images"));
+        if (metrics.Category?.Labels is { } labels)
+            output.Line(Text($"clustering         {labels.ClusterAccuracy:F4} of the images by the best one-to-one map of categories to labels (S3), {labels.Accuracy:F4} by the commonest label of each"));
         if (metrics.Importance is { } importance)
             output.Line(Text($"NLL                {importance.Nll:F2} nats per image by {importance.Samples} importance samples (M7)"));
         if (metrics.SampleSsim is { } samples)

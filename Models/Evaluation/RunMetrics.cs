@@ -55,6 +55,9 @@ public sealed record RunMetrics(string Split, int Images, double SquaredError, i
     /// <summary>Images behind both SSIM values.</summary>
     public int SsimImages { get; init; }
 
+    /// <summary>What the category turned out to mean; null for models without one.</summary>
+    public CategoryResult? Category { get; init; }
+
     /// <summary>NLL by importance sampling, nats per image (M7), and S; null when it was left out.</summary>
     public (double Nll, int Samples)? Importance { get; init; }
 
@@ -64,13 +67,15 @@ public sealed record RunMetrics(string Split, int Images, double SquaredError, i
     private const int DecodedAtOnce = 250;
 
     /// <exception cref="OptionException">Likelihood samples were asked for and the noise defines no likelihood.</exception>
-    public static RunMetrics Compute(VaeModel model, ImageDataset dataset, RunConfiguration configuration, MetricsOptions options)
+    /// <param name="train">The training images, from which categories get their labels.</param>
+    public static RunMetrics Compute(VaeModel model, ImageDataset dataset, ImageDataset train, RunConfiguration configuration, MetricsOptions options)
     {
         using var evaluator = new Evaluator(model, dataset, configuration);
         var encodings = evaluator.Encode();
         var backend = model.Compute.Backend;
         var metrics = new RunMetrics(dataset.Split, dataset.Count, evaluator.Likelihoods().SquaredError, Indicators.Compute(backend, encodings).ActiveUnits)
         {
+            Category = model.Categories > 0 ? CategoryResult.Compute(encodings, Encode(model, train, configuration)) : null,
             Importance = options.ImportanceSamples > 0 ? (evaluator.ImportanceNll(options.ImportanceSamples), options.ImportanceSamples) : null,
         };
         if (options.SsimImages > 1)
@@ -96,6 +101,8 @@ public sealed record RunMetrics(string Split, int Images, double SquaredError, i
         ["active_units"] = ActiveUnits,
         ["nll_importance_nats"] = Importance?.Nll,
         ["importance_samples"] = Importance?.Samples,
+        ["cluster_accuracy"] = Category?.Labels?.ClusterAccuracy,
+        ["accuracy"] = Category?.Labels?.Accuracy,
         ["ssim_images"] = SsimImages == 0 ? null : SsimImages,
         ["ssim_reconstruction"] = ReconstructionSsim,
         ["negative_ssim"] = SampleSsim?.Negative,
@@ -103,6 +110,12 @@ public sealed record RunMetrics(string Split, int Images, double SquaredError, i
         ["disentanglement"] = Disentanglement?.ToJson(),
         ["disentanglement_ordered"] = OrderedFactors?.ToJson(),
     };
+
+    private static Encodings Encode(VaeModel model, ImageDataset dataset, RunConfiguration configuration)
+    {
+        using var evaluator = new Evaluator(model, dataset, configuration);
+        return evaluator.Encode();
+    }
 
     private RunMetrics WithSsim(VaeModel model, ImageDataset dataset, Encodings encodings, ulong seed, int images)
     {
@@ -117,12 +130,12 @@ public sealed record RunMetrics(string Split, int Images, double SquaredError, i
         return this with { SsimImages = images, ReconstructionSsim = similarity, SampleSsim = ssim.OfSet(samples) };
     }
 
-    private static float[] Decode(VaeModel model, ReadOnlyMemory<float> codes)
+    private static float[] Decode(VaeModel model, float[] codes)
     {
         int step = DecodedAtOnce * model.CodeLength;
         var images = new List<float>();
         for (int from = 0; from < codes.Length; from += step)
-            images.AddRange(Evaluator.Decode(model, codes[from..Math.Min(codes.Length, from + step)].ToArray()));
+            images.AddRange(Evaluator.Decode(model, codes[from..Math.Min(codes.Length, from + step)]));
         return [.. images];
     }
 }

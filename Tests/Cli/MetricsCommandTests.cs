@@ -47,6 +47,16 @@ public sealed class MetricsCommandTests
     }
 
     [Test]
+    public void A_category_is_held_against_the_labels()
+    {
+        string run = Path.Combine(TestFiles.Folder("cli-metrics"), "joint");
+        Tool.Run("train", "imae", "--epochs", "1", "--limit", "200", "--batch", "50", "--network", "mlp:32", "--out", run, "--report", "false").Succeeded();
+        var json = Tool.Run("metrics", run, "--ssim-images", "10", "--json").Json();
+        Assert.That(json.GetProperty("accuracy").GetDouble(), Is.GreaterThanOrEqualTo(json.GetProperty("cluster_accuracy").GetDouble()).And.LessThanOrEqualTo(1), "the commonest label may serve several categories");
+        Assert.That(json.GetProperty("ssim_reconstruction").GetDouble(), Is.InRange(-1, 1));
+    }
+
+    [Test]
     public void Wrong_options_are_usage_errors()
     {
         Tool.Fails(Tool.Run("metrics", Tool.TrainedRun, "--ssim-images", "1"), 2, "--ssim-images 1");

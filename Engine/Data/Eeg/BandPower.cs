@@ -1,4 +1,5 @@
 using System.Numerics;
+using MathNet.Numerics.IntegralTransforms;
 
 namespace VaeFromScratch.Engine.Data.Eeg;
 
@@ -20,10 +21,9 @@ public static class BandPower
     {
         int seconds = recording.Seconds;
         float[] power = new float[recording.Trials * seconds * bands.Count * recording.Channels];
-        var fft = new Fft(EegRecording.SamplesPerSecond);
         Parallel.For(0, recording.Trials, trial =>
         {
-            Span<Complex> spectrum = stackalloc Complex[fft.Length];
+            var spectrum = new Complex[EegRecording.SamplesPerSecond];
             for (int second = 0; second < seconds; second++)
             {
                 var frame = power.AsSpan((trial * seconds + second) * bands.Count * recording.Channels, bands.Count * recording.Channels);
@@ -35,7 +35,7 @@ public static class BandPower
                     var next = recording.Second(trial, other, second);
                     for (int i = 0; i < spectrum.Length; i++)
                         spectrum[i] = new(first[i], next[i]);
-                    fft.Transform(spectrum);
+                    Fourier.Forward(spectrum, FourierOptions.NoScaling);
                     for (int band = 0; band < bands.Count; band++)
                         (frame[band * recording.Channels + channel], frame[band * recording.Channels + other]) = Power(spectrum, bands[band]);
                 }
