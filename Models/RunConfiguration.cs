@@ -241,9 +241,15 @@ public sealed record RunConfiguration
 
     public string ToJson() => JsonSerializer.Serialize(this, ConfigurationJson.Default.RunConfiguration) + "\n";
 
+    /// <summary>A key that is not there, as in the file of an older version, has its default.</summary>
     /// <exception cref="JsonException">Not the JSON of a configuration.</exception>
-    public static RunConfiguration FromJson(string json) =>
-        JsonSerializer.Deserialize(json, ConfigurationJson.Default.RunConfiguration) ?? throw new JsonException("the configuration is null");
+    public static RunConfiguration FromJson(string json)
+    {
+        var all = JsonNode.Parse(new RunConfiguration().ToJson())!.AsObject();
+        foreach (var (key, value) in JsonNode.Parse(json) as JsonObject ?? throw new JsonException("the configuration is no JSON object"))
+            all[key] = value?.DeepClone() ?? throw new JsonException($"{key} is null");
+        return JsonSerializer.Deserialize(all.ToJsonString(), ConfigurationJson.Default.RunConfiguration)!;
+    }
 
     /// <summary>This record with one key of its JSON replaced: how <c>--set KEY=VALUE</c> works.</summary>
     /// <param name="option">The option to name in errors.</param>
