@@ -93,7 +93,7 @@ internal sealed class InfluentialFactors : Paper
             return;
         }
         findings.Figure(new LineChart([new("total information (I3)", [.. ordered.Select(r => r.Beta)], [.. ordered.Select(r => r["mi_nats"])]), new("by the mixture (X1)", [.. ordered.Select(r => r.Beta)], [.. ordered.Select(r => r["mi_mixture_nats"])])])
-            { Title = "Information of the whole code", XLabel = "beta", YLabel = "nats", LogX = true }, "The upper bound and the mixture estimate, which cannot exceed log 10 000 = 9.21 nats.")
+        { Title = "Information of the whole code", XLabel = "beta", YLabel = "nats", LogX = true }, "The upper bound and the mixture estimate, which cannot exceed log 10 000 = 9.21 nats.")
             .Table("Runs with learned noise", ["beta", "epochs", "information (I3)", "influential", "active", "sigma^2", "beta sigma^2", "EVLB", "squared error"], [.. ordered.Select(r => (IReadOnlyList<string>)
             [
                 Number(r.Beta), Number(r.Point.Configuration.Epochs), Number(r["mi_nats"]), Number(r["influential_factors"]), Number(r["active_units"]), Number(r["sigma2"]), Number(r.NormalisedVariance), Number(r["evlb_nats"]), Number(r["squared_error"]),

@@ -99,14 +99,14 @@ internal sealed class SemiSupervised : Paper
         if (pairs.All(p => findings.Result(PairName(p.First, p.Second)) is null))
             return;
         findings.Section("Figure 8: KL, negative SSIM and error over lambda_1 and lambda_2").Charts(Panels.Select(m => new HeatMap(first.Length, second.Length, [.. from a in first from b in second select Value(a, b, m.Key)])
-            {
-                Title = m.Title,
-                RowLabels = [.. first.Select(Text)],
-                ColumnLabels = [.. second.Select(Text)],
-                YLabel = "lambda_1 down, lambda_2 across",
-                Width = 440,
-                Height = 300,
-            }));
+        {
+            Title = m.Title,
+            RowLabels = [.. first.Select(Text)],
+            ColumnLabels = [.. second.Select(Text)],
+            YLabel = "lambda_1 down, lambda_2 across",
+            Width = 440,
+            Height = 300,
+        }));
         // What the appendix says of the three panels, at the ends of both ranges.
         var (low1, high1, low2, high2) = (first[0], first[^1], second[0], second[^1]);
         findings.Table("What the paper says of the heat maps, as ratios",

@@ -83,7 +83,8 @@ internal static class Theory
             [
                 new("beta-VAE score (M6)", [.. curve.Select(c => c.Angle)], [.. curve.Select(c => c.View.BetaVae.Mean)]),
                 new("information over that of the factors", [.. curve.Select(c => c.Angle)], [.. curve.Select(c => c.View.Information.Value / plain.Information.Value)]),
-            ]) { Title = "A rotation changes the score and not the information", XLabel = "degrees", YLabel = "score, ratio", FromZero = true, Height = 280 }, "Every rotation of Gaussian factors generates the same data.");
+            ])
+            { Title = "A rotation changes the score and not the information", XLabel = "degrees", YLabel = "score, ratio", FromZero = true, Height = 280 }, "Every rotation of Gaussian factors generates the same data.");
     }
 
     private static void Fano(Findings findings, IBackend backend, ulong seed)
@@ -93,7 +94,7 @@ internal static class Theory
             .Table("10 labels seen through a posterior of some width; the error of the best classifier cannot be below the bound",
                 [.. codes.Select(c => new Finding(string.Create(CultureInfo.InvariantCulture, $"error at I(Y; Z) = {c.Information:F2} nats, bound beside it"), c.Bound, c.Error, Target.AtLeast))])
             .Figure(new LineChart([new("error of the best classifier", [.. codes.Select(c => c.Information)], [.. codes.Select(c => c.Error)]), new("Fano's bound", [.. codes.Select(c => c.Information)], [.. codes.Select(c => c.Bound)])])
-                { Title = "Error against information", XLabel = "I(Y; Z), nats", YLabel = "error", Height = 280 }, "In nats the paper's \"- 1\" is log 2.");
+            { Title = "Error against information", XLabel = "I(Y; Z), nats", YLabel = "error", Height = 280 }, "In nats the paper's \"- 1\" is log 2.");
     }
 
     /// <summary>The KL of a trained run, factor by factor, as information and distance to the prior.</summary>
