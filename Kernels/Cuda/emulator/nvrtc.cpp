@@ -51,8 +51,8 @@ API nvrtcCompileProgram(Program* program, int count, const char* const* options)
         else if (option != "--fmad=false" && option != "--std=c++17" && option != "-default-device" && option != "-lineinfo")
             return program->log = "unknown option " + option, InvalidOption;
     }
-    char folder[] = "/tmp/nvrtc.XXXXXX";
-    if (!mkdtemp(folder))
+    std::string folder = std::filesystem::temp_directory_path() / "nvrtc.XXXXXX";
+    if (!mkdtemp(folder.data()))
         return CompilationError;
     const std::filesystem::path in = folder;
     std::ofstream(in / "source.cu") << program->source;
