@@ -1,6 +1,7 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Estimators;
+using VaeFromScratch.Estimators.Quality;
 using VaeFromScratch.Models.Distributions;
 using VaeFromScratch.Models.Training;
 
@@ -102,6 +103,7 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     /// </summary>
     /// <param name="samples">S.</param>
     /// <exception cref="OptionException">The model's noise defines no likelihood.</exception>
+    /// <exception cref="EstimatorException">A weight is not a number.</exception>
     public double ImportanceNll(int samples)
     {
         if (samples < 1)
@@ -114,16 +116,18 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
             int images = x.Shape[0], repeats = Math.Clamp(RowsAtATime / images, 1, samples);
             var q = model.Infer(x).Repeat(repeats);
             var repeated = x.RepeatRows(repeats).Reshape([-1, .. x.Shape.Sizes[1..]]);
-            var likelihoods = new LogMeans(images);
+            var likelihood = new ImportanceLikelihood(images);
             for (int done = 0; done < samples; done += repeats)
             {
                 using var tape = new Tape(model.Compute, gradients: false);
                 var z = q.Z.Sample(model.Rng).Z;
                 var y = q.C?.LogProbabilities.SampleOneHot(model.Rng);
                 var nll = model.Noise.NegativeLogLikelihood(repeated, model.Decode(VaeModel.Code(z, y))).Value;
-                likelihoods.Add((-(nll + model.LogRatioToPrior(q, z, y))).ToArray(), Math.Min(repeats, samples - done));
+                float[] logWeights = (-(nll + model.LogRatioToPrior(q, z, y))).ToArray();
+                for (int s = 0; s < Math.Min(repeats, samples - done); s++)
+                    likelihood.Add(logWeights.AsSpan(s * images, images));
             }
-            sum -= likelihoods.Values().Sum();
+            sum += likelihood.PerImage().Sum();
         });
         return sum / dataset.Count;
     }
