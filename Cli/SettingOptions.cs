@@ -22,7 +22,7 @@ internal sealed class SettingOptions
         ("--lr", "learning_rate", "learning rate"),
         ("--beta", "beta", "weight of the KL term"),
         ("--latent", "latents", "number of factors"),
-        ("--noise", "noise", "the decoder's noise: learned, fixed:VARIANCE, network, mog:K, bernoulli or weighted"),
+        ("--noise", "noise", "the decoder's noise: learned, fixed:VARIANCE, network, mog:K, bernoulli, weighted or weighted:EPSILON"),
         ("--noise-update", "noise_update", "how a learned variance moves: closed-form or gradient"),
         ("--network", "network", "conv (the papers'), conv:CHANNELS,CHANNELS,... or mlp:WIDTH,WIDTH,..."),
         ("--limit", "limit", "train on the first N images only"),

@@ -279,7 +279,8 @@ public static class ModelCatalogue
             ("mog", _) when number is >= 1 and <= 64 && number == Math.Floor(number) => new MixtureNoise(new((int)number, start, c.NoiseDecay, c.NoiseMaximumChange, c.NoiseFloor)),
             ("bernoulli", null) => new BernoulliNoise(),
             ("weighted", null) => new WeightedNoise(),
-            _ => throw new OptionException($"noise '{c.Noise}': expected learned, fixed:VARIANCE such as fixed:0.01, network, network:FLOOR, mog:K such as mog:2, bernoulli or weighted"),
+            ("weighted", _) when number > 0 => new WeightedNoise(number),
+            _ => throw new OptionException($"noise '{c.Noise}': expected learned, fixed:VARIANCE such as fixed:0.01, network, network:FLOOR, mog:K such as mog:2, bernoulli, weighted or weighted:EPSILON"),
         };
     }
 

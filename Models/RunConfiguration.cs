@@ -180,7 +180,7 @@ public sealed record RunConfiguration
     /// <summary>The named set of defaults that the run started from; empty where the model has none.</summary>
     public string Recipe { get; init; } = "";
 
-    /// <summary>The decoder's noise: learned, fixed:VARIANCE, network, network:FLOOR, mog:K, bernoulli or weighted.</summary>
+    /// <summary>The decoder's noise: learned, fixed:VARIANCE, network, network:FLOOR, mog:K, bernoulli, weighted or weighted:EPSILON.</summary>
     public string Noise { get; init; } = "learned";
 
     /// <summary>How a learned variance moves: closed-form or gradient.</summary>

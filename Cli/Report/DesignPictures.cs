@@ -17,6 +17,16 @@ internal sealed class DesignPictures(Exon model, ImageDataset test, EvaluationRe
     // Apart from every other use of the seed ("nois" in ASCII).
     private const uint NoiseStream = 0x6e6f6973;
 
+    /// <summary>Pictures of a finished run.</summary>
+    /// <exception cref="InvalidOperationException">Its model has no design.</exception>
+    public static DesignPictures Of(OpenRun run)
+    {
+        var result = EvaluationResult.Compute(run.Model, run.Data.Test, run.Configuration);
+        return run.Model is Exon exon && result.Designed is { } designed
+            ? new(exon, run.Data.Test, result, designed, new(run.Model, run.Configuration))
+            : throw new InvalidOperationException($"{run.Configuration.Model} has no designed latent space");
+    }
+
     private int Latents => model.Latents;
 
     private int Components => model.Prior.Components;
@@ -86,6 +96,16 @@ internal sealed class DesignPictures(Exon model, ImageDataset test, EvaluationRe
                 }
             yield return ($"class {k}\n{(onActivated ? activated.Length : Latents - activated.Length).ToString(CultureInfo.InvariantCulture)} factors", pictures.Decoded([.. codes], NoiseDraws + 1));
         }
+    }
+
+    /// <summary>Var[mu] / E[v] of each factor in a class (G6).</summary>
+    public double[] FStatistics(int k) => [.. Enumerable.Range(0, Latents).Select(j => designed.Activated.FStatistic[k, j])];
+
+    /// <summary>A test image of each of these classes, decoded from the mean of its most probable component; classes that the classifier finds nowhere are left out.</summary>
+    public byte[] Reconstructed(IReadOnlyList<int> classes)
+    {
+        float[][] codes = [.. classes.Select(k => Example(k, 0)).OfType<int>().Select(Code)];
+        return pictures.Decoded([.. codes.SelectMany(c => c)], Math.Max(1, codes.Length));
     }
 
     /// <summary>The two factors in which the centres lie furthest apart; the most informative ones of those that do not differ in this.</summary>

@@ -5,6 +5,7 @@ using VaeFromScratch.Engine.Report;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
+using VaeFromScratch.Models.Noise;
 using VaeFromScratch.Models.Runs;
 using VaeFromScratch.Models.Zoo;
 
@@ -185,7 +186,16 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
         ], "The tags are those of docs/equations.md.");
     }
 
-    private string NoiseEquation() => configuration.Noise.StartsWith("fixed", StringComparison.Ordinal) ? "(N1)" : configuration.Noise == "bernoulli" ? "(N5)" : "(N2)";
+    private string NoiseEquation() => model.Noise switch
+    {
+        FixedNoise => "(N1)",
+        NetworkNoise => "(N3)",
+        MixtureNoise => "(N4)",
+        BernoulliNoise => "(N5)",
+        WeightedNoise => "(N6)",
+        PenalisedNoise => "(G4)",
+        _ => "(N2)",
+    };
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 

@@ -1,10 +1,10 @@
 using System.Globalization;
+using VaeFromScratch.Cli.Report;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Report;
 using VaeFromScratch.Models;
-using VaeFromScratch.Models.Evaluation;
+using VaeFromScratch.Models.Noise;
 using VaeFromScratch.Models.Runs;
-using VaeFromScratch.Models.Zoo;
 
 namespace VaeFromScratch.Cli.Reproduce;
 
@@ -14,9 +14,12 @@ internal sealed class SemiSupervised : Paper
     private const string Main = "exon-mnist";
     private const string Full = "exon-mnist-100-labels";
     private const string Cifar = "exon-cifar10";
-    private const int PointsShown = 2000;
     private const int InterpolationSteps = 11;
+    private const int Automobile = 1, Horse = 7;
     private static readonly int[] Distances = [8, 16, 24, 32];
+
+    /// <summary>eps of (N6) in figure 7 beside that of the main run: the paper does not print its values.</summary>
+    private static readonly double[] Epsilons = [0.005, 0.05, 0.2];
 
     private static readonly (string Key, string Title)[] Panels = [("kl_nats", "KL upper bound, nats"), ("negative_ssim", "negative SSIM"), ("test_error", "classification error")];
 
@@ -44,7 +47,12 @@ internal sealed class SemiSupervised : Paper
         {
             runs.Add(Run(Full, ModelCatalogue.Defaults("exon", "mnist", "full")));
             if (DatasetCatalogue.Find("cifar10").IsPresent(context.ResolveDataDir()))
-                runs.Add(Run(Cifar, ModelCatalogue.Defaults("exon", "cifar10", "paper")));
+            {
+                var cifar = ModelCatalogue.Defaults("exon", "cifar10", "paper");
+                runs.Add(Run(Cifar, cifar));
+                foreach (double epsilon in Epsilons)
+                    runs.Add(Run(EpsilonName(epsilon), cifar with { Noise = string.Create(CultureInfo.InvariantCulture, $"weighted:{epsilon}") }));
+            }
         }
         return runs;
     }
@@ -69,28 +77,18 @@ internal sealed class SemiSupervised : Paper
         new("CIFAR-10, 10 000 labels (recipe paper)", null, Percent(findings.Result(Cifar)), Target.Shown),
     ]);
 
-    /// <summary>Figure 3: posterior in the plane, decoded grid, labels over the grid.</summary>
+    /// <summary>Figure 3: posterior in the plane, decoded grid, classes over the grid.</summary>
     private static void Plane(Findings findings, SweepResult result)
     {
         using var run = findings.Open(result);
-        var figures = new RunFigures(run);
-        var model = (Exon)run.Model;
-        int points = Math.Min(PointsShown, figures.Encodings.Points);
-        var mu = figures.Encodings.Mu;
-        int[] labels = figures.Encodings.Labels[..points].ToArray();
-        var design = model.Prior.Design;
+        var design = DesignPictures.Of(run);
         findings.Section("Figures 2 and 3: the plane of codes")
-            .Figure(new ScatterChart([.. Enumerable.Range(0, points).Select(m => (double)mu.Span[2 * m])], [.. Enumerable.Range(0, points).Select(m => (double)mu.Span[2 * m + 1])], labels)
-            {
-                Title = "Means of the most probable component, test images",
-                Circles = [.. Enumerable.Range(0, design.Components).Select(k => new ScatterCircle(design.Centres[k][0], design.Centres[k][1], 2 * Math.Sqrt(design.Variances[k][0]), k))],
-                Width = 640,
-                Height = 640,
-            }, "Colours are labels; circles are two standard deviations of the designed components.")
-            .Figure(figures.Decoded(DesignedLatents.GridCodes(model, DesignedLatents.GridSide), DesignedLatents.GridSide), "Images decoded from a grid over the plane.");
+            .Figure(design.Scatter(), "z ~ q(z|x) of test images. Colours are labels; circles are two standard deviations of the designed components.")
+            .Figure(design.Grid(), "Images decoded from a grid over the plane.")
+            .Figure(design.Regions(), "The class that the classifier gives the image decoded at each point of a denser grid.");
     }
 
-    /// <summary>Figures 4 and 8: KL, diversity and error over lambda_1 and lambda_2.</summary>
+    /// <summary>Figures 4 and 8: posteriors, KL, diversity and error over lambda_1 and lambda_2.</summary>
     private static void HeatMaps(Findings findings)
     {
         var pairs = Pairs(findings.Quick).ToArray();
@@ -107,14 +105,25 @@ internal sealed class SemiSupervised : Paper
             Width = 440,
             Height = 300,
         }));
-        // What the appendix says of the three panels, at the ends of both ranges.
         var (low1, high1, low2, high2) = (first[0], first[^1], second[0], second[^1]);
+        findings.Section("Figure 4: posteriors at the ends of both ranges").Charts(Posteriors());
+        // What the appendix says of the three panels, at the same ends.
         findings.Table("What the paper says of the heat maps, as ratios",
         [
             new("KL: smallest over largest lambda_2 is above 1", 1, Ratio(Value(high1, low2, "kl_nats"), Value(high1, high2, "kl_nats")), Target.AtLeast),
             new("negative SSIM: smallest over largest lambda_2 is above 1", 1, Ratio(Value(high1, low2, "negative_ssim"), Value(high1, high2, "negative_ssim")), Target.AtLeast),
             new("error: smallest over largest lambda_1 is above 1", 1, Ratio(Value(low1, high2, "test_error"), Value(high1, high2, "test_error")), Target.AtLeast),
         ]);
+
+        IEnumerable<Chart> Posteriors()
+        {
+            foreach (var (a, b) in ((double, double)[])[(low1, low2), (low1, high2), (high1, low2), (high1, high2)])
+                if (findings.Result(PairName(a, b)) is { } result)
+                {
+                    using var run = findings.Open(result);
+                    yield return DesignPictures.Of(run).Scatter() with { Title = $"lambda_1 {Text(a)}, lambda_2 {Text(b)}", Width = 440, Height = 400 };
+                }
+        }
     }
 
     /// <summary>Figure 9: decoded segments between two classes as their centres move apart.</summary>
@@ -132,16 +141,41 @@ internal sealed class SemiSupervised : Paper
             findings.Section("Figure 9: interpolation between two designed classes").Strips(strips, "From (-10, 0) to (10, 0): the further apart the centres of 0 and 1, the slower the change.");
     }
 
-    /// <summary>Figures 5 to 7: which factors a class uses.</summary>
+    /// <summary>Figures 1, 5 to 7 and 10 to 12: which factors a class uses, and what they do to its images.</summary>
     private static void ActivatedSubspace(Findings findings, SweepResult result)
     {
-        const int automobile = 1;
-        var counts = result.Evaluation["activated_f"]!.AsArray().Select(v => v!.GetValue<int>()).ToArray();
         using var run = findings.Open(result);
+        var design = DesignPictures.Of(run);
+        int[] counts = Activated(result);
+        double[] statistics = design.FStatistics(Automobile);
         findings.Section("Figures 5 to 7: the activated latent subspace, CIFAR-10")
-            .Table("Factors above the threshold of 0.1 (G6)", [new("automobile (figure 5)", 27, counts[automobile], Target.Within(0.5)), .. counts.Select((c, k) => new Finding($"class {k}", null, c, Target.Shown))])
-            .Figure(new RunFigures(run).Reconstructions(10), "Test images above their reconstructions.");
+            .Table("Factors above the threshold of 0.1 (G6)", [new("automobile (figure 5)", 27, counts[Automobile], Target.Within(0.5)), .. counts.Select((c, k) => new Finding($"class {k}", null, c, Target.Shown))])
+            .Figure(new BarChart("Var[mu] / E[v]", [.. statistics.OrderDescending()]) { Title = "F-statistic of every factor for the class automobile (figure 5)", XLabel = "factor, by falling statistic", YLabel = "F-statistic", Height = 260 }, "The paper draws the factors in their own order.")
+            .Figure(new RunFigures(run).Reconstructions(10), "Test images above their reconstructions.")
+            .Strips(design.Noise(onActivated: true), "An image of each class, then with uniform noise from -1.5 to 1.5 on the factors that its class activates (figures 6, 11 and 12).")
+            .Strips(design.Noise(onActivated: false), "The same with noise on all other factors.")
+            .Strips(design.Interpolations(within: true), "Between two images of one class (figure 1).")
+            .Strips(design.Interpolations(within: false), "From an image of each class to one of the next (figure 10).");
+        Diversity(findings, result);
     }
+
+    /// <summary>Figure 7: the larger eps of the weighted square, the fewer factors are used and the less images differ.</summary>
+    private static void Diversity(Findings findings, SweepResult main)
+    {
+        (double Epsilon, SweepResult? Result)[] runs = [(WeightedNoise.DefaultEpsilon, main), .. Epsilons.Select(e => (e, findings.Result(EpsilonName(e))))];
+        var finished = runs.Where(r => r.Result is not null).OrderBy(r => r.Epsilon).ToArray();
+        findings.Table("Figure 7: eps of (N6), factors that the class automobile activates, and how much decoded images differ", ["eps", "activated factors", "negative SSIM"],
+            [.. finished.Select(r => (IReadOnlyList<string>)[r.Epsilon.ToString(CultureInfo.InvariantCulture), Activated(r.Result!)[Automobile].ToString(CultureInfo.InvariantCulture), r.Result!["negative_ssim"].ToString("F4", CultureInfo.InvariantCulture)])]);
+        var strips = new List<(string, byte[])>();
+        foreach (var (epsilon, result) in finished)
+        {
+            using var run = findings.Open(result!);
+            strips.Add((string.Create(CultureInfo.InvariantCulture, $"eps {epsilon}"), DesignPictures.Of(run).Reconstructed([Automobile, Horse])));
+        }
+        findings.Strips(strips, "An automobile and a horse, decoded from the mean of their most probable component.");
+    }
+
+    private static int[] Activated(SweepResult result) => [.. result.Evaluation["activated_f"]!.AsArray().Select(v => v!.GetValue<int>())];
 
     private static IEnumerable<(double First, double Second)> Pairs(bool quick)
     {
@@ -150,6 +184,8 @@ internal sealed class SemiSupervised : Paper
     }
 
     private static string PairName(double first, double second) => $"exon-lambda-{Text(first)}-{Text(second)}";
+
+    private static string EpsilonName(double epsilon) => string.Create(CultureInfo.InvariantCulture, $"{Cifar}-eps-{epsilon}");
 
     private static string DistanceName(int distance) => $"exon-distance-{distance}";
 

@@ -41,6 +41,34 @@ public sealed class CriticTests
         }
     }
 
+    /// <summary>The total information spread evenly over the columns. A lower bound may say little, never too much; an upper bound may say too much, never too little.</summary>
+    [TestCase(1, 3.0)]
+    [TestCase(1, 10.0)]
+    [TestCase(2, 10.0)]
+    [TestCase(16, 2.0)]
+    [TestCase(16, 10.0)]
+    [TestCase(64, 0.0)]
+    [TestCase(64, 5.0)]
+    [TestCase(64, 10.0)]
+    public void Bounds_keep_their_order_from_1_to_64_dimensions_and_up_to_10_nats(int columns, double total)
+    {
+        using var compute = new Compute(new CpuBackend(threads: 1));
+        // Many weak dependences take more samples to see than few strong ones; a q that has not seen them puts CLUB below the information, as its documentation says.
+        var (x, y) = SampleInformationTests.Pairs(columns < 64 ? 8192 : 32768, columns, Math.Sqrt(1 - Math.Exp(-2 * total / columns)));
+        var options = Quick with { Steps = columns < 64 ? 300 : 1000, Embedding = 32 };
+        var infoNce = new InfoNce(options).Fit(compute, x, columns, y, columns, seed: 1);
+        var nwj = new Nwj(options).Fit(compute, x, columns, y, columns, seed: 1);
+        var club = new Club(options).Fit(compute, x, columns, y, columns, seed: 1);
+        Assert.Multiple(() =>
+        {
+            Assert.That(infoNce.Value, Is.LessThanOrEqualTo(Math.Min(total, Math.Log(options.Batch)) + 4 * infoNce.StandardError + 1e-6), "infonce");
+            Assert.That(nwj.Value, Is.LessThanOrEqualTo(total + 4 * nwj.StandardError + 1e-6), "nwj");
+            Assert.That(club.Value, Is.GreaterThanOrEqualTo(total - 4 * club.StandardError - 0.02), "club");
+            if (total > 0)
+                Assert.That(infoNce.Value, Is.GreaterThan(0.2 * Math.Min(total, Math.Log(options.Batch))), "infonce finds something");
+        });
+    }
+
     [Test]
     public void InfoNce_saturates_at_log_batch()
     {

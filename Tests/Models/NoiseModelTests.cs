@@ -41,6 +41,7 @@ public sealed class NoiseModelTests : OnCpu
     {
         float[] mean = Values(12, 6, 0, 1);
         Assert.That(Nll(new WeightedNoise(), mean), Is.EqualTo(PerImage(i => 0.5 * (X[i] - mean[i]) * (X[i] - mean[i]) / (X[i] * (1.0 - X[i]) + 0.02))).Within(1e-4));
+        Assert.That(Nll(new WeightedNoise(0.5), mean), Is.EqualTo(PerImage(i => 0.5 * (X[i] - mean[i]) * (X[i] - mean[i]) / (X[i] * (1.0 - X[i]) + 0.5))).Within(1e-4));
         var data = Small.Halves(30);
         var configuration = Small.Configuration() with { Noise = "weighted" };
         using var model = Small.Create(Compute, configuration, data);
@@ -158,6 +159,7 @@ public sealed class NoiseModelTests : OnCpu
     [TestCase("mog:2")]
     [TestCase("bernoulli")]
     [TestCase("weighted")]
+    [TestCase("weighted:0.1")]
     public void Every_noise_model_trains_and_is_reported(string noise)
     {
         var data = Small.Halves(60);
@@ -170,7 +172,7 @@ public sealed class NoiseModelTests : OnCpu
             last = trainer.TrainEpoch()!.Terms[0].Value;
         Assert.That(last, Is.LessThan(first));
         var json = EvaluationResult.Compute(model, data, configuration).ToJson();
-        Assert.That(json["sigma2"] is not null, Is.EqualTo(noise is not ("bernoulli" or "weighted")));
+        Assert.That(json["sigma2"] is not null, Is.EqualTo(noise != "bernoulli" && !noise.StartsWith("weighted", StringComparison.Ordinal)));
         Assert.That(json["noise_components"]?.AsArray().Count ?? 0, Is.EqualTo(noise == "mog:2" ? 2 : 0));
         Assert.That(json["bce_nats"] is not null, Is.EqualTo(noise == "bernoulli"));
         Assert.That(MembershipMaps.Draw(model, data) is not null, Is.EqualTo(noise == "mog:2"));
