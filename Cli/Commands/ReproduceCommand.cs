@@ -41,11 +41,16 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
     private readonly Dictionary<string, DatasetSplits> data = [];
     private volatile bool stopRequested;
 
+    /// <summary>Data sets that the paper's runs need and the data folder does not have.</summary>
+    private string[] Absent => field ??= [.. paper.Runs(quick, context).Select(p => p.Configuration.Data).Distinct().Where(name => !DatasetCatalogue.Find(name).IsPresent(context.ResolveDataDir()))];
+
     public int Run()
     {
-        var planned = paper.Runs(quick, context).Select(p => p with { Configuration = Ours(p.Configuration) });
+        var planned = paper.Runs(quick, context).Where(p => !Absent.Contains(p.Configuration.Data)).Select(p => p with { Configuration = Ours(p.Configuration) });
         var sweep = new Sweep([], [.. planned], folder);
         var left = sweep.Points.Where(p => !sweep.IsFinished(p)).ToList();
+        foreach (string name in Absent)
+            context.Output.Line(LeftOut(name));
         context.Output.Line($"{paper.Title}: {sweep.Points.Count} runs in {folder}, {sweep.Points.Count - left.Count} of them finished already");
         if (quick)
             foreach (string shortened in paper.Shortened)
@@ -83,6 +88,8 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
         if (quick)
             foreach (string shortened in paper.Shortened)
                 page.Note($"Shortened: {shortened}.");
+        foreach (string name in Absent)
+            page.Note(LeftOut(name));
         var findings = new Findings(context, sweep, page, quick);
         paper.Report(findings);
         string path = findings.Save(Path.Combine(folder, paper.Name), paper.Name);
@@ -109,6 +116,8 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
         var total = TimeSpan.FromSeconds(seconds);
         context.Output.Line(string.Create(CultureInfo.InvariantCulture, $"{left.Count} runs will take about {(total.TotalHours >= 1 ? $"{total.TotalHours:F1} hours" : $"{Math.Ceiling(total.TotalMinutes):F0} minutes")} of training here; Ctrl-C stops with a report of what is finished, the same command continues"));
     }
+
+    private string LeftOut(string name) => $"{name} is not in {context.ResolveDataDir()}: runs and rows that need it are left out; datasets/README.md says how to get it";
 
     private RunConfiguration Ours(RunConfiguration configuration) => configuration with { Seed = context.Seed, Version = BuildInfo.Version, Commit = BuildInfo.Commit };
 

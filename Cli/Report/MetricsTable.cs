@@ -20,17 +20,17 @@ internal sealed record MetricsTable(IReadOnlyList<string> Names, IReadOnlyDictio
     {
         if (!File.Exists(path))
             return Empty;
-        string[] lines = File.ReadAllLines(path);
-        string[] names = lines.Length == 0 ? [] : lines[0].Split(',');
-        var rows = lines.Skip(1).Select((line, i) =>
+        using var text = new StreamReader(path);
+        var records = Csv.Read(text, path).ToArray();
+        string[] names = records.Length == 0 ? [] : records[0].Cells;
+        double[][] rows = [.. records.Skip(1).Select(record =>
         {
-            string[] cells = line.Split(',');
-            if (cells.Length != names.Length)
-                throw DataException.In(path, $"{cells.Length} cells in line {i + 2}", $"{names.Length} as in the header", "restore the file");
-            return Array.ConvertAll(cells, cell => cell == "" ? double.NaN : double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+            if (record.Cells.Length != names.Length)
+                throw DataException.In(path, $"{record.Cells.Length} cells in line {record.Line}", $"{names.Length} as in the header", "restore the file");
+            return Array.ConvertAll(record.Cells, cell => cell == "" ? double.NaN : double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
                 ? value
-                : throw DataException.In(path, $"'{cell}' in line {i + 2}", "a number", "restore the file"));
-        }).ToArray();
+                : throw DataException.In(path, $"'{cell}' in line {record.Line}", "a number", "restore the file"));
+        })];
         return new(names, names.Select((name, column) => (name, column)).ToDictionary(n => n.name, n => Array.ConvertAll(rows, row => row[n.column])));
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using VaeFromScratch.Cli.Report;
-using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Report;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Noise;
@@ -46,13 +45,10 @@ internal sealed class SemiSupervised : Paper
         if (!quick)
         {
             runs.Add(Run(Full, ModelCatalogue.Defaults("exon", "mnist", "full")));
-            if (DatasetCatalogue.Find("cifar10").IsPresent(context.ResolveDataDir()))
-            {
-                var cifar = ModelCatalogue.Defaults("exon", "cifar10", "paper");
-                runs.Add(Run(Cifar, cifar));
-                foreach (double epsilon in Epsilons)
-                    runs.Add(Run(EpsilonName(epsilon), cifar with { Noise = string.Create(CultureInfo.InvariantCulture, $"weighted:{epsilon}") }));
-            }
+            var cifar = ModelCatalogue.Defaults("exon", "cifar10", "paper");
+            runs.Add(Run(Cifar, cifar));
+            foreach (double epsilon in Epsilons)
+                runs.Add(Run(EpsilonName(epsilon), cifar with { Noise = string.Create(CultureInfo.InvariantCulture, $"weighted:{epsilon}") }));
         }
         return runs;
     }

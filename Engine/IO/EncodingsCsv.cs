@@ -3,10 +3,9 @@ using System.Text;
 
 namespace VaeFromScratch.Engine.IO;
 
-/// <summary>Encodings as CSV; a parser on bytes, since a general one spends most of its time on strings that nobody keeps.</summary>
+/// <summary>Encodings as CSV.</summary>
 internal static class EncodingsCsv
 {
-    private const int BlockBytes = 1 << 20;
     private const string Layout = "mu_0..,logvar_0..[,prob_0..][,label]";
 
     private enum Kind { Mu, LogVar, Probability, Label }
@@ -16,86 +15,84 @@ internal static class EncodingsCsv
         public override string ToString() => Kind switch { Kind.Mu => $"mu_{Index}", Kind.LogVar => $"logvar_{Index}", Kind.Probability => $"prob_{Index}", _ => "label" };
     }
 
-    /// <summary>The rows in blocks of a few megabytes of text.</summary>
-    /// <param name="bufferBytes">Text in memory at a time; it grows for lines that are longer.</param>
-    public static IEnumerable<EncodingTable> Read(Stream stream, string file, int bufferBytes = 1 << 24)
+    /// <summary>The rows in blocks of a few megabytes, in order.</summary>
+    /// <param name="blockValues">Fields in memory at a time; at least one row.</param>
+    public static IEnumerable<EncodingTable> Read(Stream stream, string file, int blockValues = 1 << 20)
     {
-        var lines = new WholeLines(stream, file, bufferBytes);
-        var columns = ReadHeader(lines.First().Span, file);
-        long row = 0;
-        while (lines.Next() is { IsEmpty: false } rows)
+        using var text = new StreamReader(stream, Encoding.UTF8, leaveOpen: true);
+        using var records = Csv.Read(text, file).GetEnumerator();
+        var columns = ReadHeader(records.MoveNext() ? records.Current.Cells : [""], file);
+        var block = Block();
+        int points = 0;
+        bool any = false;
+        while (records.MoveNext())
         {
-            var table = ReadRows(rows, columns, row, file);
-            yield return table;
-            row += table.Points;
+            var (line, cells) = records.Current;
+            if (cells.Length != columns.Length)
+                throw DataException.In(file, $"{(cells.Length == 1 ? "1 field" : $"{cells.Length} fields")} in line {line}", $"{columns.Length} as in the header", "write the row again");
+            for (int i = 0; i < columns.Length; i++)
+                if (!Store(cells[i], points, columns[i], block))
+                    throw DataException.In(file, $"'{Shorten(cells[i])}' in line {line}, column {columns[i]}", columns[i].Kind == Kind.Label ? "an integer" : "a finite number", "correct the value");
+            any = true;
+            if (++points < block.Points)
+                continue;
+            yield return block;
+            (block, points) = (Block(), 0);
         }
-        if (row == 0)
+        if (!any)
             throw DataException.In(file, "a header without rows", "one row an image", "write the encodings again");
-    }
+        if (points > 0)
+            yield return First(points);
 
-    private static EncodingTable ReadRows(ReadOnlyMemory<byte> rows, Column[] columns, long firstRow, string file)
-    {
-        int points = rows.Span.Count((byte)'\n') + 1;
         int Of(Kind kind) => columns.Count(column => column.Kind == kind);
-        var (factors, categories) = (Of(Kind.Mu), Of(Kind.Probability));
-        // Every field takes at least its separator, so rows that are too short are refused before memory is taken for them.
-        if ((long)points * columns.Length > rows.Length + 1L)
-            throw TooFewFields(rows.Span, firstRow, columns, file);
-        var table = new EncodingTable(points, factors, new float[points * factors], new float[points * factors],
-            categories > 0 ? new float[points * categories] : null, categories, Of(Kind.Label) > 0 ? new int[points] : null);
-        ParseRows(rows, firstRow, columns, table, file);
-        return table;
+
+        EncodingTable Block()
+        {
+            var (rows, factors, categories) = (Math.Max(1, blockValues / columns.Length), Of(Kind.Mu), Of(Kind.Probability));
+            return new(rows, factors, new float[rows * factors], new float[rows * factors], categories > 0 ? new float[rows * categories] : null, categories, Of(Kind.Label) > 0 ? new int[rows] : null);
+        }
+
+        EncodingTable First(int rows) => new(rows, block.Factors, block.Mu[..(rows * block.Factors)], block.LogVar[..(rows * block.Factors)], block.Probabilities?[..(rows * block.Categories)], block.Categories, block.Labels?[..rows]);
     }
 
     public static void Write(Stream stream, EncodingTable table)
     {
-        var columns = new List<Column>();
-        columns.AddRange(Enumerable.Range(0, table.Factors).Select(h => new Column(Kind.Mu, h)));
-        columns.AddRange(Enumerable.Range(0, table.Factors).Select(h => new Column(Kind.LogVar, h)));
-        columns.AddRange(Enumerable.Range(0, table.Categories).Select(k => new Column(Kind.Probability, k)));
-        if (table.Labels is not null)
-            columns.Add(new(Kind.Label, 0));
-        stream.Write(Encoding.UTF8.GetBytes(string.Join(',', columns) + "\n"));
-
-        byte[] line = new byte[columns.Count * 17 + 1];
+        using var text = new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), leaveOpen: true);
+        using var csv = Csv.Writer(text);
+        IEnumerable<Column> columns =
+        [
+            .. Enumerable.Range(0, table.Factors).Select(h => new Column(Kind.Mu, h)), .. Enumerable.Range(0, table.Factors).Select(h => new Column(Kind.LogVar, h)),
+            .. Enumerable.Range(0, table.Categories).Select(k => new Column(Kind.Probability, k)), .. table.Labels is null ? [] : (Column[])[new(Kind.Label, 0)],
+        ];
+        foreach (var column in columns)
+            csv.WriteField(column.ToString());
+        csv.NextRecord();
         for (int point = 0; point < table.Points; point++)
         {
-            int length = 0;
-            void Separate() => line[length++] = (byte)',';
-            void AddFloats(ReadOnlySpan<float> values)
-            {
-                foreach (float value in values)
-                {
-                    value.TryFormat(line.AsSpan(length), out int written, default, CultureInfo.InvariantCulture); // the shortest text that reads back the same
-                    length += written;
-                    Separate();
-                }
-            }
             AddFloats(table.Mu.AsSpan(point * table.Factors, table.Factors));
             AddFloats(table.LogVar.AsSpan(point * table.Factors, table.Factors));
             AddFloats(table.Probabilities.AsSpan(point * table.Categories, table.Categories));
             if (table.Labels is not null)
-            {
-                table.Labels[point].TryFormat(line.AsSpan(length), out int written, default, CultureInfo.InvariantCulture);
-                length += written;
-                Separate();
-            }
-            line[length - 1] = (byte)'\n';
-            stream.Write(line, 0, length);
+                csv.WriteField(table.Labels[point].ToString(CultureInfo.InvariantCulture));
+            csv.NextRecord();
+        }
+
+        void AddFloats(ReadOnlySpan<float> values)
+        {
+            foreach (float value in values)
+                csv.WriteField(value.ToString(CultureInfo.InvariantCulture)); // the shortest text that reads back the same
         }
     }
 
-    private static Column[] ReadHeader(ReadOnlySpan<byte> line, string file)
+    private static Column[] ReadHeader(string[] names, string file)
     {
-        string[] names = Encoding.UTF8.GetString(line).Split(',');
         var columns = new Column[names.Length];
         var seen = new HashSet<Column>();
         for (int i = 0; i < names.Length; i++)
         {
-            string name = names[i].Trim().Trim('"');
-            columns[i] = ParseColumn(name) ?? throw DataException.In(file, $"column {i + 1} named '{Shorten(name)}' in line 1", Layout, "rename or remove it");
+            columns[i] = ParseColumn(names[i]) ?? throw DataException.In(file, $"column {i + 1} named '{Shorten(names[i])}' in line 1", Layout, "rename or remove it");
             if (!seen.Add(columns[i]))
-                throw DataException.In(file, $"column '{name}' twice in line 1", "each column once", "remove one of them");
+                throw DataException.In(file, $"column '{names[i]}' twice in line 1", "each column once", "remove one of them");
         }
         foreach (var kind in (Kind[])[Kind.Mu, Kind.LogVar, Kind.Probability])
         {
@@ -119,55 +116,7 @@ internal static class EncodingsCsv
         return kind is { } known && int.TryParse(name.AsSpan(underscore + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int index) ? new(known, index) : null;
     }
 
-    /// <summary>Blocks of whole lines are parsed side by side; of several errors the one that comes first in the file is reported.</summary>
-    private static void ParseRows(ReadOnlyMemory<byte> rows, long firstRow, Column[] columns, EncodingTable table, string file)
-    {
-        var blocks = new List<(ReadOnlyMemory<byte> Text, int FirstRow)>();
-        for (int row = 0; rows.Length > 0;)
-        {
-            int end = Math.Min(rows.Length, BlockBytes);
-            int lineEnd = rows.Span[(end - 1)..].IndexOf((byte)'\n');
-            end = lineEnd < 0 ? rows.Length : end + lineEnd;
-            blocks.Add((rows[..end], row));
-            row += rows.Span[..end].Count((byte)'\n');
-            rows = rows[end..];
-        }
-        var errors = new DataException?[blocks.Count];
-        Parallel.For(0, blocks.Count, i =>
-        {
-            try
-            {
-                ParseBlock(blocks[i].Text.Span, blocks[i].FirstRow, firstRow, columns, table, file);
-            }
-            catch (DataException e)
-            {
-                errors[i] = e;
-            }
-        });
-        if (Array.Find(errors, error => error is not null) is { } first)
-            throw first;
-    }
-
-    private static void ParseBlock(ReadOnlySpan<byte> text, int row, long firstRow, Column[] columns, EncodingTable table, string file)
-    {
-        for (; !text.IsEmpty; row++)
-        {
-            var line = NextLine(text, out int consumed);
-            text = text[consumed..];
-            for (int i = 0; i < columns.Length; i++)
-            {
-                int comma = line.IndexOf((byte)',');
-                if (comma < 0 != (i == columns.Length - 1))
-                    throw WrongFieldCount(firstRow + row, i + 1 + (comma < 0 ? 0 : line.Count((byte)',')), columns, file);
-                var field = comma < 0 ? line : line[..comma];
-                line = line[(comma + 1)..];
-                if (!Store(field, row, columns[i], table) && !Store(Unwrap(field), row, columns[i], table))
-                    throw DataException.In(file, $"'{Shorten(Encoding.UTF8.GetString(field))}' in line {firstRow + row + 2}, column {columns[i]}", columns[i].Kind == Kind.Label ? "an integer" : "a finite number", "correct the value");
-            }
-        }
-    }
-
-    private static bool Store(ReadOnlySpan<byte> field, int row, Column column, EncodingTable table)
+    private static bool Store(string field, int row, Column column, EncodingTable table)
     {
         if (column.Kind == Kind.Label)
             return int.TryParse(field, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out table.Labels![row]);
@@ -178,97 +127,5 @@ internal static class EncodingsCsv
         return true;
     }
 
-    /// <summary>A field without the blanks and quotes that some programs put around it.</summary>
-    private static ReadOnlySpan<byte> Unwrap(ReadOnlySpan<byte> field)
-    {
-        field = field.Trim(" \t"u8);
-        return field.Length >= 2 && field[0] == '"' && field[^1] == '"' ? field[1..^1] : field;
-    }
-
-    private static ReadOnlySpan<byte> NextLine(ReadOnlySpan<byte> text, out int consumed)
-    {
-        int end = text.IndexOf((byte)'\n');
-        var line = end < 0 ? text : text[..end];
-        consumed = end < 0 ? text.Length : end + 1;
-        return line.EndsWith((byte)'\r') ? line[..^1] : line;
-    }
-
-    private static DataException TooFewFields(ReadOnlySpan<byte> rows, long firstRow, Column[] columns, string file)
-    {
-        for (long row = firstRow; ; row++)
-        {
-            int fields = NextLine(rows, out int consumed).Count((byte)',') + 1;
-            if (fields < columns.Length)
-                return WrongFieldCount(row, fields, columns, file);
-            rows = rows[consumed..];
-        }
-    }
-
-    private static DataException WrongFieldCount(long row, int fields, Column[] columns, string file) =>
-        DataException.In(file, $"{(fields == 1 ? "1 field" : $"{fields} fields")} in line {row + 2}", $"{columns.Length} as in the header", "write the row again");
-
     private static string Shorten(string text) => text.Length <= 40 ? text : text[..40] + "...";
-
-    /// <summary>Text cut between lines, so that a file of any length passes through a buffer of a few megabytes.</summary>
-    private sealed class WholeLines(Stream stream, string file, int bufferBytes)
-    {
-        private byte[] buffer = new byte[Math.Clamp(stream.Length, 1, bufferBytes)];
-        private int start, end;
-        private bool ended;
-
-        /// <summary>The first line, without a byte order mark.</summary>
-        public ReadOnlyMemory<byte> First()
-        {
-            Fill();
-            while (!ended && !Waiting.Span.Contains((byte)'\n'))
-                FillMore();
-            if (Waiting.Span.StartsWith(Encoding.UTF8.Preamble))
-                start += Encoding.UTF8.Preamble.Length;
-            var line = Waiting[..NextLine(Waiting.Span, out int consumed).Length];
-            start += consumed;
-            return line;
-        }
-
-        /// <summary>The next lines, without the end of the last one and without blank lines that end the file; empty at its end. Valid until the next call.</summary>
-        public ReadOnlyMemory<byte> Next()
-        {
-            Fill();
-            while (true)
-            {
-                var text = Waiting;
-                int whole = ended ? text.Length : text.Span.LastIndexOf((byte)'\n') + 1;
-                int content = text.Span[..whole].LastIndexOfAnyExcept("\r\n "u8) + 1;
-                if (content == 0 && !ended)
-                {
-                    FillMore();
-                    continue;
-                }
-                // Blank lines behind these wait: they are an error if anything follows, and nothing otherwise.
-                int lineEnd = text.Span[content..].IndexOf((byte)'\n');
-                start += lineEnd < 0 ? text.Length : content + lineEnd + 1;
-                return text[..content];
-            }
-        }
-
-        private ReadOnlyMemory<byte> Waiting => buffer.AsMemory(start, end - start);
-
-        /// <summary>Moves what is left to the front and reads until the buffer is full or the stream ends.</summary>
-        private void Fill()
-        {
-            buffer.AsSpan(start, end - start).CopyTo(buffer);
-            (start, end) = (0, end - start);
-            end += stream.ReadAtLeast(buffer.AsSpan(end), buffer.Length - end, throwOnEndOfStream: false);
-            // A buffer that is full exactly at the end needs one more look.
-            ended = end < buffer.Length || stream.Position == stream.Length;
-        }
-
-        /// <summary>Makes room for a line that is longer than the buffer.</summary>
-        private void FillMore()
-        {
-            if (buffer.Length == Array.MaxLength)
-                throw DataException.In(file, $"a line of more than {buffer.Length} bytes", "shorter lines", "write the encodings as npz");
-            Array.Resize(ref buffer, (int)Math.Min(2L * buffer.Length, Array.MaxLength));
-            Fill();
-        }
-    }
 }

@@ -34,12 +34,8 @@ public sealed record ClassificationTable(IReadOnlyList<ClassificationRow> Rows, 
     }
 
     /// <summary>Writes classification.csv.</summary>
-    public void SaveCsv(string path) => AtomicFile.WriteText(path, to =>
-    {
-        to.Write("top_percent,factors,mi_nats,train_accuracy,test_accuracy,test_accuracy_deviation\n");
-        foreach (var (kept, trainAccuracy, testAccuracy, deviation) in Rows)
-            to.Write(string.Create(CultureInfo.InvariantCulture, $"{kept.Percent:R},{kept.Factors.Count},{kept.Information:G9},{trainAccuracy:G9},{testAccuracy:G9},{deviation:G9}\n"));
-    });
+    public void SaveCsv(string path) => Csv.Save(path, ["top_percent", "factors", "mi_nats", "train_accuracy", "test_accuracy", "test_accuracy_deviation"],
+        Rows.Select(r => (object?[])[r.Kept.Percent, r.Kept.Factors.Count, r.Kept.Information, r.TrainAccuracy, r.TestAccuracy, r.TestDeviation]));
 
     public JsonObject ToJson() => new()
     {

@@ -76,16 +76,12 @@ public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, 
         Enumerable.Range(0, scores.Length / k).Select(row => Enumerable.Range(0, k).MaxBy(i => scores[row * k + i]));
 
     /// <summary>activated.csv: one row a class and factor.</summary>
-    public void SaveCsv(string path) => AtomicFile.WriteText(path, to =>
-    {
-        to.Write("class,factor,f_statistic,v_nat,activated_f,activated_v_nat\n");
-        for (int k = 0; k < Activated.Classes; k++)
-            for (int j = 0; j < Activated.Factors; j++)
-                to.Write(string.Create(CultureInfo.InvariantCulture,
-                    $"{k},{j},{Activated.FStatistic[k, j]:G9},{Activated.VNat[k, j]:G9},{Bool(Activated.FStatistic[k, j] > ActivatedSubspace.FThreshold)},{Bool(Activated.VNat[k, j] > ActivatedSubspace.VNatThreshold)}\n"));
-
-        static string Bool(bool value) => value ? "true" : "false";
-    });
+    public void SaveCsv(string path) => Csv.Save(path, ["class", "factor", "f_statistic", "v_nat", "activated_f", "activated_v_nat"],
+        from k in Enumerable.Range(0, Activated.Classes)
+        from j in Enumerable.Range(0, Activated.Factors)
+        let f = Activated.FStatistic[k, j]
+        let v = Activated.VNat[k, j]
+        select (object?[])[k, j, f, v, f > ActivatedSubspace.FThreshold, v > ActivatedSubspace.VNatThreshold]);
 
     public JsonObject ToJson() => new()
     {

@@ -22,12 +22,8 @@ public sealed record ReducedTable(IReadOnlyList<ReducedRow> Rows)
     }
 
     /// <summary>Writes reduced.csv.</summary>
-    public void SaveCsv(string path) => AtomicFile.WriteText(path, to =>
-    {
-        to.Write("top_percent,factors,mi_nats,squared_error\n");
-        foreach (var (kept, error) in Rows)
-            to.Write(string.Create(CultureInfo.InvariantCulture, $"{kept.Percent:R},{kept.Factors.Count},{kept.Information:G9},{error:G9}\n"));
-    });
+    public void SaveCsv(string path) => Csv.Save(path, ["top_percent", "factors", "mi_nats", "squared_error"],
+        Rows.Select(r => (object?[])[r.Kept.Percent, r.Kept.Factors.Count, r.Kept.Information, r.SquaredError]));
 
     public JsonArray ToJson() => [.. Rows.Select(r => new JsonObject
     {

@@ -44,16 +44,10 @@ public sealed record SweepSummary(IReadOnlyList<string> Keys, IReadOnlyList<Swee
     /// <summary>Writes summary.csv and the charts into a folder.</summary>
     public void Save(string folder)
     {
-        AtomicFile.WriteText(Path.Combine(folder, "summary.csv"), WriteCsv);
+        Csv.Save(Path.Combine(folder, "summary.csv"), ["run", .. Keys, "beta_sigma2", .. Columns],
+            Results.Select(r => (object?[])[r.Point.Name, .. r.Point.Values.Select(v => v.Value), r.NormalisedVariance, .. Columns.Select(c => (object)r[c])]));
         foreach (var (file, chart) in Charts())
             AtomicFile.WriteText(Path.Combine(folder, file), chart.ToSvg());
-    }
-
-    private void WriteCsv(TextWriter to)
-    {
-        to.Write($"run,{string.Join(',', Keys)},beta_sigma2,{string.Join(',', Columns)}\n");
-        foreach (var result in Results)
-            to.Write($"{result.Point.Name},{string.Join(',', result.Point.Values.Select(v => Quoted(v.Value)))},{Number(result.NormalisedVariance)},{string.Join(',', Columns.Select(c => Number(result[c])))}\n");
     }
 
     /// <summary>Paper 2's figures 4, 5a, 5b, 6a, 6b, 8, 9 with the names of their files.</summary>
@@ -77,8 +71,4 @@ public sealed record SweepSummary(IReadOnlyList<string> Keys, IReadOnlyList<Swee
         .. Results.Select(r => (r.Line, X: x(r), Y: y(r))).Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y)).GroupBy(p => p.Line)
             .Select(g => g.OrderBy(p => p.X).ToArray()).Select(points => new Series(points[0].Line, [.. points.Select(p => p.X)], [.. points.Select(p => p.Y)])),
     ];
-
-    private static string Number(double value) => double.IsNaN(value) ? "" : value.ToString("G9", CultureInfo.InvariantCulture);
-
-    private static string Quoted(string value) => value.Contains(',') ? $"\"{value}\"" : value;
 }
