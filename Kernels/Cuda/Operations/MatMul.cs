@@ -2,20 +2,27 @@ namespace VaeFromScratch.Kernels.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    private const int DepthFp32Large = 8, Depth = 16, LayoutOfWeightGradients = 2;
+    private const int LayoutOfWeightGradients = 2;
 
     /// <summary>A kernel that computes one tile of C at a time: src/gemm.cuh, src/gemm_fp32.cuh, src/gemm_tf32.cuh.</summary>
     private sealed class TileKernel(string operation, string name, int rows, int columns, int width, Precision precision, bool aAlongK, bool bAlongK)
     {
-        private const int Stages = 3;
-
         public readonly int Rows = rows, Columns = columns;
-        public readonly int StepDepth = precision == Precision.Fp32 && columns == 128 ? DepthFp32Large : Depth;
-        public readonly int Threads = precision == Precision.Fp32 ? rows / 8 * columns / (columns == 128 ? 8 : 4) : rows * columns / (columns == 128 ? 64 * 32 : 32 * 32) * 32;
-        public readonly int SharedBytes = precision == Precision.Fp32 ? 0 : 4 * Stages * (TileFloats(aAlongK, rows) + TileFloats(bAlongK, columns));
+        public readonly int StepDepth = Depth(precision, columns);
+        public readonly int Threads = rows * columns / (precision == Precision.Fp32 ? columns == 128 ? 8 * 8 : 8 * 4 : columns == 128 ? 64 : 32);
+        public readonly int SharedBytes = sizeof(float) * Stages(precision) * (TileFloats(precision, columns, aAlongK, rows) + TileFloats(precision, columns, bAlongK, columns));
         public readonly KernelSlot Slot = new($"{operation}_{Suffix(precision)}", $"{operation}_{name}_{rows}x{columns}_v{width}_{Suffix(precision)}");
 
-        private static int TileFloats(bool alongK, int rows) => alongK ? rows * (Depth + 4) : Depth * (rows + 8);
+        private static int Stages(Precision precision) => precision == Precision.Fp32 ? 2 : 3;
+
+        private static int Depth(Precision precision, int columns) => precision == Precision.Fp32 && columns == 128 ? 8 : 16;
+
+        /// <summary>Of one operand in one stage, with the padding of its lines.</summary>
+        private static int TileFloats(Precision precision, int columns, bool alongK, int rows)
+        {
+            int depth = Depth(precision, columns);
+            return precision == Precision.Fp32 ? depth * (rows + (alongK ? 4 : 0)) : alongK ? rows * (depth + 4) : depth * (rows + 8);
+        }
 
         private static string Suffix(Precision precision) => precision == Precision.Fp32 ? "fp32" : "tf32";
     }

@@ -157,6 +157,9 @@ struct Case {
 
 constexpr size_t Tf32Along = 4 * 3 * (64 * 20), Tf32Across = 4 * 3 * (16 * 72);
 
+// Bytes of shared memory of an fp32 kernel: two stages, lines padded where they run along k.
+constexpr size_t fp32_shared(size_t depth, size_t lines) { return 4 * 2 * depth * lines; }
+
 const std::vector<Case> cases = {
     {"fill, copy, gather", [] {
         Buffer a = zeros(1003), b(1003), c = zeros(1003), indices = zeros(4), rows = zeros(4 * 70);
@@ -245,9 +248,9 @@ const std::vector<Case> cases = {
         launch("mixture_gradient_z", {6, 1, 1}, {32, 8, 1}, 0, 6u, 150u, 20u, z.p(), mu.p(), lv.p(), -5.0f, -5.0f, -5.0f, 0u, shares.p(), (float*)nullptr, (float*)nullptr, dz.p());
         return hash_of({joint, marginal, shares, dz});
     }},
-    {"matmul fp32", [] { return matmul("matmul_nn_64x64_v4_fp32", 70, 68, 100, 64, 16, 128, 0, 1) ^ matmul("matmul_tn_64x64_v1_fp32", 33, 35, 70, 64, 16, 128, 0, 3) ^ matmul("matmul_nt_128x128_v4_fp32", 130, 36, 48, 128, 8, 256, 0, 1); }},
+    {"matmul fp32", [] { return matmul("matmul_nn_64x64_v4_fp32", 70, 68, 100, 64, 16, 128, fp32_shared(16, 68 + 64), 1) ^ matmul("matmul_tn_64x64_v1_fp32", 33, 35, 70, 64, 16, 128, fp32_shared(16, 64 + 64), 3) ^ matmul("matmul_nt_128x128_v4_fp32", 130, 36, 48, 128, 8, 256, fp32_shared(8, 132 + 132), 1); }},
     {"matmul tf32", [] { return matmul("matmul_nn_64x64_v4_tf32", 70, 68, 100, 64, 16, 128, Tf32Along + Tf32Across, 1) ^ matmul("matmul_tt_64x64_v1_tf32", 33, 35, 130, 64, 16, 128, Tf32Along + Tf32Across, 2); }},
-    {"conv fp32", [] { return convolution("conv_forward_128x32_v4_fp32", 0, 4, 8, 0, 32, 2) ^ convolution("conv_backward_data_128x32_v4_fp32", 1, 4, 8, 0, 32, 1) ^ convolution("conv_backward_weight_128x32_v1_fp32", 2, 3, 5, 0, 32, 2); }},
+    {"conv fp32", [] { return convolution("conv_forward_128x32_v4_fp32", 0, 4, 8, fp32_shared(16, 132 + 32), 32, 2) ^ convolution("conv_backward_data_128x32_v4_fp32", 1, 4, 8, fp32_shared(16, 132 + 36), 32, 1) ^ convolution("conv_backward_weight_128x32_v1_fp32", 2, 3, 5, fp32_shared(16, 128 + 32), 32, 2); }},
     {"conv tf32", [] {
         const size_t along = 4 * 3 * 20, across = 4 * 3 * 16;
         return convolution("conv_forward_128x32_v4_tf32", 0, 4, 8, along * 128 + across * 40, 32, 1) ^ convolution("conv_backward_data_128x32_v1_tf32", 1, 3, 5, along * 160, 32, 1)

@@ -1,6 +1,6 @@
 // Matrix products and convolutions are one computation, C [M, N] = A [M, K] B [K, N] with K cut into steps: only where an element of A or B is found differs.
-// This file has those addresses ("operands"), what happens to a finished sum ("output"), and the sharing of a long K among blocks.
-// gemm_fp32.cuh and gemm_tf32.cuh have the two ways of multiplying.
+// This file has those addresses ("operands"), what happens to a finished sum ("output"), the sharing of a long K among blocks, and the product of a tile put together from
+// them. gemm_fp32.cuh and gemm_tf32.cuh have the two ways of multiplying a tile; matmul.cuh and conv.cuh the kernels, for either.
 #pragma once
 #include "reduce.cuh"
 
@@ -193,7 +193,7 @@ struct Epilogue {
 
 struct PlainRows {
     unsigned rows, columns;
-    DEVICE_MEMBER size_t offset(unsigned r) const { return (size_t)r * columns; }
+    DEVICE_MEMBER size_t line(unsigned r) const { return (size_t)r * columns; }
 };
 
 struct PixelRows {
@@ -201,7 +201,7 @@ struct PixelRows {
     const ConvGeometry& g;
     const PixelClass& c;
     DEVICE_MEMBER PixelRows(const ConvGeometry& geometry, const PixelClass& pixels) : rows(pixels.rows(geometry)), columns(geometry.in_channels), g(geometry), c(pixels) {}
-    DEVICE_MEMBER size_t offset(unsigned r) const
+    DEVICE_MEMBER size_t line(unsigned r) const
     {
         const unsigned line = r / c.x.count, image = line / c.y.count;
         const unsigned y = c.y.first + (line - image * c.y.count) * g.stride, x = c.x.first + (r - line * c.x.count) * g.stride;
@@ -253,6 +253,14 @@ DEVICE void finish_four(const Epilogue& e, size_t at, unsigned column, float4 v)
     if (e.relu)
         v = make_float4(v.x < 0.0f ? 0.0f : v.x, v.y < 0.0f ? 0.0f : v.y, v.z < 0.0f ? 0.0f : v.z, v.w < 0.0f ? 0.0f : v.w);
     store4(e.c + at, v);
+}
+
+template<int Run> DEVICE void finish_run(const Epilogue& e, size_t at, unsigned column, const float* v)
+{
+    if constexpr (Run == 4)
+        finish_four(e, at, column, make_float4(v[0], v[1], v[2], v[3]));
+    else
+        finish_two(e, at, column, make_float2(v[0], v[1]));
 }
 
 // Where gridDim.y blocks share a tile each writes its sums down, and the last one adds them all up in order: the same bits whoever is last. False in the others.
@@ -347,3 +355,48 @@ template<class Operand, int Rows, int Depth, int Width, int Threads> struct Shar
     static DEVICE_MEMBER int along(int thread) { return thread % PerLine * Width; }
     static DEVICE_MEMBER int across(int thread) { return thread / PerLine; }
 };
+
+// ---- the product
+
+// The name of a kernel: PREFIX_ROWSxCOLUMNS_vWIDTH_PRECISION.
+#define TILE_NAME(prefix, rows, columns, width) TILE_NAME_OF(prefix, rows, columns, width, PRECISION)
+#define TILE_NAME_OF(prefix, rows, columns, width, precision) TILE_NAME_PASTED(prefix, rows, columns, width, precision)
+#define TILE_NAME_PASTED(prefix, rows, columns, width, precision) prefix##_##rows##x##columns##_v##width##_##precision
+
+// Each block computes one tile of C with T, a way of multiplying:
+//   Rows, Columns, Depth   of a tile and of a step along k;   Threads of a block;   Sums that each of them holds
+//   multiply               adds the steps from `first` to below `last` to the sums
+//   each                   hands out the sums, Run neighbours of a row at a time, with their place in the tile
+template<class T, class A, class B, class Output> DEVICE void product(const A& a, const B& b, const Output& output, const Epilogue& e, unsigned k, float* shared)
+{
+    // The large tile is chosen only where vectors can be written; the code for the other case would be half of its kernel.
+    constexpr bool MayWriteSingly = T::Sums <= 32;
+    const unsigned tiles_n = (output.columns + T::Columns - 1) / T::Columns;
+    const unsigned row0 = blockIdx.x / tiles_n * T::Rows, column0 = blockIdx.x % tiles_n * T::Columns;
+    if (row0 >= output.rows)
+        return;
+    const unsigned all = (k + T::Depth - 1) / T::Depth, first = blockIdx.y * e.steps, last = first + e.steps < all ? first + e.steps : all;
+    float sums[T::Sums];
+#pragma unroll
+    for (int i = 0; i < T::Sums; i++)
+        sums[i] = 0.0f;
+    if (first < last)
+        T::multiply(a, b, row0, column0, first, last, shared, sums);
+    if (!sum_of_sharing_blocks<T::Threads>(e, sums))
+        return;
+    T::each(sums, [&](unsigned tile_row, unsigned tile_column, const float* run) {
+        const unsigned row = row0 + tile_row, column = column0 + tile_column;
+        if (row >= output.rows)
+            return;
+        const size_t line = output.line(row);
+        if (!MayWriteSingly || e.vectors) {
+            if (column < output.columns)
+                finish_run<T::Run>(e, line + column, column, run);
+        } else {
+#pragma unroll
+            for (int j = 0; j < T::Run; j++)
+                if (column + j < output.columns)
+                    finish_one(e, line + column + j, column + j, run[j]);
+        }
+    });
+}

@@ -74,35 +74,28 @@ template<class Operand, int Rows, int Depth, int Width, int Threads> struct Load
     }
 };
 
-template<int Rows, int Columns, int Depth, int ThreadColumns, int Width, class A, class B, class Output>
-DEVICE void multiply_fp32(const A& a, const B& b, const Output& output, const Epilogue& e, unsigned k, float* shared)
-{
-    constexpr int ThreadRows = 8, AcrossN = Columns / ThreadColumns, Threads = Rows / ThreadRows * AcrossN, Sums = ThreadRows * ThreadColumns;
-    // The large tile is chosen only where vectors can be written; the code for the other case would be half of its kernel.
-    constexpr bool MayWriteSingly = Sums <= 32;
-    typedef Loader<A, Rows, Depth, Width, Threads> LoaderA;
-    typedef Loader<B, Columns, Depth, Width, Threads> LoaderB;
-    constexpr int BytesA = Depth * LoaderA::Line, BytesB = Depth * LoaderB::Line;
-    const int thread = threadIdx.x, across = thread % AcrossN * 4, down = thread / AcrossN * 4;
-    const unsigned tiles_n = (output.columns + Columns - 1) / Columns;
-    const unsigned row0 = blockIdx.x / tiles_n * Rows, column0 = blockIdx.x % tiles_n * Columns;
-    if (row0 >= output.rows)
-        return;
-    const unsigned all = (k + Depth - 1) / Depth, first = blockIdx.y * e.steps, last = first + e.steps < all ? first + e.steps : all;
+template<int TileRows, int TileColumns, int Width> struct TileFp32 {
+    static constexpr int Rows = TileRows, Columns = TileColumns, Depth = Columns == 128 ? 8 : 16, Run = 4;
+    static constexpr int ThreadRows = 8, ThreadColumns = Columns == 128 ? 8 : 4, AcrossN = Columns / ThreadColumns, Threads = Rows / ThreadRows * AcrossN, Sums = ThreadRows * ThreadColumns;
+    // A thread's rows and columns are groups of four, this far apart.
+    static constexpr int RowStep = Rows / (ThreadRows / 4), ColumnStep = Columns / (ThreadColumns / 4);
+    static DEVICE_MEMBER int across() { return threadIdx.x % AcrossN * 4; }
+    static DEVICE_MEMBER int down() { return threadIdx.x / AcrossN * 4; }
 
-    float sums[Sums];
-#pragma unroll
-    for (int i = 0; i < Sums; i++)
-        sums[i] = 0.0f;
-    if (first < last) {
+    template<class A, class B> static DEVICE_MEMBER void multiply(const A& a, const B& b, unsigned row0, unsigned column0, unsigned first, unsigned last, float* shared, float (&sums)[Sums])
+    {
+        typedef Loader<A, Rows, Depth, Width, Threads> LoaderA;
+        typedef Loader<B, Columns, Depth, Width, Threads> LoaderB;
+        constexpr int FloatsA = Depth * LoaderA::Line, FloatsB = Depth * LoaderB::Line;
+        const int thread = threadIdx.x;
         LoaderA from_a(a, row0, thread);
         LoaderB from_b(b, column0, thread);
         float* now = shared;
-        float* next = shared + BytesA + BytesB;
+        float* next = shared + FloatsA + FloatsB;
         from_a.fetch(first * Depth, thread);
         from_b.fetch(first * Depth, thread);
         from_a.store(now, thread);
-        from_b.store(now + BytesA, thread);
+        from_b.store(now + FloatsA, thread);
         __syncthreads();
         for (unsigned step = first;; step++) {
             const bool more = step + 1 < last;
@@ -115,12 +108,12 @@ DEVICE void multiply_fp32(const A& a, const B& b, const Output& output, const Ep
                 float x[ThreadRows], y[ThreadColumns];
 #pragma unroll
                 for (int g = 0; g < ThreadRows / 4; g++) {
-                    const float4 v = load4(now + d * LoaderA::Line + g * (Rows / (ThreadRows / 4)) + down);
+                    const float4 v = load4(now + d * LoaderA::Line + g * RowStep + down());
                     x[4 * g] = v.x, x[4 * g + 1] = v.y, x[4 * g + 2] = v.z, x[4 * g + 3] = v.w;
                 }
 #pragma unroll
                 for (int g = 0; g < ThreadColumns / 4; g++) {
-                    const float4 v = load4(now + BytesA + d * LoaderB::Line + g * (Columns / (ThreadColumns / 4)) + across);
+                    const float4 v = load4(now + FloatsA + d * LoaderB::Line + g * ColumnStep + across());
                     y[4 * g] = v.x, y[4 * g + 1] = v.y, y[4 * g + 2] = v.z, y[4 * g + 3] = v.w;
                 }
 #pragma unroll
@@ -132,37 +125,20 @@ DEVICE void multiply_fp32(const A& a, const B& b, const Output& output, const Ep
             if (!more)
                 break;
             from_a.store(next, thread);
-            from_b.store(next + BytesA, thread);
+            from_b.store(next + FloatsA, thread);
             __syncthreads();
             float* const swap = now;
             now = next;
             next = swap;
         }
     }
-    if (!sum_of_sharing_blocks<Threads>(e, sums))
-        return;
-#pragma unroll
-    for (int i = 0; i < ThreadRows; i++) {
-        const unsigned row = row0 + i / 4 * (Rows / (ThreadRows / 4)) + down + i % 4;
-        if (row >= output.rows)
-            continue;
-        const size_t offset = output.offset(row);
-#pragma unroll
-        for (int g = 0; g < ThreadColumns / 4; g++) {
-            const unsigned column = column0 + g * (Columns / (ThreadColumns / 4)) + across;
-            const float* const four = sums + i * ThreadColumns + 4 * g;
-            if (!MayWriteSingly || e.vectors) {
-                if (column < output.columns)
-                    finish_four(e, offset + column, column, make_float4(four[0], four[1], four[2], four[3]));
-            } else if constexpr (MayWriteSingly) {
-#pragma unroll
-                for (int j = 0; j < 4; j++)
-                    if (column + j < output.columns)
-                        finish_one(e, offset + column + j, column + j, four[j]);
-            }
-        }
-    }
-}
 
-// Floats of shared memory: two steps of both tiles.
-constexpr int shared_fp32(int rows, int columns, int depth) { return 2 * depth * (rows + 4 + columns + 4); }
+    template<class Visit> static DEVICE_MEMBER void each(const float (&sums)[Sums], Visit visit)
+    {
+#pragma unroll
+        for (int i = 0; i < ThreadRows; i++)
+#pragma unroll
+            for (int g = 0; g < ThreadColumns / 4; g++)
+                visit(i / 4 * RowStep + down() + i % 4, g * ColumnStep + across(), sums + i * ThreadColumns + 4 * g);
+    }
+};

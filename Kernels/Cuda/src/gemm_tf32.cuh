@@ -8,9 +8,6 @@ constexpr int DepthTf32 = 16, StagesTf32 = 3;
 // Floats of one operand's tile in one stage. Lines are padded so that the 32 addresses of a fragment fall into 32 banks.
 constexpr int tile_tf32(bool along_k, int rows) { return along_k ? rows * (DepthTf32 + 4) : DepthTf32 * (rows + 8); }
 
-// Bytes of dynamic shared memory; the host has the same formula.
-constexpr int shared_tf32(bool a_along_k, bool b_along_k, int rows, int columns) { return 4 * StagesTf32 * (tile_tf32(a_along_k, rows) + tile_tf32(b_along_k, columns)); }
-
 template<class Operand, int Rows, int Width, int Threads> struct AsyncLoader {
     typedef Share<Operand, Rows, DepthTf32, Width, Threads> Lies;
     static constexpr int Line = Operand::AlongK ? DepthTf32 + 4 : Rows + 8;
@@ -51,35 +48,26 @@ template<class Operand, int Rows, int Width, int Threads> struct AsyncLoader {
     static DEVICE_MEMBER unsigned element(const float* tile, int row, int k) { return to_tf32(Operand::AlongK ? tile[row * Line + k] : tile[k * Line + row]); }
 };
 
-template<int Rows, int Columns, int WarpRows, int WarpColumns, int Width, class A, class B, class Output>
-DEVICE void multiply_tf32(const A& a, const B& b, const Output& output, const Epilogue& e, unsigned k, float* shared)
-{
-    constexpr int WarpsN = Columns / WarpColumns, Threads = Rows / WarpRows * WarpsN * 32;
-    constexpr int TilesM = WarpRows / 16, TilesN = WarpColumns / 8, Sums = TilesM * TilesN * 4;
-    constexpr bool MayWriteSingly = Sums <= 32;
-    typedef AsyncLoader<A, Rows, Width, Threads> LoaderA;
-    typedef AsyncLoader<B, Columns, Width, Threads> LoaderB;
-    constexpr int FloatsA = tile_tf32(A::AlongK, Rows), Stage = FloatsA + tile_tf32(B::AlongK, Columns);
-    const int thread = threadIdx.x, lane = thread & 31, warp = thread / 32, g = lane / 4, t = lane % 4;
-    const int warp_row = warp / WarpsN * WarpRows, warp_column = warp % WarpsN * WarpColumns;
-    const unsigned tiles_n = (output.columns + Columns - 1) / Columns;
-    const unsigned row0 = blockIdx.x / tiles_n * Rows, column0 = blockIdx.x % tiles_n * Columns;
-    if (row0 >= output.rows)
-        return;
-    const unsigned all = (k + DepthTf32 - 1) / DepthTf32, first = blockIdx.y * e.steps, last = first + e.steps < all ? first + e.steps : all;
+template<int TileRows, int TileColumns, int Width> struct TileTf32 {
+    static constexpr int Rows = TileRows, Columns = TileColumns, Depth = DepthTf32, Run = 2;
+    static constexpr int WarpRows = Columns == 128 ? 64 : 32, WarpColumns = 32, WarpsN = Columns / WarpColumns, Threads = Rows / WarpRows * WarpsN * 32;
+    static constexpr int TilesM = WarpRows / 16, TilesN = WarpColumns / 8, Sums = TilesM * TilesN * 4;
+    static DEVICE_MEMBER int warp_row() { return threadIdx.x / 32 / WarpsN * WarpRows; }
+    static DEVICE_MEMBER int warp_column() { return threadIdx.x / 32 % WarpsN * WarpColumns; }
 
-    float sums[Sums];
-#pragma unroll
-    for (int i = 0; i < Sums; i++)
-        sums[i] = 0.0f;
-    if (first < last) {
+    template<class A, class B> static DEVICE_MEMBER void multiply(const A& a, const B& b, unsigned row0, unsigned column0, unsigned first, unsigned last, float* shared, float (&sums)[Sums])
+    {
+        typedef AsyncLoader<A, Rows, Width, Threads> LoaderA;
+        typedef AsyncLoader<B, Columns, Width, Threads> LoaderB;
+        constexpr int FloatsA = tile_tf32(A::AlongK, Rows), Stage = FloatsA + tile_tf32(B::AlongK, Columns);
+        const int thread = threadIdx.x, lane = thread & 31, g = lane / 4, t = lane % 4;
         const LoaderA from_a(a, row0, thread);
         const LoaderB from_b(b, column0, thread);
 #pragma unroll
         for (int s = 0; s < StagesTf32 - 1; s++) {
             if (first + s < last) {
-                from_a.copy(shared + s * Stage, (first + s) * DepthTf32, thread);
-                from_b.copy(shared + s * Stage + FloatsA, (first + s) * DepthTf32, thread);
+                from_a.copy(shared + s * Stage, (first + s) * Depth, thread);
+                from_b.copy(shared + s * Stage + FloatsA, (first + s) * Depth, thread);
             }
             copy_async_commit();
         }
@@ -91,18 +79,18 @@ DEVICE void multiply_tf32(const A& a, const B& b, const Output& output, const Ep
             const unsigned ahead = step + StagesTf32 - 1;
             if (ahead < last) {
                 float* const free_stage = shared + (stage == 0 ? StagesTf32 - 1 : stage - 1) * Stage;
-                from_a.copy(free_stage, ahead * DepthTf32, thread);
-                from_b.copy(free_stage + FloatsA, ahead * DepthTf32, thread);
+                from_a.copy(free_stage, ahead * Depth, thread);
+                from_b.copy(free_stage + FloatsA, ahead * Depth, thread);
             }
             copy_async_commit();
             const float* const tile_a = shared + stage * Stage;
             const float* const tile_b = tile_a + FloatsA;
 #pragma unroll
-            for (int d = 0; d < DepthTf32; d += 8) {
+            for (int d = 0; d < Depth; d += 8) {
                 unsigned x[TilesM][4], y[TilesN][2];
 #pragma unroll
                 for (int i = 0; i < TilesM; i++) {
-                    const int row = warp_row + i * 16 + g;
+                    const int row = warp_row() + i * 16 + g;
                     x[i][0] = LoaderA::element(tile_a, row, d + t);
                     x[i][1] = LoaderA::element(tile_a, row + 8, d + t);
                     x[i][2] = LoaderA::element(tile_a, row, d + t + 4);
@@ -110,7 +98,7 @@ DEVICE void multiply_tf32(const A& a, const B& b, const Output& output, const Ep
                 }
 #pragma unroll
                 for (int j = 0; j < TilesN; j++) {
-                    const int column = warp_column + j * 8 + g;
+                    const int column = warp_column() + j * 8 + g;
                     y[j][0] = LoaderB::element(tile_b, column, d + t);
                     y[j][1] = LoaderB::element(tile_b, column, d + t + 4);
                 }
@@ -123,29 +111,16 @@ DEVICE void multiply_tf32(const A& a, const B& b, const Output& output, const Ep
             stage = stage == StagesTf32 - 1 ? 0 : stage + 1;
         }
     }
-    if (!sum_of_sharing_blocks<Threads>(e, sums))
-        return;
+
+    template<class Visit> static DEVICE_MEMBER void each(const float (&sums)[Sums], Visit visit)
+    {
+        const int lane = threadIdx.x & 31, g = lane / 4, t = lane % 4;
 #pragma unroll
-    for (int i = 0; i < TilesM; i++)
+        for (int i = 0; i < TilesM; i++)
 #pragma unroll
-        for (int half = 0; half < 2; half++) {
-            const unsigned row = row0 + warp_row + i * 16 + 8 * half + g;
-            if (row >= output.rows)
-                continue;
-            const size_t offset = output.offset(row);
+            for (int half = 0; half < 2; half++)
 #pragma unroll
-            for (int j = 0; j < TilesN; j++) {
-                const unsigned column = column0 + warp_column + j * 8 + 2 * t;
-                const float* const two = sums + (i * TilesN + j) * 4 + 2 * half;
-                if (!MayWriteSingly || e.vectors) {
-                    if (column < output.columns)
-                        finish_two(e, offset + column, column, make_float2(two[0], two[1]));
-                } else if constexpr (MayWriteSingly) {
-                    if (column < output.columns)
-                        finish_one(e, offset + column, column, two[0]);
-                    if (column + 1 < output.columns)
-                        finish_one(e, offset + column + 1, column + 1, two[1]);
-                }
-            }
-        }
-}
+                for (int j = 0; j < TilesN; j++)
+                    visit(warp_row() + i * 16 + 8 * half + g, warp_column() + j * 8 + 2 * t, sums + (i * TilesN + j) * 4 + 2 * half);
+    }
+};
