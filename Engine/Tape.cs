@@ -19,7 +19,7 @@ public sealed class Tape : IDisposable
     private readonly List<Slice<float>> temporaries = [];
     private readonly List<Slice<int>> integers = [];
     private readonly List<Tensor> holdGradients = [];
-    private readonly List<(Tensor Output, Action Backward)> nodes = [];
+    private readonly List<(Tensor Output, Tensor? Second, Action Backward)> nodes = [];
 
     /// <param name="gradients">Whether operations are recorded for <see cref="Backward(ReadOnlySpan{Seed})"/>.</param>
     /// <param name="training">Whether layers behave as in training (batch statistics, dropout); by default when gradients are recorded.</param>
@@ -129,14 +129,15 @@ public sealed class Tape : IDisposable
         }
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
-            var (output, backward) = nodes[i];
-            if (!output.HasGradient)
+            var (output, second, backward) = nodes[i];
+            if (!output.HasGradient && second is not { HasGradient: true })
                 continue;
             if (output.GradientUnmasked)
                 Kernels.ReluMask(output.Data, output.Gradient);
             backward();
-            // Every consumer came later on the tape, so nobody reads this gradient again.
+            // Every consumer came later on the tape, so nobody reads these gradients again.
             output.ClearGradient(releaseMemory: true);
+            second?.ClearGradient(releaseMemory: true);
         }
     }
 
@@ -168,10 +169,11 @@ public sealed class Tape : IDisposable
         current = outer;
     }
 
-    internal void Record(Tensor output, Action backward)
+    /// <param name="second">Of an operation with two results, whose gradients one kernel takes together; either may be without one then.</param>
+    internal void Record(Tensor output, Action backward, Tensor? second = null)
     {
-        if (output.NeedsGradient)
-            nodes.Add((output, backward));
+        if (output.NeedsGradient || second is { NeedsGradient: true })
+            nodes.Add((output, second, backward));
     }
 
     internal Slice<float> Temporary(int length)

@@ -92,6 +92,23 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
         Invoke($"matmul {(shape.TransposeA ? 'T' : 'N')}{(shape.TransposeB ? 'T' : 'N')} {shape.M}x{shape.K}x{shape.N}", shape.Flops, (double)shape.M * shape.K + (double)shape.K * shape.N + (double)shape.M * shape.N,
             k => k.MatMul(shape, a, b, c, bias, activation, reluMask));
 
+    public void LinearPair(int rows, int inputs, int outputs, Slice<float> x, SlicePair weights, SlicePair biases, SlicePair y) =>
+        Invoke(PairLabel("linear_pair", rows, inputs, outputs), PairFlops(rows, inputs, outputs), PairFloats(rows, inputs, outputs), b => b.LinearPair(rows, inputs, outputs, x, weights, biases, y));
+
+    public void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Slice<float> dx, bool accumulate, Slice<float> reluMask) =>
+        Invoke(PairLabel("linear_pair_data", rows, inputs, outputs), PairFlops(rows, inputs, outputs), PairFloats(rows, inputs, outputs),
+            b => b.LinearPairBackwardData(rows, inputs, outputs, g, weights, dx, accumulate, reluMask));
+
+    public void LinearPairBackwardWeight(int rows, int inputs, int outputs, Slice<float> x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate) =>
+        Invoke(PairLabel("linear_pair_weight", rows, inputs, outputs), PairFlops(rows, inputs, outputs), PairFloats(rows, inputs, outputs),
+            b => b.LinearPairBackwardWeight(rows, inputs, outputs, x, g, dweights, dbiases, accumulate));
+
+    private static string PairLabel(string operation, int rows, int inputs, int outputs) => $"{operation} {rows}x{inputs}x2*{outputs}";
+
+    private static double PairFlops(int rows, int inputs, int outputs) => 4.0 * rows * inputs * outputs;
+
+    private static double PairFloats(int rows, int inputs, int outputs) => (double)rows * inputs + 2.0 * inputs * outputs + 2.0 * rows * outputs;
+
     public void Conv2dForward(ConvShape shape, Slice<float> x, Slice<float> w, Slice<float> y, Slice<float> bias, Activation activation, bool accumulate, Slice<float> reluMask) =>
         Invoke("conv_forward " + Label(shape), shape.Flops, Floats(shape), b => b.Conv2dForward(shape, x, w, y, bias, activation, accumulate, reluMask));
 

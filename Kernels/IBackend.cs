@@ -98,6 +98,17 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>c = activation(c, when accumulating, + op(a) op(b) + bias [N], when present). Where <paramref name="reluMask"/> [M, N] is present and &lt;= 0, product and bias count 0; what is accumulated to stays.</summary>
     void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias = default, Activation activation = Activation.None, Slice<float> reluMask = default);
 
+    /// <summary>
+    /// Two linear layers of the same size on one input, such as the heads of a Gaussian encoder: each y [rows, outputs] = x [rows, inputs] w [inputs, outputs] + bias [outputs].
+    /// </summary>
+    void LinearPair(int rows, int inputs, int outputs, Slice<float> x, SlicePair weights, SlicePair biases, SlicePair y);
+
+    /// <summary>dx (+)= the sum of both g w^T; where <paramref name="reluMask"/> (like dx) is present and &lt;= 0, the sum counts 0.</summary>
+    void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Slice<float> dx, bool accumulate, Slice<float> reluMask = default);
+
+    /// <summary>Each dw (+)= x^T g and each dbias (+)= the column sums of g.</summary>
+    void LinearPairBackwardWeight(int rows, int inputs, int outputs, Slice<float> x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate);
+
     /// <summary>y = x * w + bias [OutChannels], then the activation; <paramref name="reluMask"/> as in <see cref="MatMul"/>.</summary>
     void Conv2dForward(ConvShape shape, Slice<float> x, Slice<float> w, Slice<float> y, Slice<float> bias = default, Activation activation = Activation.None, bool accumulate = false, Slice<float> reluMask = default);
 

@@ -18,6 +18,8 @@ internal static class KernelWorkloads
         foreach (var (m, k, n) in NetworkShapes.Products)
             foreach (var (transposeA, transposeB) in new[] { (false, false), (false, true), (true, false) })
                 yield return Workload.Of(SampledProducts.MatMul(new(m, n, k, transposeA, transposeB)));
+        foreach (var workload in Of(MatMulCases.Pair(100, 256, Latents)))
+            yield return workload;
         yield return Workload.Of(MatMulCases.BiasGradient(100, 500, accumulate: false));
         yield return Workload.Of(MatMulCases.BiasGradient(19_600, 32, accumulate: false));
         yield return Workload.Of(MatMulCases.ReluMask(100 * 14 * 14 * 32));

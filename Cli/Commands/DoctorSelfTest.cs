@@ -62,7 +62,7 @@ internal sealed class DoctorSelfTest(IBackend backend, MachineCeiling ceiling, b
         return new() { ["cases"] = cases, ["failed"] = failures.Count };
     }
 
-    private double Peak(KernelCase kernelCase) => kernelCase.Operation is "MatMul" || kernelCase.Operation.StartsWith("Conv2d", StringComparison.Ordinal) ? ceiling.MatrixFlopsPerSecond : ceiling.FlopsPerSecond;
+    private double Peak(KernelCase kernelCase) => kernelCase.IsMatrixWork ? ceiling.MatrixFlopsPerSecond : ceiling.FlopsPerSecond;
 
     private (double Error, string? Failure, Measurement? Measured) Evaluate(KernelCase kernelCase)
     {

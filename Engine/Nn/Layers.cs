@@ -21,6 +21,11 @@ public sealed class Linear : Module
     public override IEnumerable<Parameter> Parameters => [weight, bias];
 
     public override Tensor Forward(Tensor x) => x.Linear(weight.Value, bias.Value, activation);
+
+    /// <summary>This layer and another of its size on one input, computed together; neither has an activation.</summary>
+    public (Tensor First, Tensor Second) ForwardBeside(Linear other, Tensor x) => activation != Activation.None || other.activation != Activation.None
+        ? throw new InvalidOperationException($"{weight.Name}: layers that are computed together have no activation")
+        : x.LinearPair((weight.Value, bias.Value), (other.weight.Value, other.bias.Value));
 }
 
 /// <summary>Convolution of NHWC images.</summary>

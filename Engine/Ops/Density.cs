@@ -31,28 +31,10 @@ public static partial class Ops
         var marginal = Tape.New(z.Shape, z, mu, logVar);
         var bias = pairBias?.Data ?? default;
         tape.Kernels.MixtureLogDensity(rows, components, h, z.Data, mu.Data, logVar.Data, weights, ownOffset, bias, joint.Data, marginal.Data);
-        // Both results share one gradient kernel, as in Reparameterise: it hangs on the joint, which comes last in the backward pass.
-        Slice<float> gMarginal = default;
-        tape.Record(joint, () =>
-        {
-            Gradient(joint.Gradient, gMarginal);
-            gMarginal = default;
-        });
-        tape.Record(marginal, () =>
-        {
-            if (joint.HasGradient)
-            {
-                gMarginal = tape.Temporary(marginal.Length);
-                tape.Kernels.CopyBlock(1, marginal.Length, marginal.Gradient, marginal.Length, gMarginal, marginal.Length);
-            }
-            else
-                Gradient(default, marginal.Gradient);
-        });
+        tape.Record(joint, () => tape.Kernels.MixtureLogDensityGradient(rows, components, h, z.Data, mu.Data, logVar.Data, weights, ownOffset, bias, joint.Data, marginal.Data,
+            joint.Gradient, marginal.Gradient, AddingSink(tape, z), AddingSink(tape, mu), AddingSink(tape, logVar), pairBias is { NeedsGradient: true } ? AddingSink(tape, pairBias) : default),
+            second: marginal);
         return new(joint, marginal);
-
-        void Gradient(Slice<float> gJoint, Slice<float> gMarginal) =>
-            tape.Kernels.MixtureLogDensityGradient(rows, components, h, z.Data, mu.Data, logVar.Data, weights, ownOffset, bias, joint.Data, marginal.Data, gJoint, gMarginal,
-                AddingSink(tape, z), AddingSink(tape, mu), AddingSink(tape, logVar), pairBias is { NeedsGradient: true } ? AddingSink(tape, pairBias) : default);
     }
 
     /// <summary>Where a kernel that only adds may write: the tensor's gradient, or scratch when nobody asks for it.</summary>

@@ -26,34 +26,15 @@ public static partial class Ops
         var kl = Tape.New(new(rows), mu, logVar);
         var epsilon = tape.Temporary(mu.Length);
         tape.Kernels.Reparameterise(rows, h, mu.Data, logVar.Data, rng.Next(), epsilon, z.Data, kl.Data);
-        // Both results share one gradient kernel. It hangs on z, which is recorded first and so comes last in the backward pass; kl's node only makes
-        // sure that z's runs, and hands its gradient over.
-        Slice<float> gkl = default;
         tape.Record(z, () =>
-        {
-            Gradient(z.Gradient, gkl);
-            gkl = default;
-        });
-        tape.Record(kl, () =>
-        {
-            if (z.HasGradient)
-            {
-                gkl = tape.Temporary(rows);
-                tape.Kernels.CopyBlock(1, rows, kl.Gradient, rows, gkl, rows);
-            }
-            else
-                Gradient(default, kl.Gradient);
-        });
-        return new(z, kl);
-
-        void Gradient(Slice<float> gz, Slice<float> gkl)
         {
             var dmu = mu.GradientSink(out bool accumulateMu);
             var dlogVar = logVar.GradientSink(out bool accumulateLogVar);
             if (accumulateMu != accumulateLogVar)
                 tape.Kernels.Fill(accumulateMu ? dlogVar : dmu, 0);
-            tape.Kernels.ReparameteriseGradient(rows, h, gz, gkl, mu.Data, logVar.Data, epsilon, dmu, dlogVar, accumulateMu || accumulateLogVar);
-        }
+            tape.Kernels.ReparameteriseGradient(rows, h, z.Gradient, kl.Gradient, mu.Data, logVar.Data, epsilon, dmu, dlogVar, accumulateMu || accumulateLogVar);
+        }, second: kl);
+        return new(z, kl);
     }
 
     /// <summary>Negative log-likelihood of images under N(mean, variance), nats per image (equations.md (N1)).</summary>

@@ -64,6 +64,36 @@ public static partial class Ops
         return y;
     }
 
+    /// <summary>Two linear layers of the same size on one input, in one kernel each way: x [B, in], weights [in, out], biases [out].</summary>
+    public static (Tensor First, Tensor Second) LinearPair(this Tensor x, (Tensor Weight, Tensor Bias) first, (Tensor Weight, Tensor Bias) second)
+    {
+        if (x.Shape.Rank != 2 || first.Weight.Shape.Rank != 2 || x.Shape[1] != first.Weight.Shape[0] || first.Weight.Shape != second.Weight.Shape)
+            throw new ArgumentException($"linear_pair: input {x.Shape} does not match weights {first.Weight.Shape} and {second.Weight.Shape}, both [in, out]");
+        int rows = x.Shape[0], inputs = first.Weight.Shape[0], outputs = first.Weight.Shape[1];
+        var tape = Tape.Required;
+        var y = Tape.New(new(rows, outputs), x, first.Weight, first.Bias);
+        var z = Tape.New(new(rows, outputs), x, second.Weight, second.Bias);
+        var weights = new SlicePair(first.Weight.Data, second.Weight.Data);
+        tape.Kernels.LinearPair(rows, inputs, outputs, x.Data, weights, new(first.Bias.Data, second.Bias.Data), new(y.Data, z.Data));
+        tape.Record(y, () =>
+        {
+            var g = new SlicePair(GradientOrZero(tape, y), GradientOrZero(tape, z));
+            if (x.NeedsGradient)
+            {
+                var dx = x.GradientSink(out bool add, masked: true);
+                tape.Kernels.LinearPairBackwardData(rows, inputs, outputs, g, weights, dx, add, x.ReluMask);
+            }
+            if (first.Weight.NeedsGradient)
+            {
+                Tensor[] parameters = [first.Weight, second.Weight, first.Bias, second.Bias];
+                bool add = Array.Exists(parameters, p => p.Root.HasGradient);
+                Slice<float>[] sinks = [.. parameters.Select(p => add ? AddingSink(tape, p) : p.GradientSink(out _))];
+                tape.Kernels.LinearPairBackwardWeight(rows, inputs, outputs, x.Data, g, new(sinks[0], sinks[1]), new(sinks[2], sinks[3]), add);
+            }
+        }, second: z);
+        return (y, z);
+    }
+
     /// <summary>Convolution: x [B, H, W, C], weights [kh, kw, C, O], bias [O]; result [B, OH, OW, O].</summary>
     public static Tensor Conv2d(this Tensor x, Tensor weight, Tensor? bias, int stride, int padding, Activation activation = Activation.None)
     {
@@ -145,6 +175,14 @@ public static partial class Ops
             tape.Kernels.MaxPoolGradient(shape, y.Gradient, argmax, dx, accumulate);
         });
         return y;
+    }
+
+    /// <summary>The gradient of one of two results, of which a backward pass may have reached only the other.</summary>
+    private static Slice<float> GradientOrZero(Tape tape, Tensor y)
+    {
+        if (!y.HasGradient)
+            tape.Kernels.Fill(y.GradientSink(out _), 0);
+        return y.Gradient;
     }
 
     private static void BiasGradient(Tape tape, Tensor? bias, Slice<float> g, int rows, int columns)

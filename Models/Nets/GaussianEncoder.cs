@@ -1,11 +1,12 @@
 using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Nn;
 using VaeFromScratch.Models.Distributions;
 
 namespace VaeFromScratch.Models.Nets;
 
-/// <summary>From images to q(z|x): a body that ends in features, and two heads on them.</summary>
+/// <summary>From images to q(z|x): a body that ends in features, and two heads on them, which are computed together.</summary>
 /// <param name="features">How many features the body ends in.</param>
-public sealed class GaussianEncoder(Module body, int features, Module mu, Module logVar)
+public sealed class GaussianEncoder(Module body, int features, Linear mu, Linear logVar)
 {
     public IEnumerable<Parameter> Parameters => [.. body.Parameters, .. mu.Parameters, .. logVar.Parameters];
 
@@ -18,5 +19,9 @@ public sealed class GaussianEncoder(Module body, int features, Module mu, Module
     /// <summary>What the body makes of images, [B, features]: further heads may read it.</summary>
     public Tensor Features(Tensor x) => body.Forward(x);
 
-    public DiagonalGaussian OfFeatures(Tensor features) => new(mu.Forward(features), logVar.Forward(features));
+    public DiagonalGaussian OfFeatures(Tensor features)
+    {
+        var (m, v) = mu.ForwardBeside(logVar, features);
+        return new(m, v);
+    }
 }

@@ -74,6 +74,24 @@ public sealed class GradientTests : OnCpu
                 yield return new($"MatMul {(ta ? 'T' : 'N')}{(tb ? 'T' : 'N')}", [ta ? S(5, 4) : S(4, 5), tb ? S(3, 5) : S(5, 3)], (x, _) => x[0].MatMul(x[1], ta, tb));
         yield return new("Linear", [S(4, 5), S(5, 3), S(3)], (x, _) => x[0].Linear(x[1], x[2]));
         yield return new("Linear relu", [S(4, 5), S(5, 3), S(3)], (x, _) => x[0].Linear(x[1], x[2] + 4, Activation.Relu));
+        Shape[] heads = [S(4, 5), S(5, 3), S(3), S(5, 3), S(3)];
+        yield return new("LinearPair", heads, (x, _) =>
+        {
+            var (y, z) = x[0].LinearPair((x[1], x[2]), (x[3], x[4]));
+            return y * 2 + z;
+        });
+        yield return new("LinearPair first only", heads, (x, _) => x[0].LinearPair((x[1], x[2]), (x[3], x[4])).First);
+        yield return new("LinearPair second only", heads, (x, _) => x[0].LinearPair((x[1], x[2]), (x[3], x[4])).Second);
+        yield return new("LinearPair with another use", heads, (x, _) =>
+        {
+            var (y, z) = x[0].LinearPair((x[1], x[2]), (x[3], x[4]));
+            return y * z + x[0].Linear(x[1], x[4]) * x[0].MatMul(x[3]);
+        });
+        yield return new("LinearPair of a relu", [S(4, 5), S(5, 6), S(6), S(6, 3), S(3), S(6, 3), S(3)], (x, _) =>
+        {
+            var (y, z) = x[0].Linear(x[1], x[2] + 4, Activation.Relu).LinearPair((x[3], x[4]), (x[5], x[6]));
+            return y + z;
+        });
         yield return new("Conv2d", [S(2, 6, 5, 3), S(3, 3, 3, 4), S(4)], (x, _) => x[0].Conv2d(x[1], x[2], 2, 1));
         yield return new("Conv2d 4x4/2", [S(1, 7, 9, 2), S(4, 4, 2, 5), S(5)], (x, _) => x[0].Conv2d(x[1], x[2], 2, 1));
         yield return new("ConvTranspose2d", [S(2, 3, 4, 3), S(4, 4, 2, 3), S(2)], (x, _) => x[0].ConvTranspose2d(x[1], x[2], 2, 1));

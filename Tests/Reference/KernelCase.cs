@@ -11,6 +11,9 @@ namespace VaeFromScratch.Reference;
 /// <param name="Body">Makes inputs, calls the kernel through <see cref="CaseContext.Run"/>, states what is expected.</param>
 public sealed record KernelCase(string Operation, string Label, Action<CaseContext> Body)
 {
+    /// <summary>Whether the operation multiplies matrices, which a device may do on operands that it rounds first.</summary>
+    public bool IsMatrixWork { get; } = Array.Exists(["MatMul", "LinearPair", "Conv2d"], prefix => Operation.StartsWith(prefix, StringComparison.Ordinal));
+
     public override string ToString() => $"{Operation} ({Label})";
 }
 

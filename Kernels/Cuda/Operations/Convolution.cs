@@ -39,7 +39,7 @@ public sealed unsafe partial class CudaBackend
             return;
         var kernel = Choose(BackwardWeight, wide && IsAligned(x) && IsAligned(dy), shape.OutChannels);
         var epilogue = new Epilogue { C = dw.Address, Accumulate = accumulate ? 1 : 0, Vectors = shape.OutChannels % 4 == 0 && IsAligned(dw) ? 1 : 0 };
-        PutOff(new(kernel, rows, shape.OutChannels, k, x, dy, epilogue) { Geometry = new(shape, shape.InChannels), IsConvolution = true });
+        PutOff(new(kernel, new(rows, shape.OutChannels, k, default, default, default, default), x, dy, epilogue) { Geometry = new(shape, shape.InChannels), IsConvolution = true });
     }
 
     private TileKernel Choose(int direction, bool wideLoads, int columns)

@@ -55,33 +55,80 @@ public sealed unsafe partial class CudaBackend
         public int Relu, Accumulate, Vectors;
     }
 
+    /// <summary>As src/gemm.cuh's: the columns of one matrix, or of two of the same shape.</summary>
+    private readonly struct Columns
+    {
+        public readonly uint Line, First;
+        public readonly long Jump;
+
+        public Columns(int line) => (Line, First) = ((uint)line, uint.MaxValue);
+
+        public Columns(int line, SlicePair pair) => (Line, First, Jump) = ((uint)line, (uint)line, (pair.Second.Address - pair.First.Address) / sizeof(float) - line);
+    }
+
+    /// <summary>As src/matmul.cuh's.</summary>
+    private readonly struct ProductShape(int m, int n, int k, Columns a, Columns b, Columns c, Columns bias)
+    {
+        public readonly int M = m, N = n, K = k;
+        public readonly Columns A = a, B = b, C = c, Bias = bias;
+    }
+
+    /// <summary>Whether the operands can be read, and the result written, four floats at a time.</summary>
+    private readonly record struct Wide(bool Loads, bool Stores);
+
     public void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias, Activation activation, Slice<float> reluMask)
     {
         var (m, n, k) = (shape.M, shape.N, shape.K);
-        if (m == 0 || n == 0)
+        int lineA = shape.TransposeA ? m : k, lineB = shape.TransposeB ? k : n, layout = (shape.TransposeA ? 2 : 0) + (shape.TransposeB ? 1 : 0);
+        var wide = new Wide(lineA % 4 == 0 && lineB % 4 == 0 && IsAligned(a) && IsAligned(b), n % 4 == 0 && IsAligned(c) && IsAligned(bias) && IsAligned(reluMask));
+        var product = new ProductShape(m, n, k, new(lineA), new(lineB), new(n), new(n));
+        var epilogue = new Epilogue { C = c.Address, Bias = bias.Address, ReluMask = reluMask.Address, Relu = activation == Activation.Relu ? 1 : 0, Accumulate = shape.Accumulate ? 1 : 0 };
+        if (layout == LayoutOfWeightGradients && m > 0 && n > 0)
+            PutOff(new(ChooseTile(layout, product, wide, ref epilogue), product, a, b, epilogue));
+        else
+            Multiply(layout, product, wide, a, b, epilogue);
+    }
+
+    public void LinearPair(int rows, int inputs, int outputs, Slice<float> x, SlicePair weights, SlicePair biases, SlicePair y)
+    {
+        var wide = new Wide(inputs % 4 == 0 && outputs % 4 == 0 && IsAligned(x) && IsAligned(weights), outputs % 4 == 0 && IsAligned(y) && IsAligned(biases));
+        var product = new ProductShape(rows, 2 * outputs, inputs, new(inputs), new(outputs, weights), new(outputs, y), new(outputs, biases));
+        Multiply(layout: 0, product, wide, x, weights.First, new() { C = y.First.Address, Bias = biases.First.Address });
+    }
+
+    public void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Slice<float> dx, bool accumulate, Slice<float> reluMask)
+    {
+        var wide = new Wide(outputs % 4 == 0 && IsAligned(g) && IsAligned(weights), inputs % 4 == 0 && IsAligned(dx) && IsAligned(reluMask));
+        var product = new ProductShape(rows, inputs, 2 * outputs, new(outputs, g), new(outputs, weights), new(inputs), new(inputs));
+        Multiply(layout: 1, product, wide, g.First, weights.First, new() { C = dx.Address, ReluMask = reluMask.Address, Accumulate = accumulate ? 1 : 0 });
+    }
+
+    public void LinearPairBackwardWeight(int rows, int inputs, int outputs, Slice<float> x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate)
+    {
+        if (inputs == 0 || outputs == 0)
             return;
-        int layout = (shape.TransposeA ? 2 : 0) + (shape.TransposeB ? 1 : 0);
+        var wide = new Wide(inputs % 4 == 0 && outputs % 4 == 0 && IsAligned(x) && IsAligned(g), outputs % 4 == 0 && IsAligned(dweights));
+        var product = new ProductShape(inputs, 2 * outputs, rows, new(inputs), new(outputs, g), new(outputs, dweights), default);
+        var epilogue = new Epilogue { C = dweights.First.Address, Accumulate = accumulate ? 1 : 0 };
+        var sums = ColumnSumsOf(rows, 2 * outputs, g.First, new(outputs, g), dbiases.First, new(outputs, dbiases), accumulate);
+        Launch(new(ChooseTile(LayoutOfWeightGradients, product, wide, ref epilogue), product, x, g.First, epilogue), sums);
+    }
+
+    private void Multiply(int layout, ProductShape product, Wide wide, Slice<float> a, Slice<float> b, Epilogue epilogue)
+    {
+        if (product.M == 0 || product.N == 0)
+            return;
+        var kernel = ChooseTile(layout, product, wide, ref epilogue);
+        var grid = PlanTiles(kernel, product.M, product.N, product.K, classes: 1, ref epilogue);
+        LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, a, b, KernelArgument.Structure(&product), KernelArgument.Structure(&epilogue));
+    }
+
+    private TileKernel ChooseTile(int layout, ProductShape product, Wide wide, ref Epilogue epilogue)
+    {
         var kernels = MatMulKernels[(int)Precision, layout];
-        bool wideLoads = (shape.TransposeA ? m : k) % 4 == 0 && (shape.TransposeB ? k : n) % 4 == 0 && IsAligned(a) && IsAligned(b);
-        bool wideStores = n % 4 == 0 && IsAligned(c) && IsAligned(bias) && IsAligned(reluMask);
+        epilogue.Vectors = wide.Stores ? 1 : 0;
         // A large tile halves the traffic but only pays when there are enough of them for every multiprocessor.
-        var kernel = !wideLoads ? kernels.Single : wideStores && Tiles(kernels.Wide, m, n) >= context.Multiprocessors ? kernels.Wide : kernels.Narrow;
-        var epilogue = new Epilogue
-        {
-            C = c.Address,
-            Bias = bias.Address,
-            ReluMask = reluMask.Address,
-            Relu = activation == Activation.Relu ? 1 : 0,
-            Accumulate = shape.Accumulate ? 1 : 0,
-            Vectors = wideStores ? 1 : 0,
-        };
-        if (layout == LayoutOfWeightGradients)
-        {
-            PutOff(new(kernel, m, n, k, a, b, epilogue));
-            return;
-        }
-        var grid = PlanTiles(kernel, m, n, k, classes: 1, ref epilogue);
-        LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, a, b, m, n, k, KernelArgument.Structure(&epilogue));
+        return !wide.Loads ? kernels.Single : wide.Stores && Tiles(kernels.Wide, product.M, product.N) >= context.Multiprocessors ? kernels.Wide : kernels.Narrow;
     }
 
     private static int Tiles(TileKernel kernel, int rows, int columns) => (rows + kernel.Rows - 1) / kernel.Rows * ((columns + kernel.Columns - 1) / kernel.Columns);

@@ -82,4 +82,6 @@ public sealed unsafe partial class CudaBackend
     }
 
     private static bool IsAligned(Slice<float> slice) => slice.Address % 16 == 0;
+
+    private static bool IsAligned(SlicePair pair) => IsAligned(pair.First) && IsAligned(pair.Second);
 }

@@ -12,7 +12,7 @@ public sealed unsafe partial class CudaBackend
     private WeightGradient? putOff;
 
     /// <summary>A weight gradient that has been asked for: everything its launch needs.</summary>
-    private readonly record struct WeightGradient(TileKernel Kernel, int Rows, int Columns, int K, Slice<float> A, Slice<float> B, Epilogue Epilogue)
+    private readonly record struct WeightGradient(TileKernel Kernel, ProductShape Product, Slice<float> A, Slice<float> B, Epilogue Epilogue)
     {
         public ConvGeometry Geometry { get; init; }
         public bool IsConvolution { get; init; }
@@ -25,7 +25,20 @@ public sealed unsafe partial class CudaBackend
         public int Rows, Columns, Width;
         public uint FirstBlock;
         public int Accumulate;
+        public Columns OfG, OfOut;
     }
+
+    private static ColumnSums ColumnSumsOf(int rows, int columns, Slice<float> g, Columns ofG, Slice<float> sums, Columns ofSums, bool accumulate) => new()
+    {
+        G = g.Address,
+        Out = sums.Address,
+        Rows = rows,
+        Columns = columns,
+        Width = Math.Min(WidestColumnSums, PowerOfTwo(columns)),
+        Accumulate = accumulate ? 1 : 0,
+        OfG = ofG,
+        OfOut = ofSums,
+    };
 
     public void BiasGradient(int rows, int columns, Slice<float> g, Slice<float> dbias, bool accumulate)
     {
@@ -35,7 +48,7 @@ public sealed unsafe partial class CudaBackend
             return;
         }
         putOff = null;
-        Launch(gradient, new() { G = g.Address, Out = dbias.Address, Rows = rows, Columns = columns, Width = Math.Min(WidestColumnSums, PowerOfTwo(columns)), Accumulate = accumulate ? 1 : 0 });
+        Launch(gradient, ColumnSumsOf(rows, columns, g, new(columns), dbias, new(columns), accumulate));
     }
 
     private void PutOff(WeightGradient gradient)
@@ -55,9 +68,8 @@ public sealed unsafe partial class CudaBackend
 
     private void Launch(WeightGradient gradient, ColumnSums sums)
     {
-        var kernel = gradient.Kernel;
-        var epilogue = gradient.Epilogue;
-        var grid = PlanTiles(kernel, gradient.Rows, gradient.Columns, gradient.K, classes: 1, ref epilogue, floatsPerSharing: 2 * sums.Columns);
+        var (kernel, product, epilogue) = (gradient.Kernel, gradient.Product, gradient.Epilogue);
+        var grid = PlanTiles(kernel, product.M, product.N, product.K, classes: 1, ref epilogue, floatsPerSharing: 2 * sums.Columns);
         int tiles = grid.X;
         sums.FirstBlock = (uint)tiles;
         if (sums.Columns > 0)
@@ -70,6 +82,6 @@ public sealed unsafe partial class CudaBackend
         if (gradient.IsConvolution)
             LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, gradient.A, gradient.B, KernelArgument.Structure(&geometry), KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums));
         else
-            LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, gradient.A, gradient.B, gradient.Rows, gradient.Columns, gradient.K, KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums));
+            LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, gradient.A, gradient.B, KernelArgument.Structure(&product), KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums));
     }
 }

@@ -105,13 +105,19 @@ Epilogue epilogue(const Buffer& c, const Buffer& bias, const Buffer& partial, co
     return {c.p(), bias.p(), nullptr, partial.p(), tickets.words(), steps, 1, 0, vectors};
 }
 
+// As matmul.cuh's.
+struct ProductShape {
+    unsigned m, n, k;
+    Columns a, b, c, bias;
+};
+
 // The columns of g [rows, columns] are summed by extra blocks of the launch.
 struct Sums {
     Buffer g, out, partial, tickets;
     ColumnSums arguments;
     Sums(unsigned rows, unsigned columns, unsigned width, unsigned first_block, unsigned sharing) : g(rows * columns), out(zeros(columns)), partial(zeros(2 * sharing * columns)), tickets(zeros(columns))
     {
-        arguments = {g.p(), out.p(), (float2*)partial.p(), tickets.words(), rows, columns, width, first_block, 0};
+        arguments = {g.p(), out.p(), (float2*)partial.p(), tickets.words(), rows, columns, width, first_block, 0, Columns::of_one(columns), Columns::of_one(columns)};
     }
     unsigned blocks() const { return (arguments.columns + arguments.width - 1) / arguments.width; }
 };
@@ -122,13 +128,33 @@ Hash matmul(const char* kernel, unsigned m, unsigned n, unsigned k, unsigned til
     const unsigned tiles = (m + tile - 1) / tile * ((n + tile - 1) / tile), steps = (k + depth - 1) / depth;
     Buffer partial = zeros((size_t)tiles * sharing * tile * tile), tickets = zeros(tiles);
     const Epilogue e = epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, n % 4 == 0);
+    const bool transposed_a = strstr(kernel, "_tn_") || strstr(kernel, "_tt_"), transposed_b = strstr(kernel, "_nt_") || strstr(kernel, "_tt_");
+    const ProductShape shape = {m, n, k, Columns::of_one(transposed_a ? m : k), Columns::of_one(transposed_b ? k : n), Columns::of_one(n), Columns::of_one(0)};
     if (!strstr(kernel, "_tn_")) {
-        launch(kernel, {tiles, sharing, 1}, {threads, 1, 1}, shared, a.p(), b.p(), m, n, k, e);
+        launch(kernel, {tiles, sharing, 1}, {threads, 1, 1}, shared, a.p(), b.p(), shape, e);
         return hash_of({c, tickets});
     }
     const Sums sums(k, n, 32, tiles, sharing);
-    launch(kernel, {tiles + sums.blocks(), sharing, 1}, {threads, 1, 1}, shared, a.p(), b.p(), m, n, k, e, sums.arguments);
+    launch(kernel, {tiles + sums.blocks(), sharing, 1}, {threads, 1, 1}, shared, a.p(), b.p(), shape, e, sums.arguments);
     return hash_of({c, tickets, sums.out, sums.tickets});
+}
+
+// Two heads on one layer: forward, and their weight and bias gradients.
+Hash heads(const char* forward, const char* backward, unsigned rows, unsigned inputs, unsigned outputs, size_t shared_forward, size_t shared_backward)
+{
+    Buffer x(rows * inputs), w0(inputs * outputs), w1(inputs * outputs), b0(outputs), b1(outputs), y0 = zeros(rows * outputs), y1 = zeros(rows * outputs), dw0 = zeros(w0.n), dw1 = zeros(w1.n), db0 = zeros(outputs), db1 = zeros(outputs);
+    const auto both = [&](const Buffer& first, const Buffer& second) { return Columns{outputs, outputs, (second.p() - first.p()) - (long long)outputs}; };
+    const auto tiles = [](unsigned m, unsigned n) { return (m + 63) / 64 * ((n + 63) / 64); };
+    Buffer none = zeros(1), tickets = zeros(1);
+    Epilogue e = epilogue(y0, b0, none, tickets, (inputs + 15) / 16, outputs % 4 == 0);
+    launch(forward, {tiles(rows, 2 * outputs), 1, 1}, {128, 1, 1}, shared_forward, x.p(), w0.p(), ProductShape{rows, 2 * outputs, inputs, Columns::of_one(inputs), both(w0, w1), both(y0, y1), both(b0, b1)}, e);
+    Sums sums(1, 2 * outputs, 32, tiles(inputs, 2 * outputs), 1);
+    sums.arguments.g = y0.p(), sums.arguments.out = db0.p(), sums.arguments.rows = rows;
+    sums.arguments.of_g = both(y0, y1), sums.arguments.of_out = both(db0, db1);
+    e = epilogue(dw0, none, none, tickets, (rows + 15) / 16, outputs % 4 == 0);
+    e.bias = nullptr;
+    launch(backward, {tiles(inputs, 2 * outputs) + sums.blocks(), 1, 1}, {128, 1, 1}, shared_backward, x.p(), y0.p(), ProductShape{inputs, 2 * outputs, rows, Columns::of_one(inputs), both(y0, y1), both(dw0, dw1), Columns::of_one(0)}, e, sums.arguments);
+    return hash_of({y0, y1, dw0, dw1, db0, db1});
 }
 
 Hash convolution(const char* kernel, int direction, unsigned in, unsigned out, size_t shared, unsigned columns, unsigned sharing)
@@ -250,6 +276,10 @@ const std::vector<Case> cases = {
     }},
     {"matmul fp32", [] { return matmul("matmul_nn_64x64_v4_fp32", 70, 68, 100, 64, 16, 128, fp32_shared(16, 68 + 64), 1) ^ matmul("matmul_tn_64x64_v1_fp32", 33, 35, 70, 64, 16, 128, fp32_shared(16, 64 + 64), 3) ^ matmul("matmul_nt_128x128_v4_fp32", 130, 36, 48, 128, 8, 256, fp32_shared(8, 132 + 132), 1); }},
     {"matmul tf32", [] { return matmul("matmul_nn_64x64_v4_tf32", 70, 68, 100, 64, 16, 128, Tf32Along + Tf32Across, 1) ^ matmul("matmul_tt_64x64_v1_tf32", 33, 35, 130, 64, 16, 128, Tf32Along + Tf32Across, 2); }},
+    {"two heads", [] {
+        return heads("matmul_nn_64x64_v4_fp32", "matmul_tn_64x64_v4_fp32", 70, 36, 40, fp32_shared(16, 68 + 64), fp32_shared(16, 64 + 64))
+            ^ heads("matmul_nn_64x64_v1_tf32", "matmul_tn_64x64_v1_tf32", 33, 35, 7, Tf32Along + Tf32Across, 2 * Tf32Across);
+    }},
     {"conv fp32", [] { return convolution("conv_forward_128x32_v4_fp32", 0, 4, 8, fp32_shared(16, 132 + 32), 32, 2) ^ convolution("conv_backward_data_128x32_v4_fp32", 1, 4, 8, fp32_shared(16, 132 + 36), 32, 1) ^ convolution("conv_backward_weight_128x32_v1_fp32", 2, 3, 5, fp32_shared(16, 128 + 32), 32, 2); }},
     {"conv tf32", [] {
         const size_t along = 4 * 3 * 20, across = 4 * 3 * 16;

@@ -11,7 +11,8 @@
 template<class T> DEVICE void forward(const float* x, const float* w, const ConvGeometry& g, const Epilogue& e, float* shared)
 {
     const unsigned k = g.kernel_height * g.kernel_width * g.in_channels;
-    product<T>(ForwardWindow(x, g), ColumnMajor{w, g.out_channels, k}, PlainRows{g.batch * g.out_height * g.out_width, g.out_channels}, e, k, shared);
+    product<T>(ForwardWindow(x, g), ColumnMajor{w, g.out_channels, k, Columns::of_one(g.out_channels)},
+        PlainRows{g.batch * g.out_height * g.out_width, g.out_channels, Columns::of_one(g.out_channels), Columns::of_one(0)}, e, k, shared);
 }
 
 template<class T> DEVICE void backward_data(const float* dy, const float* w, const ConvGeometry& g, const Epilogue& e, float* shared)
@@ -24,7 +25,8 @@ template<class T> DEVICE void backward_data(const float* dy, const float* w, con
 template<class T> DEVICE void backward_weight(const float* x, const float* dy, const ConvGeometry& g, const Epilogue& e, float* shared)
 {
     const unsigned k = g.batch * g.out_height * g.out_width;
-    product<T>(TransposedWindow{x, g}, ColumnMajor{dy, g.out_channels, k}, PlainRows{g.kernel_height * g.kernel_width * g.in_channels, g.out_channels}, e, k, shared);
+    product<T>(TransposedWindow{x, g}, ColumnMajor{dy, g.out_channels, k, Columns::of_one(g.out_channels)},
+        PlainRows{g.kernel_height * g.kernel_width * g.in_channels, g.out_channels, Columns::of_one(g.out_channels), Columns::of_one(0)}, e, k, shared);
 }
 
 #define CONV(direction, rows, columns, width) CONV_KERNEL(TILE_NAME(conv_##direction, rows, columns, width), direction, rows, columns, width)

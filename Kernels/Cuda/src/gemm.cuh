@@ -8,19 +8,30 @@
 // A row is a row of A or a column of B. Vectors of elements run along k where AlongK, along rows otherwise; a thread keeps the Row (or the Column) that it needs in
 // registers, so that a step costs one look-up. at() gives an address that may be read even where `valid` is false.
 
+// The columns of a row-major matrix. They may lie in two matrices of the same shape, as those of two heads on one layer do: columns from `first` on are then found
+// `jump` floats further than they would be in one.
+struct Columns {
+    unsigned line;  // floats from row to row
+    unsigned first;
+    long long jump;
+    static DEVICE_MEMBER Columns of_one(unsigned line) { return Columns{line, 0xffffffffu, 0}; }
+    DEVICE_MEMBER long long at(unsigned column) const { return column + (column < first ? 0 : jump); }
+};
+
 // Stored [rows, k].
 struct RowMajor {
     static constexpr bool AlongK = true;
     const float* p;
     unsigned rows, k;
+    Columns lies;
     struct Row { unsigned offset; bool valid; };
-    struct Column { unsigned k; bool valid; };
-    DEVICE_MEMBER Row row(unsigned r) const { return Row{r * k, r < rows}; }
-    DEVICE_MEMBER Column column(unsigned c) const { return Column{c, c < k}; }
+    struct Column { long long offset; bool valid; };
+    DEVICE_MEMBER Row row(unsigned r) const { return Row{r * lies.line, r < rows}; }
+    DEVICE_MEMBER Column column(unsigned c) const { return Column{lies.at(c), c < k}; }
     DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
     {
         valid = r.valid && c.valid;
-        return valid ? p + (r.offset + c.k) : p;
+        return valid ? p + (r.offset + c.offset) : p;
     }
 };
 
@@ -29,14 +40,15 @@ struct ColumnMajor {
     static constexpr bool AlongK = false;
     const float* p;
     unsigned rows, k;
-    struct Row { unsigned row; bool valid; };
+    Columns lies;
+    struct Row { long long offset; bool valid; };
     struct Column { unsigned offset; bool valid; };
-    DEVICE_MEMBER Row row(unsigned r) const { return Row{r, r < rows}; }
-    DEVICE_MEMBER Column column(unsigned c) const { return Column{c * rows, c < k}; }
+    DEVICE_MEMBER Row row(unsigned r) const { return Row{lies.at(r), r < rows}; }
+    DEVICE_MEMBER Column column(unsigned c) const { return Column{c * lies.line, c < k}; }
     DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
     {
         valid = r.valid && c.valid;
-        return valid ? p + (c.offset + r.row) : p;
+        return valid ? p + (c.offset + r.offset) : p;
     }
 };
 
@@ -193,7 +205,10 @@ struct Epilogue {
 
 struct PlainRows {
     unsigned rows, columns;
-    DEVICE_MEMBER size_t line(unsigned r) const { return (size_t)r * columns; }
+    Columns lies, bias;
+    DEVICE_MEMBER size_t line(unsigned r) const { return (size_t)r * lies.line; }
+    DEVICE_MEMBER size_t at(size_t line, unsigned column) const { return line + lies.at(column); }
+    DEVICE_MEMBER long long bias_at(unsigned column) const { return bias.at(column); }
 };
 
 struct PixelRows {
@@ -207,13 +222,15 @@ struct PixelRows {
         const unsigned y = c.y.first + (line - image * c.y.count) * g.stride, x = c.x.first + (r - line * c.x.count) * g.stride;
         return ((size_t)(image * g.height + y) * g.width + x) * columns;
     }
+    DEVICE_MEMBER size_t at(size_t line, unsigned column) const { return line + column; }
+    DEVICE_MEMBER long long bias_at(unsigned column) const { return column; }
 };
 
 // Bias, ReLU mask, what was there before, ReLU: in this order.
-DEVICE float finish(const Epilogue& e, size_t at, unsigned column, float v)
+DEVICE float finish(const Epilogue& e, size_t at, long long bias, float v)
 {
     if (e.bias)
-        v += e.bias[column];
+        v += e.bias[bias];
     if (e.relu_mask && !(e.relu_mask[at] > 0.0f))
         v = 0.0f;
     if (e.accumulate)
@@ -221,12 +238,12 @@ DEVICE float finish(const Epilogue& e, size_t at, unsigned column, float v)
     return e.relu && v < 0.0f ? 0.0f : v;
 }
 
-DEVICE void finish_one(const Epilogue& e, size_t at, unsigned column, float v) { e.c[at] = finish(e, at, column, v); }
+DEVICE void finish_one(const Epilogue& e, size_t at, long long bias, float v) { e.c[at] = finish(e, at, bias, v); }
 
-DEVICE void finish_two(const Epilogue& e, size_t at, unsigned column, float2 v)
+DEVICE void finish_two(const Epilogue& e, size_t at, long long bias, float2 v)
 {
     if (e.bias)
-        v = make_float2(v.x + e.bias[column], v.y + e.bias[column + 1]);
+        v = make_float2(v.x + e.bias[bias], v.y + e.bias[bias + 1]);
     if (e.relu_mask)
         v = make_float2(e.relu_mask[at] > 0.0f ? v.x : 0.0f, e.relu_mask[at + 1] > 0.0f ? v.y : 0.0f);
     if (e.accumulate)
@@ -236,10 +253,10 @@ DEVICE void finish_two(const Epilogue& e, size_t at, unsigned column, float2 v)
     *reinterpret_cast<float2*>(e.c + at) = v;
 }
 
-DEVICE void finish_four(const Epilogue& e, size_t at, unsigned column, float4 v)
+DEVICE void finish_four(const Epilogue& e, size_t at, long long bias, float4 v)
 {
     if (e.bias) {
-        const float4 b = load4(e.bias + column);
+        const float4 b = load4(e.bias + bias);
         v = make_float4(v.x + b.x, v.y + b.y, v.z + b.z, v.w + b.w);
     }
     if (e.relu_mask) {
@@ -255,12 +272,12 @@ DEVICE void finish_four(const Epilogue& e, size_t at, unsigned column, float4 v)
     store4(e.c + at, v);
 }
 
-template<int Run> DEVICE void finish_run(const Epilogue& e, size_t at, unsigned column, const float* v)
+template<int Run> DEVICE void finish_run(const Epilogue& e, size_t at, long long bias, const float* v)
 {
     if constexpr (Run == 4)
-        finish_four(e, at, column, make_float4(v[0], v[1], v[2], v[3]));
+        finish_four(e, at, bias, make_float4(v[0], v[1], v[2], v[3]));
     else
-        finish_two(e, at, column, make_float2(v[0], v[1]));
+        finish_two(e, at, bias, make_float2(v[0], v[1]));
 }
 
 // Where gridDim.y blocks share a tile each writes its sums down, and the last one adds them all up in order: the same bits whoever is last. False in the others.
@@ -300,6 +317,7 @@ struct ColumnSums {
     unsigned width;   // threads side by side, a power of two up to 32
     unsigned first_block;
     int accumulate;
+    Columns of_g, of_out;
 };
 
 template<int Threads> DEVICE float2 merge_columns(float2 state, float2* shared, unsigned width)
@@ -328,7 +346,7 @@ template<int Threads> DEVICE bool sum_columns(const ColumnSums& s, float* memory
     float2 state = SumState::identity();
     if (inside)
         for (unsigned row = begin + y; row < end; row += down)
-            state = SumState::add(state, s.g[(size_t)row * s.columns + column]);
+            state = SumState::add(state, s.g[(size_t)row * s.of_g.line + s.of_g.at(column)]);
     state = merge_columns<Threads>(state, shared, s.width);
     if (segments > 1) {
         if (inside && y == 0)
@@ -341,8 +359,10 @@ template<int Threads> DEVICE bool sum_columns(const ColumnSums& s, float* memory
                 state = SumState::merge(state, load_state(s.partial + (size_t)segment * s.columns + column));
         state = merge_columns<Threads>(state, shared, s.width);
     }
-    if (inside && y == 0)
-        s.out[column] = s.accumulate ? s.out[column] + SumState::value(state) : SumState::value(state);
+    if (inside && y == 0) {
+        float* const out = s.out + s.of_out.at(column);
+        *out = s.accumulate ? *out + SumState::value(state) : SumState::value(state);
+    }
     return true;
 }
 
@@ -391,12 +411,12 @@ template<class T, class A, class B, class Output> DEVICE void product(const A& a
         const size_t line = output.line(row);
         if (!MayWriteSingly || e.vectors) {
             if (column < output.columns)
-                finish_run<T::Run>(e, line + column, column, run);
+                finish_run<T::Run>(e, output.at(line, column), output.bias_at(column), run);
         } else {
 #pragma unroll
             for (int j = 0; j < T::Run; j++)
                 if (column + j < output.columns)
-                    finish_one(e, line + column + j, column + j, run[j]);
+                    finish_one(e, output.at(line, column + j), output.bias_at(column + j), run[j]);
         }
     });
 }

@@ -3,16 +3,22 @@
 //   Tile<rows, columns, width>        a way of multiplying, see product() in gemm.cuh
 //   4 (M K + K N + M N) bytes at least and 2 M N K operations; the tiles move 4 K (M N / 128 + N M / 128) bytes: 4096^3 is 137 GFLOP over 201 MB at least
 // Kernels: matmul_LAYOUT_TILE_vWIDTH_PRECISION; layout: n as it is, t transposed; width: floats a load, 1 where sizes or addresses are no multiples of 4.
+// Two heads on one layer are one product here: forward and in the weight gradient the columns of B and C lie in two matrices each, in the data gradient K runs over both.
 #pragma once
 #include "gemm.cuh"
+
+struct ProductShape {
+    unsigned m, n, k;
+    Columns a, b, c, bias;
+};
 
 #define MATMUL(layout, A, B, rows, columns, width) MATMUL_KERNEL(TILE_NAME(matmul_##layout, rows, columns, width), A, B, rows, columns, width)
 #define MATMUL_KERNEL(name, A, B, rows, columns, width)                                                                                  \
     KERNEL __launch_bounds__(Tile<rows, columns, width>::Threads) name(                                                                  \
-        const float* __restrict__ a, const float* __restrict__ b, unsigned m, unsigned n, unsigned k, Epilogue e)                        \
+        const float* __restrict__ a, const float* __restrict__ b, ProductShape s, Epilogue e)                                            \
     {                                                                                                                                    \
         DYNAMIC_SHARED(shared);                                                                                                          \
-        product<Tile<rows, columns, width>>(A{a, m, k}, B{b, n, k}, PlainRows{m, n}, e, k, shared);                                      \
+        product<Tile<rows, columns, width>>(A{a, s.m, s.k, s.a}, B{b, s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared);         \
     }                                                                                                                                    \
     EXPORT(name)
 
@@ -20,12 +26,12 @@
 #define MATMUL_TN(rows, columns, width) MATMUL_TN_KERNEL(TILE_NAME(matmul_tn, rows, columns, width), rows, columns, width)
 #define MATMUL_TN_KERNEL(name, rows, columns, width)                                                                                     \
     KERNEL __launch_bounds__(Tile<rows, columns, width>::Threads) name(                                                                  \
-        const float* __restrict__ a, const float* __restrict__ b, unsigned m, unsigned n, unsigned k, Epilogue e, ColumnSums sums)       \
+        const float* __restrict__ a, const float* __restrict__ b, ProductShape s, Epilogue e, ColumnSums sums)                           \
     {                                                                                                                                    \
         DYNAMIC_SHARED(shared);                                                                                                          \
         if (sum_columns<Tile<rows, columns, width>::Threads>(sums, shared))                                                              \
             return;                                                                                                                      \
-        product<Tile<rows, columns, width>>(ColumnMajor{a, m, k}, ColumnMajor{b, n, k}, PlainRows{m, n}, e, k, shared);                   \
+        product<Tile<rows, columns, width>>(ColumnMajor{a, s.m, s.k, s.a}, ColumnMajor{b, s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared); \
     }                                                                                                                                    \
     EXPORT(name)
 
