@@ -16,7 +16,7 @@ internal static class ReproduceCommand
     {
         var command = new Command("reproduce", "make the runs that a paper's tables need, leaving out those that are there already, and print each table beside the published one; writes report.html and findings.json");
         var paper = new Argument<string>("PAPER") { Description = string.Join(", ", Paper.All.Select(p => p.Name)) };
-        var quick = new Option<bool>("--quick") { Description = "fewer and shorter runs, meant for 10 minutes on 2 cores; what it shortens is said" };
+        var quick = new Option<bool>("--quick") { Description = "fewer and shorter runs, about 10 minutes or less on 2 cores; what it shortens is said" };
         var outDir = new Option<string?>("--out") { Description = "the folder of the runs and reports (default: runs/reproduce, with --quick runs/reproduce-quick)" };
         command.Arguments.Add(paper);
         command.Options.Add(quick);
