@@ -5,6 +5,7 @@ using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Data.Streaming;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Nets;
@@ -19,7 +20,7 @@ public sealed class CommonOptions
     private readonly Option<string> device = new("--device") { Description = "auto, cpu, cuda or cuda:N", DefaultValueFactory = _ => "auto" };
     private readonly Option<int> threads = new("--threads") { Description = "CPU threads; 0 for one per logical processor" };
     private readonly Option<ulong> seed = new("--seed") { Description = "seed of every random draw (default: the run's own, or 1)", DefaultValueFactory = _ => 1 };
-    private readonly Option<string> precision = new("--precision") { Description = "fp32 or tf32 for matrix products on CUDA", DefaultValueFactory = _ => "tf32" };
+    private readonly Option<string> precision = new("--precision") { Description = "fp32, tf32 or bf16 for the operands of matrix products and convolutions on CUDA", DefaultValueFactory = _ => "tf32" };
     private readonly Option<string?> dataDir = new("--data-dir") { Description = "folder of the data sets (default: $VAE_DATA, else datasets/ here or beside the executable)" };
     private readonly Option<string?> cacheDir = new("--cache-dir") { Description = "folder for converted data (default: $XDG_CACHE_HOME/vae, else ~/.cache/vae)" };
     private readonly Option<bool> verbose = new("--verbose") { Description = "show stack traces of failures" };
@@ -63,19 +64,26 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
             throw new OptionException($"--device {DeviceName}: expected auto, cpu, cuda or cuda:N");
         if (Threads < 0)
             throw new OptionException($"--threads {Threads}: expected 0 (one per logical processor) or a positive number");
-        if (Precision is not ("fp32" or "tf32"))
-            throw new OptionException($"--precision {Precision}: expected fp32 or tf32");
+        if (!Enum.GetValues<CudaPrecision>().Select(CudaBackend.NameOf).Contains(Precision))
+            throw new OptionException($"--precision {Precision}: expected fp32, tf32 or bf16");
     }
 
     /// <summary>Opens the device, with a profiler around it when VAE_PROFILE=1.</summary>
     /// <param name="runPrecision">The precision of a run's configuration; the command line's when null.</param>
-    public Compute OpenCompute(string? runPrecision = null) => new(OpenBackend(runPrecision));
+    /// <param name="trained">Whether that run is trained already: one in bf16 may then be looked at on the CPU, in fp32.</param>
+    /// <exception cref="OptionException">bf16 was asked for and the device is the CPU.</exception>
+    public Compute OpenCompute(string? runPrecision = null, bool trained = false) => new(OpenBackend(runPrecision, trained));
 
     /// <inheritdoc cref="OpenCompute"/>
-    public IBackend OpenBackend(string? runPrecision = null)
+    public IBackend OpenBackend(string? runPrecision = null, bool trained = false)
     {
-        string precision = PrecisionGiven ? Precision : runPrecision ?? Precision;
-        var backend = Device.Open(DeviceName, Threads, precision == "tf32" ? CudaPrecision.Tf32 : CudaPrecision.Fp32);
+        var precision = Enum.Parse<CudaPrecision>(PrecisionGiven ? Precision : runPrecision ?? Precision, ignoreCase: true);
+        var backend = Device.Open(DeviceName, Threads, precision);
+        if (precision == CudaPrecision.Bf16 && backend is CpuBackend && (PrecisionGiven || !trained))
+        {
+            backend.Dispose();
+            throw new OptionException("--precision bf16: the CPU multiplies in fp32 only; use --device cuda, or another --precision");
+        }
         if (backend is CudaBackend { Notice: { } notice })
             Cli.Output.Warn(notice);
         if (Environment.GetEnvironmentVariable("VAE_PROFILE") != "1")
@@ -144,7 +152,7 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
         {
             throw new DataException($"{run.ConfigurationFile}: {e.Message}; correct the file or train the model again", e);
         }
-        var compute = OpenCompute(configuration.Precision);
+        var compute = OpenCompute(configuration.Precision, trained: true);
         try
         {
             var model = ModelCatalogue.Create(compute, configuration, ShapeOf(data.Train), pixelVariance: 1, configuration.Limit > 0 ? Math.Min(configuration.Limit, data.Train.Count) : data.Train.Count);

@@ -7,7 +7,6 @@ namespace VaeFromScratch.Estimators;
 public sealed class MomentAccumulator : IDisposable
 {
     private const int BlockValues = 1 << 18;
-    private const int Sums = 4;
 
     private readonly IBackend backend;
     private readonly BufferPool pool;
@@ -15,7 +14,7 @@ public sealed class MomentAccumulator : IDisposable
     private readonly int blockRows;
     private readonly Slice<float> mu;
     private readonly Slice<float> logVar;
-    private readonly Slice<float> sums;
+    private readonly FactorMoments moments;
     private int filled;
 
     /// <param name="backend">The device to sum on; not disposed here.</param>
@@ -29,8 +28,7 @@ public sealed class MomentAccumulator : IDisposable
         blockRows = Math.Max(1, BlockValues / factors);
         mu = pool.Rent<float>(blockRows * factors);
         logVar = pool.Rent<float>(blockRows * factors);
-        sums = pool.Rent<float>(Sums * factors * 2);
-        backend.Upload<float>(new float[sums.Length], sums);
+        moments = new(backend, factors);
     }
 
     /// <summary>Rows added so far.</summary>
@@ -65,30 +63,21 @@ public sealed class MomentAccumulator : IDisposable
     /// <exception cref="EstimatorException">No rows, or sums that no encodings can have.</exception>
     public Indicators Result()
     {
-        if (Points == 0)
-            throw new EstimatorException("indicators: no encodings were given; at least one row is needed");
         if (filled > 0)
             SumBlock();
-        var pairs = new float[sums.Length];
-        backend.Download<float>(sums, pairs);
-        var result = new FactorIndicators[factors];
-        for (int h = 0; h < factors; h++)
-            result[h] = new(h, meanVariance: Mean(0, h), meanSquare: Mean(1, h), mean: Mean(2, h), meanLogVar: Mean(3, h));
-        return new(Points, result);
-
-        double Mean(int which, int h)
-        {
-            int at = 2 * (which * factors + h);
-            return ((double)pairs[at] + pairs[at + 1]) / Points;
-        }
+        return moments.Result();
     }
 
-    public void Dispose() => pool.Dispose();
+    public void Dispose()
+    {
+        moments.Dispose();
+        pool.Dispose();
+    }
 
     private void SumBlock()
     {
         int values = filled * factors;
-        backend.EncodingMoments(filled, factors, mu.Part(0, values), logVar.Part(0, values), sums);
+        moments.Add(filled, mu.Part(0, values), logVar.Part(0, values));
         filled = 0;
     }
 }

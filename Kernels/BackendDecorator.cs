@@ -198,6 +198,10 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
     public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points, Slice<float> indicators) =>
         Invoke("encoding_moments", 20.0 * rows * h, 2.0 * rows * h, b => b.EncodingMoments(rows, h, mu, logVar, sums, points, indicators));
 
+    public void HeadMoments(int rows, int inputs, int h, Slice<float> x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators) =>
+        Invoke($"head_moments {rows}x{inputs}x2*{h}", PairFlops(rows, inputs, h) + 20.0 * rows * h, (double)rows * inputs + 2.0 * inputs * h,
+            b => b.HeadMoments(rows, inputs, h, x, weights, biases, sums, points, indicators));
+
     public void Adam(Slice<float> parameters, Slice<float> gradients, Slice<float> m, Slice<float> v, AdamConstants constants, Slice<float> hyper) =>
         Invoke("adam", 12.0 * parameters.Length, 7.0 * parameters.Length, b => b.Adam(parameters, gradients, m, v, constants, hyper));
 

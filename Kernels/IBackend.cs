@@ -226,6 +226,12 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// </summary>
     void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points = 0, Slice<float> indicators = default);
 
+    /// <summary>
+    /// <see cref="EncodingMoments"/> of mu, logVar = x w + bias, two linear layers on x [rows, inputs] with weights [inputs, h] and biases [h]: neither mu nor logVar
+    /// [rows, h] is ever stored.
+    /// </summary>
+    void HeadMoments(int rows, int inputs, int h, Slice<float> x, SlicePair weights, SlicePair biases, Slice<float> sums, long points = 0, Slice<float> indicators = default);
+
     // ---- optimisers, over one contiguous run of parameters
 
     /// <summary>

@@ -1,5 +1,6 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Optim;
+using VaeFromScratch.Estimators;
 using VaeFromScratch.Models.Distributions;
 using VaeFromScratch.Models.Terms;
 using VaeFromScratch.Models.Training;
@@ -77,6 +78,8 @@ public abstract class JointModel : VaeModel
     }
 
     public override DiagonalGaussian Encode(Tensor x) => Infer(x).Z;
+
+    public override void AddMoments(Tensor x, FactorMoments moments) => AddMomentsOfEncodings(x, moments);
 
     public override Posterior Infer(Tensor x)
     {

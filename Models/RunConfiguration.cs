@@ -227,7 +227,7 @@ public sealed record RunConfiguration
 
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>fp32 or tf32 for matrix products on CUDA.</summary>
+    /// <summary>fp32, tf32 or bf16 for the operands of matrix products and convolutions on CUDA.</summary>
     public string Precision { get; init; } = "tf32";
 
     /// <summary>Where the run was made: informative.</summary>
@@ -324,7 +324,7 @@ public sealed record RunConfiguration
             Require(value >= 0 && double.IsFinite(value), name, value, "a number of at least 0");
         Require(AugmentScale is >= 0 and < 1, "augment_scale", AugmentScale, "a number from 0 to below 1");
         Require(Optimiser is "adam" or "rmsprop" or "sgd", "optimiser", Optimiser, "adam, rmsprop or sgd");
-        Require(Precision is "fp32" or "tf32", "precision", Precision, "fp32 or tf32");
+        Require(Precision is "fp32" or "tf32" or "bf16", "precision", Precision, "fp32, tf32 or bf16");
         ModelCatalogue.Check(this);
     }
 

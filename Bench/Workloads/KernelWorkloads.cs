@@ -81,6 +81,7 @@ internal static class KernelWorkloads
         foreach (var (rows, d) in new[] { (Rows, Latents), (100, Latents), (100, 784) })
             foreach (var workload in Of(FusedCases.Of(rows, d)))
                 yield return workload;
+        yield return Workload.Of(FusedCases.HeadMoments(Rows, 256, Latents));
         yield return Workload.Of(FusedCases.All().First(c => c.Operation == "UpdateVariance"), "UpdateVariance");
     }
 

@@ -61,8 +61,8 @@ internal static class DoctorCommand
         if (backend is CudaBackend cuda)
         {
             var info = CudaDeviceInfo.Measure(cuda, quick: IsAnotherDriver);
-            ceiling = new(info.CopyBytesPerSecond, info.FmaFlops, cuda.Precision == Precision.Tf32 ? info.TensorFlops ?? info.FmaFlops : info.FmaFlops);
-            facts.AddRange(Gpu(info, cuda.Precision));
+            ceiling = new(info.CopyBytesPerSecond, info.FmaFlops, cuda.Precision == Precision.Fp32 ? info.FmaFlops : info.TensorFlops ?? info.FmaFlops);
+            facts.AddRange(Gpu(info, cuda));
         }
         context.Output.Table(["", ""], facts.Where(f => f.Text != "").Select(f => (IReadOnlyList<string>)[f.Title, f.Text]), textColumns: 2);
         var json = new JsonObject();
@@ -74,7 +74,7 @@ internal static class DoctorCommand
     /// <summary>The emulator, for which a full measurement would take minutes.</summary>
     private static bool IsAnotherDriver => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("VAE_CUDA_LIBRARY"));
 
-    private static IEnumerable<Fact> Gpu(CudaDeviceInfo info, Precision precision) =>
+    private static IEnumerable<Fact> Gpu(CudaDeviceInfo info, CudaBackend cuda) =>
     [
         new("GPU", "gpu", info.Name),
         new("driver", "cuda_driver", info.DriverVersion, $"CUDA {info.DriverVersion}"),
@@ -82,8 +82,8 @@ internal static class DoctorCommand
         new("GPU memory", "gpu_memory_bytes", info.TotalBytes, $"{Giga(info.TotalBytes, "GB")}, {Giga(info.FreeBytes, "GB")} free"),
         new("GPU copy bandwidth", "gpu_copy_bytes_per_second", Math.Round(info.CopyBytesPerSecond), $"{Giga(info.CopyBytesPerSecond, "GB/s")}, read and written"),
         new("GPU multiply-add peak", "gpu_fma_flops_per_second", Math.Round(info.FmaFlops), $"{Giga(info.FmaFlops, "GFLOP/s")} in float32"),
-        new("GPU tensor-core peak", "gpu_tensor_flops_per_second", info.TensorFlops is { } t ? Math.Round(t) : null, info.TensorFlops is { } tensor ? $"{Giga(tensor, "GFLOP/s")} in tf32" : "none in tf32"),
-        new("matrix work", "precision", precision.ToString().ToLowerInvariant()),
+        new("GPU tensor-core peak", "gpu_tensor_flops_per_second", info.TensorFlops is { } t ? Math.Round(t) : null, info.TensorFlops is { } tensor ? $"{Giga(tensor, "GFLOP/s")} in {CudaBackend.NameOf(cuda.TensorPrecision)}" : "none in tf32"),
+        new("matrix work", "precision", CudaBackend.NameOf(cuda.Precision)),
     ];
 
     /// <summary>One line of the table and one key of the JSON object.</summary>

@@ -10,7 +10,7 @@ namespace VaeFromScratch.Cli.Commands;
 /// <summary>What a device was measured to do at most.</summary>
 /// <param name="BytesPerSecond">Read and written, of arrays too large for the caches.</param>
 /// <param name="FlopsPerSecond">Independent fused multiply-adds in float32, two operations each.</param>
-/// <param name="MatrixFlopsPerSecond">What matrix products and convolutions run on: the tensor cores where tf32 is chosen.</param>
+/// <param name="MatrixFlopsPerSecond">What matrix products and convolutions run on: the tensor cores where tf32 or bf16 is chosen.</param>
 internal sealed record MachineCeiling(double BytesPerSecond, double FlopsPerSecond, double MatrixFlopsPerSecond);
 
 /// <summary>

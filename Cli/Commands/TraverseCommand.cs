@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Cli.Report;
 using VaeFromScratch.Engine.IO;
-using VaeFromScratch.Estimators;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 
@@ -68,7 +67,7 @@ internal static class TraverseCommand
             if (!int.TryParse(wanted.AsSpan(4), NumberStyles.None, CultureInfo.InvariantCulture, out int top) || top < 1)
                 throw Bad();
             using var evaluator = new Evaluator(run.Model, run.Data.Test, run.Configuration);
-            return [.. Indicators.Compute(run.Compute.Backend, evaluator.Encode()).Ranked.Take(top).Select(f => f.Factor)];
+            return [.. evaluator.Indicators().Ranked.Take(top).Select(f => f.Factor)];
         }
         return [.. wanted.Split(',').Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int factor) && factor < h ? factor : throw Bad()).Distinct()];
 

@@ -22,6 +22,10 @@ public sealed class Linear : Module
 
     public override Tensor Forward(Tensor x) => x.Linear(weight.Value, bias.Value, activation);
 
+    /// <summary>The weights and biases of this layer and of another of its size, for a kernel that takes them together.</summary>
+    public (SlicePair Weights, SlicePair Biases) ValuesBeside(Linear other) =>
+        (new(weight.Value.Data, other.weight.Value.Data), new(bias.Value.Data, other.bias.Value.Data));
+
     /// <summary>This layer and another of its size on one input, computed together; neither has an activation.</summary>
     public (Tensor First, Tensor Second) ForwardBeside(Linear other, Tensor x) => activation != Activation.None || other.activation != Activation.None
         ? throw new InvalidOperationException($"{weight.Name}: layers that are computed together have no activation")

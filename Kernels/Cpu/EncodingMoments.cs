@@ -8,6 +8,8 @@ public sealed unsafe partial class CpuBackend
 {
     private const int Moments = 4;
 
+    private readonly Scratch heads = new();
+
     public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points, Slice<float> indicators)
     {
         Check(mu.Length == (long)rows * h && logVar.Length == mu.Length && sums.Length == Moments * h * 2, "encoding_moments",
@@ -22,6 +24,24 @@ public sealed unsafe partial class CpuBackend
         }
         if (!indicators.IsAbsent)
             WriteIndicators(h, sums.Pointer, points, indicators);
+    }
+
+    /// <remarks>A product and its moments a chunk of rows at a time, so that mu and logVar of a chunk stay in the cache; chunks depend on h alone.</remarks>
+    public void HeadMoments(int rows, int inputs, int h, Slice<float> x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators)
+    {
+        const int ChunkValues = 1 << 16, Group = 64;
+        Check(x.Length == (long)rows * inputs, "head_moments", $"[{rows}, {inputs}] needs {(long)rows * inputs} elements, got x {x.Length}");
+        if (rows == 0 || h == 0)
+            return;
+        int chunk = Math.Max(1, ChunkValues / h / Group) * Group;
+        float* both = heads.Reserve(2L * chunk * h);
+        for (int first = 0; first < rows; first += chunk)
+        {
+            int count = Math.Min(chunk, rows - first), values = count * h;
+            Slice<float> mu = new((nint)both, values), logVar = new((nint)(both + values), values);
+            LinearPair(count, inputs, h, x.Part(first * inputs, count * inputs), weights, biases, new(mu, logVar));
+            EncodingMoments(count, h, mu, logVar, sums, points, first + count == rows ? indicators : default);
+        }
     }
 
     private static void WriteIndicators(int h, float* sums, long points, Slice<float> indicators)

@@ -15,7 +15,7 @@ public sealed unsafe partial class CpuBackend
     private readonly Scratch threadScratch = new();
 
     /// <summary>Bytes of working memory that the backend holds beside the buffers of its caller.</summary>
-    public long ScratchBytes => sharedScratch.Bytes + threadScratch.Bytes + PlanBytes;
+    public long ScratchBytes => sharedScratch.Bytes + threadScratch.Bytes + heads.Bytes + PlanBytes;
 
     public void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias, Activation activation, Slice<float> reluMask)
     {

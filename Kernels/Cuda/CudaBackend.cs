@@ -10,6 +10,8 @@ public enum Precision
     Fp32,
     /// <summary>Operands rounded to 10 bits of mantissa on the tensor cores, sums in float32. Needs compute capability 8.0.</summary>
     Tf32,
+    /// <summary>Operands rounded to 7 bits of mantissa (8 with the leading one) as they reach the tensor cores, sums in float32; memory holds float32. Needs compute capability 8.0.</summary>
+    Bf16,
 }
 
 /// <summary>
@@ -36,17 +38,17 @@ public sealed unsafe partial class CudaBackend : IBackend
     private (string Name, Dim Grid, Dim Block) lastLaunch;
 
     /// <param name="ordinal">Which GPU, from 0 in the driver's order.</param>
-    /// <param name="precision">Of matrix products and convolutions; fp32 where the GPU has no tf32.</param>
+    /// <param name="precision">Of matrix products and convolutions; fp32 where the GPU's tensor cores have neither tf32 nor bf16.</param>
     /// <param name="library">The driver library; by default the one that VAE_CUDA_LIBRARY names, else NVIDIA's.</param>
     /// <exception cref="DeviceException">No driver, no such GPU, or one that is too old.</exception>
     public CudaBackend(int ordinal = 0, Precision precision = Precision.Tf32, string? library = null)
     {
         driver = CudaDriver.Load(library);
         context = new(driver, ordinal);
-        if (precision == Precision.Tf32 && context.ComputeCapability.Major < 8)
+        if (precision != Precision.Fp32 && context.ComputeCapability.Major < 8)
         {
+            Notice = $"{context.DeviceName} has compute capability {context.ComputeCapability.Major}.{context.ComputeCapability.Minor} and no {NameOf(precision)}: matrix work runs in fp32";
             precision = Precision.Fp32;
-            Notice = $"{context.DeviceName} has compute capability {context.ComputeCapability.Major}.{context.ComputeCapability.Minor} and no tf32: matrix work runs in fp32";
         }
         Precision = precision;
         nint made;
@@ -60,6 +62,9 @@ public sealed unsafe partial class CudaBackend : IBackend
 
     /// <summary>What matrix products and convolutions really use.</summary>
     public Precision Precision { get; }
+
+    /// <summary>As users and kernel files write it: fp32, tf32, bf16.</summary>
+    public static string NameOf(Precision precision) => precision.ToString().ToLowerInvariant();
 
     /// <summary>What the user should be told about this device, if anything.</summary>
     public string? Notice { get; }

@@ -49,6 +49,14 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
         return new(dataset.Count, model.Latents, mu, logVar, probabilities, labels: dataset.Labels is null ? default : Array.ConvertAll(dataset.Labels, l => (int)l));
     }
 
+    /// <summary>The indicators of <see cref="Encode"/>, in one pass that stores no encodings: their number does not matter.</summary>
+    public Indicators Indicators()
+    {
+        using var moments = new FactorMoments(model.Compute.Backend, model.Latents);
+        ForEachBatch((x, _) => model.AddMoments(x, moments));
+        return moments.Result();
+    }
+
     /// <summary>NLL, KL, squared error and the objective's terms, one z per image drawn by the seed.</summary>
     /// <param name="decodeMeans">Whether to decode the means too, for the squared error; it is NaN otherwise.</param>
     public Likelihoods Likelihoods(bool decodeMeans = true)

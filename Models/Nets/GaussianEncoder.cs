@@ -1,5 +1,6 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Nn;
+using VaeFromScratch.Estimators;
 using VaeFromScratch.Models.Distributions;
 
 namespace VaeFromScratch.Models.Nets;
@@ -23,5 +24,13 @@ public sealed class GaussianEncoder(Module body, int features, Linear mu, Linear
     {
         var (m, v) = mu.ForwardBeside(logVar, features);
         return new(m, v);
+    }
+
+    /// <summary>Adds the moments of <see cref="Encode"/>, without its results ever being stored.</summary>
+    public void AddMoments(Tensor x, FactorMoments moments)
+    {
+        var last = Features(x);
+        var (weights, biases) = mu.ValuesBeside(logVar);
+        moments.AddHeads(last.Shape[0], features, last.Data, weights, biases);
     }
 }

@@ -1,5 +1,6 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Optim;
+using VaeFromScratch.Estimators;
 using VaeFromScratch.Models.Distributions;
 using VaeFromScratch.Models.Nets;
 using VaeFromScratch.Models.Terms;
@@ -65,6 +66,8 @@ public sealed class Exon : VaeModel
     public override Tensor PriorCodes(int count, Rng rng) => prior.Draw(count, rng);
 
     public override DiagonalGaussian Encode(Tensor x) => Posterior(x).MostProbable();
+
+    public override void AddMoments(Tensor x, FactorMoments moments) => AddMomentsOfEncodings(x, moments);
 
     public override void BeforeStep(uint step, int images)
     {

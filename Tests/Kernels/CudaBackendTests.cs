@@ -200,20 +200,35 @@ public sealed class CudaBackendTests
         Assert.That(() => cuda.Fill(x, 2), Throws.TypeOf<DeviceException>().With.Message.Contains("has failed before"));
     }
 
-    [TestCase(75, Precision.Fp32)]
-    [TestCase(80, Precision.Tf32)]
-    [TestCase(89, Precision.Tf32)]
-    [TestCase(90, Precision.Tf32)]
-    [TestCase(120, Precision.Tf32)]
-    public void A_card_gets_kernels_it_can_run(int computeCapability, Precision expected)
+    [Test]
+    public void A_card_gets_kernels_it_can_run([Values(75, 80, 89, 90, 120)] int computeCapability, [Values(Precision.Tf32, Precision.Bf16)] Precision wanted)
     {
-        using var cuda = CudaEmulator.Open(Precision.Tf32, computeCapability);
+        using var cuda = CudaEmulator.Open(wanted, computeCapability);
         using var pool = new BufferPool(cuda);
-        Assert.That(cuda.Precision, Is.EqualTo(expected));
-        Assert.That(cuda.Notice is null, Is.EqualTo(expected == Precision.Tf32));
+        Assert.That(cuda.Precision, Is.EqualTo(computeCapability < 80 ? Precision.Fp32 : wanted));
+        Assert.That(cuda.Notice, computeCapability < 80 ? Does.Contain($"no {CudaBackend.NameOf(wanted)}: matrix work runs in fp32") : Is.Null);
         Slice<float> a = Upload(cuda, pool, [1f, 2f, 3f, 4f]), c = Upload(cuda, pool, [0f, 0f, 0f, 0f]);
         cuda.MatMul(new(2, 2, 2), a, a, c, default, Activation.None, default);
         Assert.That(Download(cuda, c), Is.EqualTo(new float[] { 7, 10, 15, 22 }));
+    }
+
+    /// <summary>Operands that bf16 holds exactly, and their neighbours: to nearest, ties to the even one, then products and sums as float32 makes them.</summary>
+    [TestCase(1f, 1f)]
+    [TestCase(1.00390625f, 1f)]
+    [TestCase(1.01171875f, 1.015625f)]
+    [TestCase(1.00390637f, 1.0078125f)]
+    [TestCase(-1.00390625f, -1f)]
+    [TestCase(3.4e38f, float.PositiveInfinity)]
+    [TestCase(float.NaN, float.NaN)]
+    public void Operands_are_rounded_to_bf16_to_nearest_and_even(float x, float rounded)
+    {
+        using var cuda = CudaEmulator.Open(Precision.Bf16);
+        using var pool = new BufferPool(cuda);
+        Slice<float> a = Upload(cuda, pool, [x]), one = Upload(cuda, pool, [1f]), c = Upload(cuda, pool, [0f]);
+        cuda.MatMul(new(1, 1, 1), a, one, c, default, Activation.None, default);
+        Assert.That(Download(cuda, c)[0], Is.EqualTo(rounded).Within(1e-6).Percent);
+        cuda.MatMul(new(1, 1, 1), one, a, c, default, Activation.None, default);
+        Assert.That(Download(cuda, c)[0], Is.EqualTo(rounded).Within(1e-6).Percent);
     }
 
     [Test]

@@ -12,15 +12,17 @@ public sealed class CudaKernelTests
 
     private CudaBackend fp32 = null!;
     private CudaBackend tf32 = null!;
+    private CudaBackend bf16 = null!;
 
     [OneTimeSetUp]
-    public void Open() => (fp32, tf32) = (CudaEmulator.Open(), CudaEmulator.Open(Precision.Tf32));
+    public void Open() => (fp32, tf32, bf16) = (CudaEmulator.Open(), CudaEmulator.Open(Precision.Tf32), CudaEmulator.Open(Precision.Bf16));
 
     [OneTimeTearDown]
     public void Close()
     {
         fp32?.Dispose();
         tf32?.Dispose();
+        bf16?.Dispose();
     }
 
     [TestCaseSource(typeof(KernelCases), nameof(KernelCases.All))]
@@ -37,5 +39,20 @@ public sealed class CudaKernelTests
     {
         using var result = CaseContext.Evaluate(tf32, kernelCase, Tf32Tolerance);
         Assert.That(result.Failures, Is.Empty, kernelCase.ToString());
+    }
+
+    /// <summary>Products of two bf16 numbers are exact in float32, so that on operands that bf16 holds nothing is lost but in the sums.</summary>
+    [TestCaseSource(nameof(MatrixWork))]
+    public void Bf16_kernel_matches_the_reference_on_rounded_operands_to_fp32(KernelCase kernelCase)
+    {
+        using var result = CaseContext.Evaluate(bf16, kernelCase, round: ToBf16);
+        Assert.That(result.Failures, Is.Empty, kernelCase.ToString());
+    }
+
+    /// <summary>To nearest, ties to even: 16 bits of a float32 are left.</summary>
+    private static float ToBf16(float x)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(x);
+        return BitConverter.UInt32BitsToSingle((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000);
     }
 }

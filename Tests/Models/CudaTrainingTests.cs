@@ -28,6 +28,7 @@ public sealed class CudaTrainingTests
 
     [TestCase(Precision.Fp32, 1e-3)]
     [TestCase(Precision.Tf32, 2e-2)]
+    [TestCase(Precision.Bf16, 5e-2)]
     public void Steps_of_the_convolutional_net_follow_the_CPUs_curve_and_are_replayed_from_one_graph(Precision precision, double tolerance)
     {
         var configuration = Small.Configuration() with { Network = "conv", Batch = 16, Epochs = 5, Noise = "fixed:0.05", Latents = 8 };

@@ -12,7 +12,7 @@ namespace VaeFromScratch.Reference;
 public sealed record KernelCase(string Operation, string Label, Action<CaseContext> Body)
 {
     /// <summary>Whether the operation multiplies matrices, which a device may do on operands that it rounds first.</summary>
-    public bool IsMatrixWork { get; } = Array.Exists(["MatMul", "LinearPair", "Conv2d"], prefix => Operation.StartsWith(prefix, StringComparison.Ordinal));
+    public bool IsMatrixWork { get; } = Array.Exists(["MatMul", "LinearPair", "HeadMoments", "Conv2d"], prefix => Operation.StartsWith(prefix, StringComparison.Ordinal));
 
     public override string ToString() => $"{Operation} ({Label})";
 }
@@ -20,7 +20,8 @@ public sealed record KernelCase(string Operation, string Label, Action<CaseConte
 /// <summary>What a <see cref="KernelCase"/> works with: device buffers, reproducible inputs, and the comparison.</summary>
 /// <param name="backend">Where the case runs.</param>
 /// <param name="leastTolerance">Widens every tolerance relative to the largest reference value: for devices that compute with less than float32.</param>
-public sealed class CaseContext(IBackend backend, double leastTolerance = 0) : IDisposable
+/// <param name="round">What is done to every input: for devices that round operands, which then have nothing to round.</param>
+public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Func<float, float>? round = null) : IDisposable
 {
     private const float Canary = -7.25e33f;
     private readonly BufferPool pool = new(backend);
@@ -43,7 +44,7 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0) : I
     {
         var x = new float[n];
         for (int i = 0; i < n; i++)
-            x[i] = (float)(low + (high - low) * random.NextDouble());
+            x[i] = Round((float)(low + (high - low) * random.NextDouble()));
         return x;
     }
 
@@ -54,9 +55,11 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0) : I
         float[] planted = [0f, -0f, float.Epsilon, -1e-40f, outlier, -outlier, 1e-20f];
         for (int i = 0; i < planted.Length && n > 2 * planted.Length; i++)
             if (planted[i] >= low || low < 0)
-                x[random.Next(n)] = planted[i];
+                x[random.Next(n)] = Round(planted[i]);
         return x;
     }
+
+    private float Round(float x) => round is null ? x : round(x);
 
     public Slice<T> Upload<T>(T[] values) where T : unmanaged
     {
@@ -156,9 +159,9 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0) : I
     public void Dispose() => pool.Dispose();
 
     /// <summary>Runs a case on a backend and returns its failures.</summary>
-    public static CaseContext Evaluate(IBackend backend, KernelCase kernelCase, double leastTolerance = 0)
+    public static CaseContext Evaluate(IBackend backend, KernelCase kernelCase, double leastTolerance = 0, Func<float, float>? round = null)
     {
-        var context = new CaseContext(backend, leastTolerance);
+        var context = new CaseContext(backend, leastTolerance, round);
         kernelCase.Body(context);
         context.CheckGuards();
         return context;

@@ -5,8 +5,8 @@ public sealed unsafe partial class CudaBackend
     private const int Forward = 0, BackwardData = 1, BackwardWeight = 2;
     private const int WidestNarrowTile = 32;
 
-    private static readonly TileKernels[,] ConvKernels = EachPrecision(
-        p => [new("conv", "forward", p, true, false), new("conv", "backward_data", p, true, true), new("conv", "backward_weight", p, false, false)]);
+    private static readonly TileKernels[][] ConvKernels = EachPrecision(
+        p => [new("conv", "conv_forward", p, true, false), new("conv", "conv_backward_data", p, true, true), new("conv", "conv_backward_weight", p, false, false)]);
 
     /// <summary>As src/gemm.cuh's.</summary>
     private readonly struct ConvGeometry(ConvShape shape, int channelsOfK)
@@ -44,7 +44,7 @@ public sealed unsafe partial class CudaBackend
 
     private TileKernel Choose(int direction, bool wideLoads, int columns)
     {
-        var kernels = ConvKernels[(int)Precision, direction];
+        var kernels = ConvKernels[(int)Precision][direction];
         return !wideLoads ? kernels.Single : columns > WidestNarrowTile ? kernels.Wide : kernels.Narrow;
     }
 

@@ -4,14 +4,15 @@ public sealed unsafe partial class CudaBackend
 {
     private const int LayoutOfWeightGradients = 2;
 
-    /// <summary>A kernel that computes one tile of C at a time: src/gemm.cuh, src/gemm_fp32.cuh, src/gemm_tf32.cuh.</summary>
-    private sealed class TileKernel(string operation, string name, int rows, int columns, int width, Precision precision, bool aAlongK, bool bAlongK)
+    /// <summary>A kernel that computes one tile of C at a time: src/gemm.cuh, src/gemm_fp32.cuh, src/gemm_tensor.cuh.</summary>
+    /// <param name="file">Its source, without the precision at the end.</param>
+    private sealed class TileKernel(string file, string name, int rows, int columns, int width, Precision precision, bool aAlongK, bool bAlongK)
     {
         public readonly int Rows = rows, Columns = columns;
         public readonly int StepDepth = Depth(precision, columns);
         public readonly int Threads = rows * columns / (precision == Precision.Fp32 ? columns == 128 ? 8 * 8 : 8 * 4 : columns == 128 ? 64 : 32);
         public readonly int SharedBytes = sizeof(float) * Stages(precision) * (TileFloats(precision, columns, aAlongK, rows) + TileFloats(precision, columns, bAlongK, columns));
-        public readonly KernelSlot Slot = new($"{operation}_{Suffix(precision)}", $"{operation}_{name}_{rows}x{columns}_v{width}_{Suffix(precision)}");
+        public readonly KernelSlot Slot = new($"{file}_{NameOf(precision)}", $"{name}_{rows}x{columns}_v{width}_{NameOf(precision)}");
 
         private static int Stages(Precision precision) => precision == Precision.Fp32 ? 2 : 3;
 
@@ -23,29 +24,23 @@ public sealed unsafe partial class CudaBackend
             int depth = Depth(precision, columns);
             return precision == Precision.Fp32 ? depth * (rows + (alongK ? 4 : 0)) : alongK ? rows * (depth + 4) : depth * (rows + 8);
         }
-
-        private static string Suffix(Precision precision) => precision == Precision.Fp32 ? "fp32" : "tf32";
     }
 
     /// <summary>The kernels of one operation in one precision: a wide tile, a narrow one, and a narrow one for sizes or addresses that are no multiples of four floats.</summary>
-    private sealed class TileKernels(string operation, string name, Precision precision, bool aAlongK, bool bAlongK)
+    private sealed class TileKernels(string file, string name, Precision precision, bool aAlongK, bool bAlongK)
     {
-        public readonly TileKernel Wide = operation == "matmul" ? new(operation, name, 128, 128, 4, precision, aAlongK, bAlongK) : new(operation, name, 128, 64, 4, precision, aAlongK, bAlongK);
-        public readonly TileKernel Narrow = operation == "matmul" ? new(operation, name, 64, 64, 4, precision, aAlongK, bAlongK) : new(operation, name, 128, 32, 4, precision, aAlongK, bAlongK);
-        public readonly TileKernel Single = operation == "matmul" ? new(operation, name, 64, 64, 1, precision, aAlongK, bAlongK) : new(operation, name, 128, 32, 1, precision, aAlongK, bAlongK);
+        public readonly TileKernel Wide = new(file, name, 128, file == "conv" ? 64 : 128, 4, precision, aAlongK, bAlongK);
+        public readonly TileKernel Narrow = Small(file, name, 4, precision, aAlongK, bAlongK), Single = Small(file, name, 1, precision, aAlongK, bAlongK);
+
+        private static TileKernel Small(string file, string name, int width, Precision precision, bool aAlongK, bool bAlongK) =>
+            file == "conv" ? new(file, name, 128, 32, width, precision, aAlongK, bAlongK) : new(file, name, 64, 64, width, precision, aAlongK, bAlongK);
     }
 
-    private static readonly TileKernels[,] MatMulKernels = EachPrecision(
-        p => [new("matmul", "nn", p, true, false), new("matmul", "nt", p, true, true), new("matmul", "tn", p, false, false), new("matmul", "tt", p, false, true)]);
+    private static readonly TileKernels[][] MatMulKernels = EachPrecision(
+        p => [new("matmul", "matmul_nn", p, true, false), new("matmul", "matmul_nt", p, true, true), new("matmul", "matmul_tn", p, false, false), new("matmul", "matmul_tt", p, false, true)]);
 
-    private static TileKernels[,] EachPrecision(Func<Precision, TileKernels[]> kernels)
-    {
-        TileKernels[] fp32 = kernels(Precision.Fp32), tf32 = kernels(Precision.Tf32);
-        var all = new TileKernels[2, fp32.Length];
-        for (int i = 0; i < fp32.Length; i++)
-            (all[0, i], all[1, i]) = (fp32[i], tf32[i]);
-        return all;
-    }
+    /// <summary>By precision, then in the order given.</summary>
+    private static TileKernels[][] EachPrecision(Func<Precision, TileKernels[]> kernels) => Array.ConvertAll(Enum.GetValues<Precision>(), p => kernels(p));
 
     /// <summary>As src/gemm.cuh's.</summary>
     private struct Epilogue
@@ -125,7 +120,7 @@ public sealed unsafe partial class CudaBackend
 
     private TileKernel ChooseTile(int layout, ProductShape product, Wide wide, ref Epilogue epilogue)
     {
-        var kernels = MatMulKernels[(int)Precision, layout];
+        var kernels = MatMulKernels[(int)Precision][layout];
         epilogue.Vectors = wide.Stores ? 1 : 0;
         // A large tile halves the traffic but only pays when there are enough of them for every multiprocessor.
         return !wide.Loads ? kernels.Single : wide.Stores && Tiles(kernels.Wide, product.M, product.N) >= context.Multiprocessors ? kernels.Wide : kernels.Narrow;

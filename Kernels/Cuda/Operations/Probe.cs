@@ -4,7 +4,7 @@ public sealed unsafe partial class CudaBackend
 {
     private const uint EventWithTiming = 0;
 
-    private static readonly KernelSlot CopyProbe = new("probe", "probe_copy"), FmaProbe = new("probe", "probe_fma"), TensorProbe = new("probe", "probe_tensor");
+    private static readonly KernelSlot CopyProbe = new("probe", "probe_copy"), FmaProbe = new("probe", "probe_fma"), Tf32Probe = new("probe", "probe_tf32"), Bf16Probe = new("probe", "probe_bf16");
 
     /// <summary>Seconds that the GPU takes for the calls in <paramref name="work"/>, between two CUDA events; the shortest of <paramref name="repetitions"/> after a first one that does not count.</summary>
     public double Time(Action<IBackend> work, int repetitions = 5)
@@ -37,10 +37,15 @@ public sealed unsafe partial class CudaBackend
         }
     }
 
+    /// <summary>What the tensor cores are measured in: <see cref="Precision"/>, or tf32 where that does not use them.</summary>
+    public Precision TensorPrecision => Precision == Precision.Bf16 ? Precision.Bf16 : Precision.Tf32;
+
     /// <summary>Copy bandwidth in bytes read and written per second, and operations per second of fused multiply-adds and of the tensor cores.</summary>
     internal (double Copy, double Fma, double? Tensor) MeasurePeaks(bool quick)
     {
-        const int Threads = 256, FmaPerIteration = 16, MmaPerIteration = 8, FlopsOfMma = 2 * 16 * 8 * 8;
+        const int Threads = 256, FmaPerIteration = 16, MmaPerIteration = 8;
+        var (tensorProbe, depth) = TensorPrecision == Precision.Bf16 ? (Bf16Probe, 16) : (Tf32Probe, 8);
+        int flopsOfMma = 2 * 16 * 8 * depth;
         int blocks = (quick ? 1 : 8) * context.Multiprocessors, repetitions = quick ? 1 : 5, iterations = quick ? 4 : 4096;
         int floats = (int)Math.Min(quick ? 1 << 12 : 1 << 28, context.Memory.Free / 16) / 4 * 4;
         using var pool = new BufferPool(this);
@@ -48,8 +53,8 @@ public sealed unsafe partial class CudaBackend
         Fill(x, 1);
         double copy = Time(b => Launch(CopyProbe, blocks, Threads, x, y, floats / 4), repetitions);
         double fma = Time(b => Launch(FmaProbe, blocks, Threads, y, iterations, 0.999f, 1e-3f), repetitions);
-        double? tensor = context.ComputeCapability.Major < 8 ? null : Time(b => Launch(TensorProbe, blocks, Threads, y, iterations, 0.5f), repetitions);
+        double? tensor = context.ComputeCapability.Major < 8 ? null : Time(b => Launch(tensorProbe, blocks, Threads, y, iterations, 0.5f), repetitions);
         double perThread = (double)blocks * Threads * iterations;
-        return (8.0 * floats / copy, 2 * FmaPerIteration * perThread / fma, MmaPerIteration * FlopsOfMma / 32.0 * perThread / tensor);
+        return (8.0 * floats / copy, 2 * FmaPerIteration * perThread / fma, MmaPerIteration * flopsOfMma / 32.0 * perThread / tensor);
     }
 }

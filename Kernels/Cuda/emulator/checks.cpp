@@ -157,6 +157,24 @@ Hash heads(const char* forward, const char* backward, unsigned rows, unsigned in
     return hash_of({y0, y1, dw0, dw1, db0, db1});
 }
 
+// As heads.cuh's.
+struct HeadMoments {
+    unsigned rows, inputs, h;
+    long long jump;
+    float *mu_bias, *log_var_bias, *sums, *indicators;
+    float4* partial;
+    unsigned* tickets;
+    float inverse_points;
+};
+
+Hash head_moments(const char* kernel, unsigned rows, unsigned inputs, unsigned h, size_t shared, unsigned sharing)
+{
+    Buffer x(rows * inputs), w0(inputs * h), w1(inputs * h), b0(h), b1(h), sums = zeros(8 * h), indicators = zeros(6 * h), partial = zeros(2 * sharing * 64 * 4), tickets = zeros(2);
+    const HeadMoments m = {rows, inputs, h, w1.p() - w0.p(), b0.p(), b1.p(), sums.p(), indicators.p(), (float4*)partial.p(), tickets.words(), 1.0f / rows};
+    launch(kernel, {(2 * h + 63) / 64, sharing, 1}, {128, 1, 1}, shared, x.p(), w0.p(), m);
+    return hash_of({sums, indicators, tickets});
+}
+
 Hash convolution(const char* kernel, int direction, unsigned in, unsigned out, size_t shared, unsigned columns, unsigned sharing)
 {
     ConvGeometry g = {3, 9, 10, in, out, 4, 4, 2, 1, 4, 5, divider(direction == 1 ? out : in), divider(5), divider(4)};
@@ -181,7 +199,7 @@ struct Case {
     std::function<Hash()> run;
 };
 
-constexpr size_t Tf32Along = 4 * 3 * (64 * 20), Tf32Across = 4 * 3 * (16 * 72);
+constexpr size_t TensorAlong = 4 * 3 * (64 * 20), TensorAcross = 4 * 3 * (16 * 72);
 
 // Bytes of shared memory of an fp32 kernel: two stages, lines padded where they run along k.
 constexpr size_t fp32_shared(size_t depth, size_t lines) { return 4 * 2 * depth * lines; }
@@ -275,10 +293,17 @@ const std::vector<Case> cases = {
         return hash_of({joint, marginal, shares, dz});
     }},
     {"matmul fp32", [] { return matmul("matmul_nn_64x64_v4_fp32", 70, 68, 100, 64, 16, 128, fp32_shared(16, 68 + 64), 1) ^ matmul("matmul_tn_64x64_v1_fp32", 33, 35, 70, 64, 16, 128, fp32_shared(16, 64 + 64), 3) ^ matmul("matmul_nt_128x128_v4_fp32", 130, 36, 48, 128, 8, 256, fp32_shared(8, 132 + 132), 1); }},
-    {"matmul tf32", [] { return matmul("matmul_nn_64x64_v4_tf32", 70, 68, 100, 64, 16, 128, Tf32Along + Tf32Across, 1) ^ matmul("matmul_tt_64x64_v1_tf32", 33, 35, 130, 64, 16, 128, Tf32Along + Tf32Across, 2); }},
+    {"matmul tf32", [] { return matmul("matmul_nn_64x64_v4_tf32", 70, 68, 100, 64, 16, 128, TensorAlong + TensorAcross, 1) ^ matmul("matmul_tt_64x64_v1_tf32", 33, 35, 130, 64, 16, 128, TensorAlong + TensorAcross, 2); }},
+    {"matmul and conv bf16", [] {
+        return matmul("matmul_nn_64x64_v4_bf16", 70, 68, 100, 64, 16, 128, TensorAlong + TensorAcross, 1) ^ matmul("matmul_tt_64x64_v1_bf16", 33, 35, 130, 64, 16, 128, TensorAlong + TensorAcross, 2)
+            ^ convolution("conv_forward_128x32_v4_bf16", 0, 4, 8, 4 * 3 * (20 * 128 + 16 * 40), 32, 1);
+    }},
     {"two heads", [] {
         return heads("matmul_nn_64x64_v4_fp32", "matmul_tn_64x64_v4_fp32", 70, 36, 40, fp32_shared(16, 68 + 64), fp32_shared(16, 64 + 64))
-            ^ heads("matmul_nn_64x64_v1_tf32", "matmul_tn_64x64_v1_tf32", 33, 35, 7, Tf32Along + Tf32Across, 2 * Tf32Across);
+            ^ heads("matmul_nn_64x64_v1_tf32", "matmul_tn_64x64_v1_tf32", 33, 35, 7, TensorAlong + TensorAcross, 2 * TensorAcross);
+    }},
+    {"moments of two heads", [] {
+        return head_moments("head_moments_64x64_v4_fp32", 300, 20, 36, fp32_shared(16, 68 + 64), 2) ^ head_moments("head_moments_64x64_v1_tf32", 300, 19, 7, TensorAlong + TensorAcross, 3);
     }},
     {"conv fp32", [] { return convolution("conv_forward_128x32_v4_fp32", 0, 4, 8, fp32_shared(16, 132 + 32), 32, 2) ^ convolution("conv_backward_data_128x32_v4_fp32", 1, 4, 8, fp32_shared(16, 132 + 36), 32, 1) ^ convolution("conv_backward_weight_128x32_v1_fp32", 2, 3, 5, fp32_shared(16, 128 + 32), 32, 2); }},
     {"conv tf32", [] {

@@ -89,22 +89,32 @@ inline float shuffle(unsigned mask, float v, int from, const char* file, int lin
     return real(exchange(mask, &word, 1, file, line)[from & 31][0]);
 }
 
-// Products of two tf32 numbers are exact in fp32; the sums here are in fp32, one rounding each, as close as the hardware's rule is documented.
-inline void mma(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file, int line)
+inline float tf32_of(unsigned word, int) { return real(word & 0xffffe000u); }
+inline float bf16_of(unsigned word, int k) { return real(k & 1 ? word & 0xffff0000u : word << 16); }
+
+// d [16, 8] += a b over Words numbers a word and a depth of 8 Words. Products of two tf32 or bf16 numbers are exact in fp32; the sums here are in fp32, one rounding each, as
+// close as the hardware's rule is documented.
+template<int Words, float (*number)(unsigned word, int k)> void mma(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file, int line)
 {
     const unsigned mine[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
     const auto table = exchange(0xffffffffu, mine, 6, file, line);
     const int row = current->lane >> 2, column = (current->lane & 3) * 2;
-    const unsigned kept = 0xffffe000u;
-    for (int k = 0; k < 8; k++) {
-        const int half = k >> 2, t = k & 3;
-        const float a0 = real(table[row * 4 + t][2 * half] & kept), a1 = real(table[row * 4 + t][2 * half + 1] & kept);
-        const float b0 = real(table[column * 4 + t][4 + half] & kept), b1 = real(table[column * 4 + 4 + t][4 + half] & kept);
+    for (int k = 0; k < 8 * Words; k++) {
+        const int half = k / (4 * Words), t = k / Words % 4;
+        const float a0 = number(table[row * 4 + t][2 * half], k), a1 = number(table[row * 4 + t][2 * half + 1], k);
+        const float b0 = number(table[column * 4 + t][4 + half], k), b1 = number(table[column * 4 + 4 + t][4 + half], k);
         d[0] += a0 * b0;
         d[1] += a0 * b1;
         d[2] += a1 * b0;
         d[3] += a1 * b1;
     }
+}
+
+// To nearest, ties to even; NaN stays NaN.
+inline unsigned bf16_bits(float x)
+{
+    const unsigned u = bits(x);
+    return x != x ? 0x7fffu : (u + 0x7fffu + (u >> 16 & 1)) >> 16;
 }
 }  // namespace emulator
 
@@ -112,7 +122,8 @@ inline void mma(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], c
 #define __syncthreads() EMULATOR_SITE(emulator::sync_block)
 #define __syncwarp() EMULATOR_SITE(emulator::sync_warp)
 #define __shfl_xor_sync(mask, v, lanes) emulator::shuffle(mask, v, emulator::current->lane ^ (lanes), __FILE__, __LINE__)
-#define mma_tf32(d, a, b) emulator::mma(d, a, b, __FILE__, __LINE__)
+#define mma_tf32(d, a, b) emulator::mma<1, emulator::tf32_of>(d, a, b, __FILE__, __LINE__)
+#define mma_bf16(d, a, b) emulator::mma<2, emulator::bf16_of>(d, a, b, __FILE__, __LINE__)
 #define threadIdx (emulator::current->index)
 #define blockIdx (emulator::current->block)
 #define blockDim (emulator::current->blockSize)
@@ -152,3 +163,4 @@ template<int N> DEVICE void copy_async(float* to, const float* from, bool valid)
 DEVICE void copy_async_commit() { emulator::copy_commit(); }
 template<int Pending> DEVICE void copy_async_wait() { emulator::copy_wait(Pending); }
 DEVICE unsigned to_tf32(float x) { return (emulator::bits(x) + 0x1000u) & 0xffffe000u; }
+DEVICE unsigned to_bf16_pair(float low, float high) { return emulator::bf16_bits(low) | emulator::bf16_bits(high) << 16; }

@@ -1,6 +1,6 @@
 // Matrix products and convolutions are one computation, C [M, N] = A [M, K] B [K, N] with K cut into steps: only where an element of A or B is found differs.
 // This file has those addresses ("operands"), what happens to a finished sum ("output"), the sharing of a long K among blocks, and the product of a tile put together from
-// them. gemm_fp32.cuh and gemm_tf32.cuh have the two ways of multiplying a tile; matmul.cuh and conv.cuh the kernels, for either.
+// them. gemm_fp32.cuh and gemm_tensor.cuh have the ways of multiplying a tile; matmul.cuh and conv.cuh the kernels, for each.
 #pragma once
 #include "reduce.cuh"
 
@@ -384,9 +384,10 @@ template<class Operand, int Rows, int Depth, int Width, int Threads> struct Shar
 #define TILE_NAME_PASTED(prefix, rows, columns, width, precision) prefix##_##rows##x##columns##_v##width##_##precision
 
 // Each block computes one tile of C with T, a way of multiplying:
-//   Rows, Columns, Depth   of a tile and of a step along k;   Threads of a block;   Sums that each of them holds
+//   Rows, Columns, Depth   of a tile and of a step along k;   Threads of a block
+//   Sums                   that each of them holds: ThreadRows x ThreadColumns, at row(i) and column(j) of the tile, in sums[index(i, j)]; Run neighbours of a row lie side by side
+//   Sharing, sharer()      threads that hold parts of the same column, and the number of this one among them
 //   multiply               adds the steps from `first` to below `last` to the sums
-//   each                   hands out the sums, Run neighbours of a row at a time, with their place in the tile
 template<class T, class A, class B, class Output> DEVICE void product(const A& a, const B& b, const Output& output, const Epilogue& e, unsigned k, float* shared)
 {
     // The large tile is chosen only where vectors can be written; the code for the other case would be half of its kernel.
@@ -404,19 +405,25 @@ template<class T, class A, class B, class Output> DEVICE void product(const A& a
         T::multiply(a, b, row0, column0, first, last, shared, sums);
     if (!sum_of_sharing_blocks<T::Threads>(e, sums))
         return;
-    T::each(sums, [&](unsigned tile_row, unsigned tile_column, const float* run) {
-        const unsigned row = row0 + tile_row, column = column0 + tile_column;
-        if (row >= output.rows)
-            return;
-        const size_t line = output.line(row);
-        if (!MayWriteSingly || e.vectors) {
-            if (column < output.columns)
-                finish_run<T::Run>(e, output.at(line, column), output.bias_at(column), run);
-        } else {
 #pragma unroll
-            for (int j = 0; j < T::Run; j++)
-                if (column + j < output.columns)
-                    finish_one(e, output.at(line, column + j), output.bias_at(column + j), run[j]);
+    for (int i = 0; i < T::ThreadRows; i++) {
+        const unsigned row = row0 + T::row(i);
+        if (row >= output.rows)
+            continue;
+        const size_t line = output.line(row);
+#pragma unroll
+        for (int j = 0; j < T::ThreadColumns; j += T::Run) {
+            const unsigned column = column0 + T::column(j);
+            const float* const run = sums + T::index(i, j);
+            if (!MayWriteSingly || e.vectors) {
+                if (column < output.columns)
+                    finish_run<T::Run>(e, output.at(line, column), output.bias_at(column), run);
+            } else {
+#pragma unroll
+                for (int r = 0; r < T::Run; r++)
+                    if (column + r < output.columns)
+                        finish_one(e, output.at(line, column + r), output.bias_at(column + r), run[r]);
+            }
         }
-    });
+    }
 }

@@ -76,11 +76,15 @@ template<class Operand, int Rows, int Depth, int Width, int Threads> struct Load
 
 template<int TileRows, int TileColumns, int Width> struct TileFp32 {
     static constexpr int Rows = TileRows, Columns = TileColumns, Depth = Columns == 128 ? 8 : 16, Run = 4;
-    static constexpr int ThreadRows = 8, ThreadColumns = Columns == 128 ? 8 : 4, AcrossN = Columns / ThreadColumns, Threads = Rows / ThreadRows * AcrossN, Sums = ThreadRows * ThreadColumns;
+    static constexpr int ThreadRows = 8, ThreadColumns = Columns == 128 ? 8 : 4, AcrossN = Columns / ThreadColumns, Sharing = Rows / ThreadRows, Threads = Sharing * AcrossN, Sums = ThreadRows * ThreadColumns;
     // A thread's rows and columns are groups of four, this far apart.
     static constexpr int RowStep = Rows / (ThreadRows / 4), ColumnStep = Columns / (ThreadColumns / 4);
     static DEVICE_MEMBER int across() { return threadIdx.x % AcrossN * 4; }
     static DEVICE_MEMBER int down() { return threadIdx.x / AcrossN * 4; }
+    static DEVICE_MEMBER int row(int i) { return i / 4 * RowStep + down() + i % 4; }
+    static DEVICE_MEMBER int column(int j) { return j / 4 * ColumnStep + across() + j % 4; }
+    static DEVICE_MEMBER int sharer() { return threadIdx.x / AcrossN; }
+    static constexpr int index(int i, int j) { return i * ThreadColumns + j; }
 
     template<class A, class B> static DEVICE_MEMBER void multiply(const A& a, const B& b, unsigned row0, unsigned column0, unsigned first, unsigned last, float* shared, float (&sums)[Sums])
     {
@@ -131,14 +135,5 @@ template<int TileRows, int TileColumns, int Width> struct TileFp32 {
             now = next;
             next = swap;
         }
-    }
-
-    template<class Visit> static DEVICE_MEMBER void each(const float (&sums)[Sums], Visit visit)
-    {
-#pragma unroll
-        for (int i = 0; i < ThreadRows; i++)
-#pragma unroll
-            for (int g = 0; g < ThreadColumns / 4; g++)
-                visit(i / 4 * RowStep + down() + i % 4, g * ColumnStep + across(), sums + i * ThreadColumns + 4 * g);
     }
 };

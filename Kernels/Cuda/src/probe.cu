@@ -1,7 +1,7 @@
 // What a card can do at most: the yardsticks that kernels are held against.
 //   probe_copy    8 n bytes, nothing computed: the memory's rate
 //   probe_fma     2 * 16 * iterations operations a thread, in registers: the rate of fused multiply-adds
-//   probe_tensor  2048 * 8 * iterations operations a warp, in registers: the rate of mma.sync in tf32
+//   probe_tf32, probe_bf16   2048 or 4096 * 8 * iterations operations a warp, in registers: the rate of mma.sync
 #include "cumath.cuh"
 
 KERNEL __launch_bounds__(256) probe_copy(const float* __restrict__ x, float* __restrict__ y, unsigned quads)
@@ -31,15 +31,14 @@ KERNEL __launch_bounds__(256) probe_fma(float* y, unsigned iterations, float a, 
 EXPORT(probe_fma)
 
 #if HAS_TENSOR_CORES
-KERNEL __launch_bounds__(256) probe_tensor(float* y, unsigned iterations, float a)
+template<class Multiply> DEVICE void probe_tensor(float* y, unsigned iterations, unsigned word, Multiply multiply)
 {
     float sums[8][4] = {};
-    const unsigned word = to_tf32(a);
     const unsigned x[4] = {word, word, word, word}, z[2] = {word, word};
     for (unsigned k = 0; k < iterations; k++) {
 #pragma unroll
         for (int i = 0; i < 8; i++)
-            mma_tf32(sums[i], x, z);
+            multiply(sums[i], x, z);
     }
     float total = 0.0f;
 #pragma unroll
@@ -47,5 +46,16 @@ KERNEL __launch_bounds__(256) probe_tensor(float* y, unsigned iterations, float 
         total += sums[i][0] + sums[i][1] + sums[i][2] + sums[i][3];
     y[blockIdx.x * blockDim.x + threadIdx.x] = total;
 }
-EXPORT(probe_tensor)
+
+KERNEL __launch_bounds__(256) probe_tf32(float* y, unsigned iterations, float a)
+{
+    probe_tensor(y, iterations, to_tf32(a), [](float (&d)[4], const unsigned (&x)[4], const unsigned (&z)[2]) { mma_tf32(d, x, z); });
+}
+EXPORT(probe_tf32)
+
+KERNEL __launch_bounds__(256) probe_bf16(float* y, unsigned iterations, float a)
+{
+    probe_tensor(y, iterations, to_bf16_pair(a, a), [](float (&d)[4], const unsigned (&x)[4], const unsigned (&z)[2]) { mma_bf16(d, x, z); });
+}
+EXPORT(probe_bf16)
 #endif

@@ -7,7 +7,7 @@
 //                            at 1.98 GHz, so bound by memory as long as enough loads are in flight. Ladder: one encoding at a time -> four (this version)
 //   update_variance          4 rows bytes
 // Ladder: separate exp, noise, product and sum kernels (about 60 bytes an element) -> one launch, noise made in registers (this version).
-#include "reduce.cuh"
+#include "moments.cuh"
 
 #define LOG_TWO_PI 1.83787706640934548f
 
@@ -138,7 +138,7 @@ struct Encodings {
 
 // The sums of exp(logVar), mu^2, mu and logVar of one factor, each as a pair. Up to four are first added in float: an addition to a pair is seven instructions.
 struct MomentState {
-    struct State { float2 variance, square, mean, log_variance; };
+    typedef Moments State;
     static DEVICE_MEMBER State identity()
     {
         const float2 zero = make_float2(0.0f, 0.0f);
@@ -169,21 +169,6 @@ struct MomentState {
     }
 };
 
-DEVICE MomentState::State load_state(const MomentState::State* p)
-{
-    return MomentState::State{load_state(&p->variance), load_state(&p->square), load_state(&p->mean), load_state(&p->log_variance)};
-}
-
-DEVICE void add_pair(float* target, float2 sum)
-{
-    const float2 total = SumState::merge(make_float2(target[0], target[1]), sum);
-    target[0] = total.x;
-    target[1] = total.y;
-}
-
-// The mean of a sum kept as a pair.
-DEVICE float mean_of(const float* pair, float inverse_points) { return SumState::value(make_float2(pair[0], pair[1])) * inverse_points; }
-
 // sums [4, h, 2]; indicators [6, h] or null: s*, (I2), (I4), (I5), mean KL, KL of N(0, s*)
 KERNEL __launch_bounds__(256) encoding_moments(unsigned rows, unsigned h, const float* __restrict__ mu, const float* __restrict__ log_var, float* sums, float inverse_points, float* indicators, MomentState::State* partial, unsigned* tickets)
 {
@@ -201,21 +186,6 @@ KERNEL __launch_bounds__(256) encoding_moments(unsigned rows, unsigned h, const 
             }
             return e;
         },
-        [=](unsigned, unsigned i, MomentState::State total) {
-            add_pair(sums + 2 * (size_t)i, total.variance);
-            add_pair(sums + 2 * ((size_t)h + i), total.square);
-            add_pair(sums + 2 * (2 * (size_t)h + i), total.mean);
-            add_pair(sums + 2 * (3 * (size_t)h + i), total.log_variance);
-            if (!indicators) return;
-            const float mean_variance = mean_of(sums + 2 * (size_t)i, inverse_points), mean_square = mean_of(sums + 2 * ((size_t)h + i), inverse_points);
-            const float mean = mean_of(sums + 2 * (2 * (size_t)h + i), inverse_points), mean_log_var = mean_of(sums + 2 * (3 * (size_t)h + i), inverse_points);
-            const float aggregate = mean_variance + mean_square, variance_of_mean = larger(0.0f, fmaf(-mean, mean, mean_square));
-            indicators[i] = aggregate;
-            indicators[(size_t)h + i] = 0.5f * (log_f(aggregate) - mean_log_var);
-            indicators[2 * (size_t)h + i] = 0.5f * (log_f(mean_variance + variance_of_mean) - mean_log_var);
-            indicators[3 * (size_t)h + i] = 0.5f * log1p_f(variance_of_mean / mean_variance);
-            indicators[4 * (size_t)h + i] = 0.5f * (aggregate - 1.0f - mean_log_var);
-            indicators[5 * (size_t)h + i] = 0.5f * (aggregate - 1.0f - log_f(aggregate));
-        });
+        [=](unsigned, unsigned i, MomentState::State total) { finish_moments(total, h, i, sums, inverse_points, indicators); });
 }
 EXPORT(encoding_moments)

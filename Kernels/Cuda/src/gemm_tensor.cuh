@@ -1,16 +1,16 @@
-// A tile of C on the tensor cores: operands rounded to tf32 in registers, sums in float32. The tiles of A and B come through a ring of three stages in shared memory
-// by asynchronous copies, two steps ahead of the multiplication; each warp computes WarpRows x WarpColumns sums with mma.sync 16 x 8 x 8.
+// A tile of C on the tensor cores: operands rounded to tf32 or bf16 in registers, sums in float32. The tiles of A and B come through a ring of three stages in shared memory
+// by asynchronous copies, two steps ahead of the multiplication; each warp computes WarpRows x WarpColumns sums with mma.sync 16 x 8 x 8 (tf32) or 16 x 8 x 16 (bf16).
 #pragma once
 #include "gemm.cuh"
 
-constexpr int DepthTf32 = 16, StagesTf32 = 3;
+constexpr int StepDepth = 16, Stages = 3;
 
 // Floats of one operand's tile in one stage. Lines are padded so that the 32 addresses of a fragment fall into 32 banks.
-constexpr int tile_tf32(bool along_k, int rows) { return along_k ? rows * (DepthTf32 + 4) : DepthTf32 * (rows + 8); }
+constexpr int tile_floats(bool along_k, int rows) { return along_k ? rows * (StepDepth + 4) : StepDepth * (rows + 8); }
 
 template<class Operand, int Rows, int Width, int Threads> struct AsyncLoader {
-    typedef Share<Operand, Rows, DepthTf32, Width, Threads> Lies;
-    static constexpr int Line = Operand::AlongK ? DepthTf32 + 4 : Rows + 8;
+    typedef Share<Operand, Rows, StepDepth, Width, Threads> Lies;
+    static constexpr int Line = Operand::AlongK ? StepDepth + 4 : Rows + 8;
     const Operand& operand;
     typename Operand::Row rows[Operand::AlongK ? Lies::Count : 1];
 
@@ -45,26 +45,48 @@ template<class Operand, int Rows, int Width, int Threads> struct AsyncLoader {
         }
     }
 
-    static DEVICE_MEMBER unsigned element(const float* tile, int row, int k) { return to_tf32(Operand::AlongK ? tile[row * Line + k] : tile[k * Line + row]); }
+    static DEVICE_MEMBER float element(const float* tile, int row, int k) { return Operand::AlongK ? tile[row * Line + k] : tile[k * Line + row]; }
 };
 
-template<int TileRows, int TileColumns, int Width> struct TileTf32 {
-    static constexpr int Rows = TileRows, Columns = TileColumns, Depth = DepthTf32, Run = 2;
+// What the operands are rounded to. A word of a fragment holds what lies at column k of the step, `half` 0 or 1 of the instruction's depth further.
+struct Tf32 {
+    static constexpr int Depth = 8;
+    template<class Loader> static DEVICE_MEMBER unsigned word(const float* tile, int row, int k, int half) { return to_tf32(Loader::element(tile, row, k + 4 * half)); }
+    static DEVICE_MEMBER void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) { mma_tf32(d, a, b); }
+};
+
+struct Bf16 {
+    static constexpr int Depth = 16;
+    // Two numbers a word. The instruction takes them for neighbours along k; A and B agreeing, they may as well be four apart, where the shared loads fall into 32 banks as in tf32.
+    template<class Loader> static DEVICE_MEMBER unsigned word(const float* tile, int row, int k, int half)
+    {
+        return to_bf16_pair(Loader::element(tile, row, k + 8 * half), Loader::element(tile, row, k + 8 * half + 4));
+    }
+    static DEVICE_MEMBER void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) { mma_bf16(d, a, b); }
+};
+
+template<class Number, int TileRows, int TileColumns, int Width> struct TileTensor {
+    static constexpr int Rows = TileRows, Columns = TileColumns, Depth = StepDepth, Run = 2;
     static constexpr int WarpRows = Columns == 128 ? 64 : 32, WarpColumns = 32, WarpsN = Columns / WarpColumns, Threads = Rows / WarpRows * WarpsN * 32;
-    static constexpr int TilesM = WarpRows / 16, TilesN = WarpColumns / 8, Sums = TilesM * TilesN * 4;
+    static constexpr int TilesM = WarpRows / 16, TilesN = WarpColumns / 8, ThreadRows = 2 * TilesM, ThreadColumns = 2 * TilesN, Sums = ThreadRows * ThreadColumns, Sharing = Rows / ThreadRows;
     static DEVICE_MEMBER int warp_row() { return threadIdx.x / 32 / WarpsN * WarpRows; }
     static DEVICE_MEMBER int warp_column() { return threadIdx.x / 32 % WarpsN * WarpColumns; }
+    static DEVICE_MEMBER int group() { return threadIdx.x % 32 / 4; }
+    static DEVICE_MEMBER int row(int i) { return warp_row() + 8 * i + group(); }
+    static DEVICE_MEMBER int column(int j) { return warp_column() + j / 2 * 8 + threadIdx.x % 4 * 2 + j % 2; }
+    static DEVICE_MEMBER int sharer() { return threadIdx.x / 32 / WarpsN * 8 + group(); }
+    static constexpr int index(int i, int j) { return (i / 2 * TilesN + j / 2) * 4 + i % 2 * 2 + j % 2; }
 
     template<class A, class B> static DEVICE_MEMBER void multiply(const A& a, const B& b, unsigned row0, unsigned column0, unsigned first, unsigned last, float* shared, float (&sums)[Sums])
     {
         typedef AsyncLoader<A, Rows, Width, Threads> LoaderA;
         typedef AsyncLoader<B, Columns, Width, Threads> LoaderB;
-        constexpr int FloatsA = tile_tf32(A::AlongK, Rows), Stage = FloatsA + tile_tf32(B::AlongK, Columns);
+        constexpr int FloatsA = tile_floats(A::AlongK, Rows), Stage = FloatsA + tile_floats(B::AlongK, Columns);
         const int thread = threadIdx.x, lane = thread & 31, g = lane / 4, t = lane % 4;
         const LoaderA from_a(a, row0, thread);
         const LoaderB from_b(b, column0, thread);
 #pragma unroll
-        for (int s = 0; s < StagesTf32 - 1; s++) {
+        for (int s = 0; s < Stages - 1; s++) {
             if (first + s < last) {
                 from_a.copy(shared + s * Stage, (first + s) * Depth, thread);
                 from_b.copy(shared + s * Stage + FloatsA, (first + s) * Depth, thread);
@@ -73,12 +95,12 @@ template<int TileRows, int TileColumns, int Width> struct TileTf32 {
         }
         int stage = 0;
         for (unsigned step = first; step < last; step++) {
-            copy_async_wait<StagesTf32 - 2>();
+            copy_async_wait<Stages - 2>();
             __syncthreads();
             // The stage that was used up in the step before, which every thread has left now.
-            const unsigned ahead = step + StagesTf32 - 1;
+            const unsigned ahead = step + Stages - 1;
             if (ahead < last) {
-                float* const free_stage = shared + (stage == 0 ? StagesTf32 - 1 : stage - 1) * Stage;
+                float* const free_stage = shared + (stage == 0 ? Stages - 1 : stage - 1) * Stage;
                 from_a.copy(free_stage, ahead * Depth, thread);
                 from_b.copy(free_stage + FloatsA, ahead * Depth, thread);
             }
@@ -86,41 +108,29 @@ template<int TileRows, int TileColumns, int Width> struct TileTf32 {
             const float* const tile_a = shared + stage * Stage;
             const float* const tile_b = tile_a + FloatsA;
 #pragma unroll
-            for (int d = 0; d < Depth; d += 8) {
+            for (int d = 0; d < Depth; d += Number::Depth) {
                 unsigned x[TilesM][4], y[TilesN][2];
 #pragma unroll
                 for (int i = 0; i < TilesM; i++) {
                     const int row = warp_row() + i * 16 + g;
-                    x[i][0] = LoaderA::element(tile_a, row, d + t);
-                    x[i][1] = LoaderA::element(tile_a, row + 8, d + t);
-                    x[i][2] = LoaderA::element(tile_a, row, d + t + 4);
-                    x[i][3] = LoaderA::element(tile_a, row + 8, d + t + 4);
+#pragma unroll
+                    for (int w = 0; w < 4; w++)
+                        x[i][w] = Number::template word<LoaderA>(tile_a, row + w % 2 * 8, d + t, w / 2);
                 }
 #pragma unroll
                 for (int j = 0; j < TilesN; j++) {
                     const int column = warp_column() + j * 8 + g;
-                    y[j][0] = LoaderB::element(tile_b, column, d + t);
-                    y[j][1] = LoaderB::element(tile_b, column, d + t + 4);
+#pragma unroll
+                    for (int w = 0; w < 2; w++)
+                        y[j][w] = Number::template word<LoaderB>(tile_b, column, d + t, w);
                 }
 #pragma unroll
                 for (int i = 0; i < TilesM; i++)
 #pragma unroll
                     for (int j = 0; j < TilesN; j++)
-                        mma_tf32(reinterpret_cast<float(&)[4]>(sums[(i * TilesN + j) * 4]), x[i], y[j]);
+                        Number::multiply(reinterpret_cast<float(&)[4]>(sums[(i * TilesN + j) * 4]), x[i], y[j]);
             }
-            stage = stage == StagesTf32 - 1 ? 0 : stage + 1;
+            stage = stage == Stages - 1 ? 0 : stage + 1;
         }
-    }
-
-    template<class Visit> static DEVICE_MEMBER void each(const float (&sums)[Sums], Visit visit)
-    {
-        const int lane = threadIdx.x & 31, g = lane / 4, t = lane % 4;
-#pragma unroll
-        for (int i = 0; i < TilesM; i++)
-#pragma unroll
-            for (int half = 0; half < 2; half++)
-#pragma unroll
-                for (int j = 0; j < TilesN; j++)
-                    visit(warp_row() + i * 16 + 8 * half + g, warp_column() + j * 8 + 2 * t, sums + (i * TilesN + j) * 4 + 2 * half);
     }
 };

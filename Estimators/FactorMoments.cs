@@ -1,0 +1,69 @@
+using VaeFromScratch.Kernels;
+
+namespace VaeFromScratch.Estimators;
+
+/// <summary>The sums behind <see cref="Indicators"/>, in device memory: of encodings that lie there, or of the heads that would give them.</summary>
+public sealed class FactorMoments : IDisposable
+{
+    private const int Sums = 4;
+
+    private readonly IBackend backend;
+    private readonly BufferPool pool;
+    private readonly int factors;
+    private readonly Slice<float> sums;
+
+    /// <param name="backend">The device to sum on; not disposed here.</param>
+    /// <param name="factors">H.</param>
+    public FactorMoments(IBackend backend, int factors)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(factors);
+        (this.backend, this.factors) = (backend, factors);
+        pool = new(backend);
+        sums = pool.Rent<float>(Sums * factors * 2);
+        backend.Fill(sums, 0);
+    }
+
+    /// <summary>Rows added so far.</summary>
+    public long Points { get; private set; }
+
+    /// <summary>Adds encodings.</summary>
+    /// <param name="mu">[rows, H].</param>
+    /// <param name="logVar">[rows, H].</param>
+    public void Add(int rows, Slice<float> mu, Slice<float> logVar)
+    {
+        backend.EncodingMoments(rows, factors, mu, logVar, sums);
+        Points += rows;
+    }
+
+    /// <summary>Adds the encodings that two heads make of features, without storing them.</summary>
+    /// <param name="features">[rows, inputs].</param>
+    /// <param name="weights">Of mu and of logVar, [inputs, H] each.</param>
+    /// <param name="biases">[H] each.</param>
+    public void AddHeads(int rows, int inputs, Slice<float> features, SlicePair weights, SlicePair biases)
+    {
+        backend.HeadMoments(rows, inputs, factors, features, weights, biases, sums);
+        Points += rows;
+    }
+
+    /// <summary>The indicators of all rows so far; waits for the device. More may be added afterwards.</summary>
+    /// <exception cref="EstimatorException">No rows, or sums that no encodings can have.</exception>
+    public Indicators Result()
+    {
+        if (Points == 0)
+            throw new EstimatorException("indicators: no encodings were given; at least one row is needed");
+        var pairs = new float[sums.Length];
+        backend.Download<float>(sums, pairs);
+        var result = new FactorIndicators[factors];
+        for (int h = 0; h < factors; h++)
+            result[h] = new(h, meanVariance: Mean(0, h), meanSquare: Mean(1, h), mean: Mean(2, h), meanLogVar: Mean(3, h));
+        return new(Points, result);
+
+        double Mean(int which, int h)
+        {
+            int at = 2 * (which * factors + h);
+            return ((double)pairs[at] + pairs[at + 1]) / Points;
+        }
+    }
+
+    public void Dispose() => pool.Dispose();
+}

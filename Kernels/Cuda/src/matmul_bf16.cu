@@ -1,0 +1,11 @@
+// Matrix products with operands rounded to bf16 on their way from shared memory to the tensor cores, sums in float32: memory holds and moves float32.
+// Ladder: tf32 -> half as many mma.sync, each of twice the depth (this version) -> activations stored in bf16 (not written): half the bytes as well.
+#include "prelude.cuh"
+
+#if HAS_TENSOR_CORES
+#include "gemm_tensor.cuh"
+
+#define PRECISION bf16
+template<int Rows, int Columns, int Width> using Tile = TileTensor<Bf16, Rows, Columns, Width>;
+#include "matmul.cuh"
+#endif
