@@ -69,6 +69,53 @@ class ConvVae(nn.Module):
         return (nll + kl).mean()
 
 
+class Exon(nn.Module):
+    """EXoN of paper 4 for CIFAR-10 (its tables 1 and 2), in a step on unlabelled images: ten Gaussians of 300 factors for each image, and a classifier that weighs them."""
+
+    CLASSES, LATENTS, RELEVANT, TEMPERATURE, EPSILON = 10, 300, 100, 1.0, 0.02
+
+    def __init__(self):
+        super().__init__()
+        encoder, before = [], 3
+        for width, kernel in [(32, 5), (64, 5), (128, 3), (256, 3)]:
+            encoder += [nn.Conv2d(before, width, kernel, 2, kernel // 2), nn.ReLU(), nn.BatchNorm2d(width)]
+            before = width
+        outputs = self.CLASSES * self.LATENTS
+        self.encoder = nn.Sequential(*encoder, nn.Flatten(), nn.Linear(1024, 1024), nn.ReLU(), nn.BatchNorm1d(1024))
+        self.mu, self.log_var = nn.Linear(1024, outputs), nn.Linear(1024, outputs)
+        classifier, before = [], 3
+        for width in [32, 64, 128]:
+            for _ in range(2):
+                classifier += [nn.Conv2d(before, width, 3, 1, 1), nn.ReLU()]
+                before = width
+            classifier.append(nn.MaxPool2d(2))
+        self.classifier = nn.Sequential(*classifier, nn.Flatten(), nn.Linear(128 * 16, 128), nn.ReLU(), nn.Linear(128, self.CLASSES))
+        self.fc = nn.Sequential(nn.Linear(self.LATENTS, 1024), nn.ReLU(), nn.BatchNorm1d(1024))
+        decoder, before = [], 256
+        for width, stride in [(256, 2), (256, 1), (128, 2), (64, 2), (32, 2)]:
+            decoder += [nn.ConvTranspose2d(before, width, 5, stride, 2, output_padding=stride - 1), nn.ReLU(), nn.BatchNorm2d(width)]
+            before = width
+        self.decoder = nn.Sequential(*decoder, nn.ConvTranspose2d(before, 3, 1), nn.Sigmoid())
+        relevant = (torch.arange(self.LATENTS) < self.RELEVANT).float()
+        self.register_buffer("centres", (6 - 12 * torch.arange(self.CLASSES) / (self.CLASSES - 1))[:, None] * relevant)
+        self.register_buffer("variances", (1 - 0.9 * relevant).expand(self.CLASSES, self.LATENTS).contiguous())
+
+    def forward(self, x):
+        features = self.encoder(x)
+        shape = (-1, self.CLASSES, self.LATENTS)
+        mu, log_var, logits = self.mu(features).view(shape) + self.centres, self.log_var(features).view(shape), self.classifier(x)
+        samples = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
+        gumbel = -torch.log(-torch.log(torch.rand_like(logits).clamp(1e-7, 1 - 1e-7)))
+        log_weights = F.log_softmax(logits, 1)
+        z = (torch.softmax((log_weights + gumbel) / self.TEMPERATURE, 1)[:, :, None] * samples).sum(1)
+        mean = self.decoder(self.fc(z).view(-1, 256, 2, 2).contiguous(memory_format=torch.channels_last))
+        nll = 0.5 * ((x - mean) ** 2 / (x * (1 - x) + self.EPSILON)).flatten(1).sum(1)
+        weights = log_weights.exp()
+        component_kl = 0.5 * (((mu - self.centres) ** 2 + log_var.exp()) / self.variances + torch.log(self.variances) - log_var - 1).sum(2)
+        kl = (weights * (log_weights + math.log(self.CLASSES))).sum(1) + (weights * component_kl).sum(1)
+        return (nll + kl).mean()
+
+
 def as_one_graph(step):
     """The step captured as one CUDA graph, after the warm-up on a side stream that capturing asks for."""
     side = torch.cuda.Stream()
@@ -83,12 +130,12 @@ def as_one_graph(step):
     return graph.replay
 
 
-def training(size, channels, widths, latents, batch):
-    """Seconds of one training step: gather a batch, forward, backward, Adam."""
+def training(make, size, channels, batch):
+    """Seconds of one training step of the model that make() gives: gather a batch, forward, backward, Adam."""
 
     def measure(mode, repetitions):
         torch.manual_seed(1)
-        model = ConvVae(size, channels, widths, latents).cuda().to(memory_format=torch.channels_last)
+        model = make().cuda().to(memory_format=torch.channels_last)
         optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True, capturable=True)
         data = torch.rand(max(4 * batch, 8192), channels, size, size, device="cuda").contiguous(memory_format=torch.channels_last)
         order = torch.randperm(len(data), device="cuda")[:batch]
@@ -137,9 +184,10 @@ def product(n):
 
 
 WORKLOADS = {
-    "mnist_conv_vae_batch_100": training(28, 1, [32, 32], 128, 100),
-    "mnist_conv_vae_batch_4096": training(28, 1, [32, 32], 128, 4096),
-    "celeba_conv_vae_batch_256": training(64, 3, [32, 32, 64, 64], 128, 256),
+    "mnist_conv_vae_batch_100": training(lambda: ConvVae(28, 1, [32, 32], 128), 28, 1, 100),
+    "mnist_conv_vae_batch_4096": training(lambda: ConvVae(28, 1, [32, 32], 128), 28, 1, 4096),
+    "celeba_conv_vae_batch_256": training(lambda: ConvVae(64, 3, [32, 32, 64, 64], 128), 64, 3, 256),
+    "cifar_exon_batch_128": training(Exon, 32, 3, 128),
     "information_4000000x128": information(4_000_000, 128),
     "matmul_4096": product(4096),
 }
