@@ -303,7 +303,8 @@ const std::vector<Case> cases = {
             ^ heads("matmul_nn_64x64_v1_tf32", "matmul_tn_64x64_v1_tf32", 33, 35, 7, TensorAlong + TensorAcross, 2 * TensorAcross);
     }},
     {"moments of two heads", [] {
-        return head_moments("head_moments_64x64_v4_fp32", 300, 20, 36, fp32_shared(16, 68 + 64), 2) ^ head_moments("head_moments_64x64_v1_tf32", 300, 19, 7, TensorAlong + TensorAcross, 3);
+        return head_moments("head_moments_64x64_v4_fp32", 300, 36, 36, fp32_shared(16, 68 + 64), 2) ^ head_moments("head_moments_64x64_v1_tf32", 300, 13, 7, TensorAlong + TensorAcross, 3)
+            ^ head_moments("head_moments_64x64_v1_fp32", 70, 36, 5, fp32_shared(16, 68 + 64), 1);
     }},
     {"conv fp32", [] { return convolution("conv_forward_128x32_v4_fp32", 0, 4, 8, fp32_shared(16, 132 + 32), 32, 2) ^ convolution("conv_backward_data_128x32_v4_fp32", 1, 4, 8, fp32_shared(16, 132 + 36), 32, 1) ^ convolution("conv_backward_weight_128x32_v1_fp32", 2, 3, 5, fp32_shared(16, 128 + 32), 32, 2); }},
     {"conv tf32", [] {
