@@ -101,11 +101,11 @@ internal sealed class DesignPictures(Exon model, ImageDataset test, EvaluationRe
     /// <summary>Var[mu] / E[v] of each factor in a class (G6).</summary>
     public double[] FStatistics(int k) => [.. Enumerable.Range(0, Latents).Select(j => designed.Activated.FStatistic[k, j])];
 
-    /// <summary>A test image of each of these classes, decoded from the mean of its most probable component; classes that the classifier finds nowhere are left out.</summary>
-    public byte[] Reconstructed(IReadOnlyList<int> classes)
+    /// <summary>A test image of each of these classes, decoded from the mean of its most probable component; null when the classifier finds none of them.</summary>
+    public byte[]? Reconstructed(IEnumerable<int> classes)
     {
-        float[][] codes = [.. classes.Select(k => Example(k, 0)).OfType<int>().Select(Code)];
-        return pictures.Decoded([.. codes.SelectMany(c => c)], Math.Max(1, codes.Length));
+        float[] codes = [.. classes.Select(k => Example(k, 0)).OfType<int>().SelectMany(Code)];
+        return codes.Length == 0 ? null : pictures.Decoded(codes, codes.Length / Latents);
     }
 
     /// <summary>The two factors in which the centres lie furthest apart; the most informative ones of those that do not differ in this.</summary>

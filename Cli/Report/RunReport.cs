@@ -126,9 +126,8 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
         page.Table(["class", $"F above {Number(ActivatedSubspace.FThreshold, "0.#")}", $"V-nat above {Number(ActivatedSubspace.VNatThreshold, "0.#")}"],
             [.. Enumerable.Range(0, activated.Classes).Select(k => (IReadOnlyList<string>)[Whole(k), Whole(activated.ByF(k).Length), Whole(activated.ByVNat(k).Length)])],
             $"Factors of {activated.Factors} that each class activates, by two statistics (G6); all values are in {DesignedLatents.FileName}. The bound of Theorem 1 exceeds the KL by {Number(designed.Slack, "F3")} nats: it assumes that each class has the prior's mean and variance.");
-        if (design.Noise(onActivated: true).Any())
-            page.Strips(design.Noise(onActivated: true), "An image of each class, then with uniform noise from -1.5 to 1.5 on the factors that its class activates.")
-                .Strips(design.Noise(onActivated: false), "The same with noise on all other factors (paper 4, figure 6): where nothing changes, the decoder ignores them.");
+        page.Strips(design.Noise(onActivated: true), "An image of each class, then with uniform noise from -1.5 to 1.5 on the factors that its class activates.")
+            .Strips(design.Noise(onActivated: false), "The same with noise on all other factors (paper 4, figure 6): where nothing changes, the decoder ignores them.");
     }
 
     private void Traversals(HtmlPage page)

@@ -166,7 +166,8 @@ internal sealed class SemiSupervised : Paper
         foreach (var (epsilon, result) in finished)
         {
             using var run = findings.Open(result!);
-            strips.Add((string.Create(CultureInfo.InvariantCulture, $"eps {epsilon}"), DesignPictures.Of(run).Reconstructed([Automobile, Horse])));
+            if (DesignPictures.Of(run).Reconstructed([Automobile, Horse]) is { } png)
+                strips.Add((string.Create(CultureInfo.InvariantCulture, $"eps {epsilon}"), png));
         }
         findings.Strips(strips, "An automobile and a horse, decoded from the mean of their most probable component.");
     }

@@ -68,9 +68,12 @@ public sealed class HtmlPage(string title, string subtitle = "")
     public HtmlPage Charts(IEnumerable<Chart> charts) =>
         Add($"<div class=\"charts\">{string.Concat(charts.Select(chart => $"<figure>{chart.ToSvg()}</figure>"))}</div>");
 
-    /// <summary>Pictures below each other, each with a label before it.</summary>
-    public HtmlPage Strips(IEnumerable<(string Label, byte[] Png)> rows, string caption = "") =>
-        AddFigure($"<div class=\"wide\"><table class=\"strips\">{string.Concat(rows.Select(row => $"<tr><th>{Text(row.Label)}</th><td><img alt=\"{Text(row.Label)}\" src=\"data:image/png;base64,{Convert.ToBase64String(row.Png)}\"></td></tr>"))}</table></div>", caption);
+    /// <summary>Pictures below each other, each with a label before it; nothing where there are none.</summary>
+    public HtmlPage Strips(IEnumerable<(string Label, byte[] Png)> rows, string caption = "")
+    {
+        string cells = string.Concat(rows.Select(row => $"<tr><th>{Text(row.Label)}</th><td><img alt=\"{Text(row.Label)}\" src=\"data:image/png;base64,{Convert.ToBase64String(row.Png)}\"></td></tr>"));
+        return cells == "" ? this : AddFigure($"<div class=\"wide\"><table class=\"strips\">{cells}</table></div>", caption);
+    }
 
     public void Save(string path) => AtomicFile.WriteText(path, ToString());
 
