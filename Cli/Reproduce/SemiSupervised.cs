@@ -152,11 +152,11 @@ internal sealed class SemiSupervised : Paper
             .Strips(design.Noise(onActivated: false), "The same with noise on all other factors.")
             .Strips(design.Interpolations(within: true), "Between two images of one class (figure 1).")
             .Strips(design.Interpolations(within: false), "From an image of each class to one of the next (figure 10).");
-        Diversity(findings, result);
+        Diversity(findings, result, design);
     }
 
     /// <summary>Figure 7: the larger eps of the weighted square, the fewer factors are used and the less images differ.</summary>
-    private static void Diversity(Findings findings, SweepResult main)
+    private static void Diversity(Findings findings, SweepResult main, DesignPictures ofMain)
     {
         (double Epsilon, SweepResult? Result)[] runs = [(WeightedNoise.DefaultEpsilon, main), .. Epsilons.Select(e => (e, findings.Result(EpsilonName(e))))];
         var finished = runs.Where(r => r.Result is not null).OrderBy(r => r.Epsilon).ToArray();
@@ -165,8 +165,8 @@ internal sealed class SemiSupervised : Paper
         var strips = new List<(string, byte[])>();
         foreach (var (epsilon, result) in finished)
         {
-            using var run = findings.Open(result!);
-            if (DesignPictures.Of(run).Reconstructed([Automobile, Horse]) is { } png)
+            using var run = result == main ? null : findings.Open(result!);
+            if ((run is null ? ofMain : DesignPictures.Of(run)).Reconstructed([Automobile, Horse]) is { } png)
                 strips.Add((string.Create(CultureInfo.InvariantCulture, $"eps {epsilon}"), png));
         }
         findings.Strips(strips, "An automobile and a horse, decoded from the mean of their most probable component.");
