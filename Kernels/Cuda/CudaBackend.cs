@@ -23,6 +23,7 @@ public sealed unsafe partial class CudaBackend : IBackend
     private const uint NonBlockingStream = 1;
     private const int CaptureRelaxed = 2, OutOfMemory = 2, MaxDynamicShared = 8;
     private const int DefaultShared = 48 << 10;
+    private const string OverlapVariable = "VAE_CUDA_OVERLAP";
 
     private readonly CudaDriver driver;
     private readonly CudaContext context;
@@ -45,12 +46,22 @@ public sealed unsafe partial class CudaBackend : IBackend
     {
         driver = CudaDriver.Load(library);
         context = new(driver, ordinal);
+        var missing = new List<string>();
         if (precision != Precision.Fp32 && context.ComputeCapability.Major < 8)
         {
-            Notice = $"{context.DeviceName} has compute capability {context.ComputeCapability.Major}.{context.ComputeCapability.Minor} and no {NameOf(precision)}: matrix work runs in fp32";
+            missing.Add($"no {NameOf(precision)}: matrix work runs in fp32");
             precision = Precision.Fp32;
         }
         Precision = precision;
+        if (Environment.GetEnvironmentVariable(OverlapVariable) == "1")
+        {
+            if (CanOverlap)
+                Overlap = true;
+            else
+                missing.Add($"no launches that overlap, which are for 9.0: {OverlapVariable} does nothing");
+        }
+        if (missing.Count > 0)
+            Notice = $"{context.DeviceName} has compute capability {context.ComputeCapability.Major}.{context.ComputeCapability.Minor} and {string.Join("; ", missing)}";
         nint made;
         driver.Check(driver.StreamCreate(&made, NonBlockingStream), "making a stream");
         stream = made;
@@ -68,6 +79,19 @@ public sealed unsafe partial class CudaBackend : IBackend
 
     /// <summary>What the user should be told about this device, if anything.</summary>
     public string? Notice { get; }
+
+    /// <summary>Whether the kernels for this GPU wait by themselves for the kernels before them.</summary>
+    public bool CanOverlap => context.Architecture == "sm_90a";
+
+    /// <summary>
+    /// Whether a kernel launched or captured from now on may be dispatched while the one before it still runs: VAE_CUDA_OVERLAP=1 when the backend was made. Same bits either way.
+    /// </summary>
+    /// <exception cref="DeviceException">Set on a GPU that cannot.</exception>
+    public bool Overlap
+    {
+        get;
+        set => field = !value || CanOverlap ? value : throw new DeviceException($"{Name}: launches overlap on compute capability 9.0 only");
+    }
 
     internal CudaContext Context => context;
 
@@ -204,13 +228,34 @@ public sealed unsafe partial class CudaBackend : IBackend
         {
             for (int i = 0; i < arguments.Length; i++)
                 addresses[i] = KernelArgument.Address(first + i);
-            result = driver.LaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z, (uint)sharedBytes, stream, addresses, null);
+            result = Overlap
+                ? LaunchOverlapping(function, grid, block, sharedBytes, addresses)
+                : driver.LaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z, (uint)sharedBytes, stream, addresses, null);
         }
         lastLaunch = (kernel.Name, grid, block);
         launches++;
-        Check(result, $"launching {kernel.Name}, grid {grid}, block {block}");
+        Check(result, $"launching {kernel.Name}, grid {grid}, block {block}{(Overlap ? ", to overlap with the kernel before it" : "")}");
         if (waitAfterEachLaunch && !capturing)
             Check(driver.StreamSynchronize(stream), $"running {kernel.Name}, grid {grid}, block {block}");
+    }
+
+    private int LaunchOverlapping(nint function, Dim grid, Dim block, int sharedBytes, void** addresses)
+    {
+        var attribute = new LaunchAttribute { Id = LaunchAttribute.ProgrammaticStreamSerialization, Value = 1 };
+        var configuration = new LaunchConfiguration
+        {
+            GridX = (uint)grid.X,
+            GridY = (uint)grid.Y,
+            GridZ = (uint)grid.Z,
+            BlockX = (uint)block.X,
+            BlockY = (uint)block.Y,
+            BlockZ = (uint)block.Z,
+            SharedBytes = (uint)sharedBytes,
+            Stream = stream,
+            Attributes = &attribute,
+            Count = 1,
+        };
+        return driver.LaunchKernelWithAttributes(&configuration, function, addresses, null);
     }
 
     private nint Function(KernelSlot kernel, int sharedBytes)

@@ -35,6 +35,7 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged<nint*, nint, byte*, int> ModuleGetFunction;
     public readonly delegate* unmanaged<nint, int, int, int> FunctionSetAttribute;
     public readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> LaunchKernel;
+    public readonly delegate* unmanaged<LaunchConfiguration*, nint, void**, void**, int> LaunchKernelWithAttributes;
     public readonly delegate* unmanaged<nint*, uint, int> StreamCreate;
     public readonly delegate* unmanaged<nint, int> StreamSynchronize, StreamDestroy;
     public readonly delegate* unmanaged<nint, int, int> StreamBeginCapture;
@@ -76,6 +77,7 @@ internal sealed unsafe class CudaDriver
         ModuleGetFunction = (delegate* unmanaged<nint*, nint, byte*, int>)Entry("cuModuleGetFunction");
         FunctionSetAttribute = (delegate* unmanaged<nint, int, int, int>)Entry("cuFuncSetAttribute");
         LaunchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Entry("cuLaunchKernel");
+        LaunchKernelWithAttributes = (delegate* unmanaged<LaunchConfiguration*, nint, void**, void**, int>)Entry("cuLaunchKernelEx");
         StreamCreate = (delegate* unmanaged<nint*, uint, int>)Entry("cuStreamCreate");
         StreamSynchronize = (delegate* unmanaged<nint, int>)Entry("cuStreamSynchronize");
         StreamDestroy = (delegate* unmanaged<nint, int>)Entry("cuStreamDestroy_v2");
@@ -130,4 +132,26 @@ internal sealed unsafe class CudaDriver
 
     private nint Entry(string name) => NativeLibrary.TryGetExport(library, name, out nint address) ? address
         : throw new DeviceException($"the NVIDIA driver ({LibraryPath}) has no {name}: it is too old, CUDA 12 or newer is needed; use --device cpu");
+}
+
+/// <summary>The driver's CUlaunchConfig.</summary>
+internal unsafe struct LaunchConfiguration
+{
+    public uint GridX, GridY, GridZ, BlockX, BlockY, BlockZ, SharedBytes;
+    public nint Stream;
+    public LaunchAttribute* Attributes;
+    public uint Count;
+}
+
+/// <summary>The driver's CUlaunchAttribute, of the kinds whose value is one int.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 72)]
+internal struct LaunchAttribute
+{
+    /// <summary>The kernel waits by itself for the one before it, which it may overlap.</summary>
+    public const int ProgrammaticStreamSerialization = 6;
+
+    [FieldOffset(0)]
+    public int Id;
+    [FieldOffset(8)]
+    public int Value;
 }

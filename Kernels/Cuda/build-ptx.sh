@@ -39,6 +39,24 @@ for architecture in "${architectures[@]}"; do
   for job in "${jobs[@]}"; do wait "$job"; done
 done
 
+# Launches may overlap on 9.0 (AFTER_EARLIER_KERNELS in src/prelude.cuh): every kernel waits for the earlier ones before it touches memory or branches, and reads nothing as if it were
+# constant while the kernel runs.
+waits_first() { # PTX file
+  awk -v file="$1" '
+    function complain(what) { print "lint: " file ": " entry " " what; failed = 1 }
+    /\.entry/ { entry = $3; sub(/\(.*/, "", entry); kernels++; waited = inside = 0 }
+    /\.nc\./ { complain("reads memory as constant: " $0) }
+    /^\{/ { inside = 1; next }
+    /^\}/ { if (inside && !waited) complain("does not wait for the kernels before it (griddepcontrol.wait)"); inside = 0 }
+    !inside { next }
+    waited { next }
+    /griddepcontrol\.wait/ { waited = 1; next }
+    /^[^[:space:]].*:|[[:space:]](@|bra|ret|exit|bar|barrier|st|atom|red|cp|ldu|prefetch|fence|membar|mbarrier)[^a-z]/ || (/[[:space:]]ld\./ && !/ld\.param/) {
+      complain("does not wait for the kernels before it (griddepcontrol.wait) before: " $0); waited = 1
+    }
+    END { exit failed || !kernels }' "$1" >&2
+}
+
 # No calls (a maths function that slipped in), no local memory (spilled or indexed registers), no double precision (1/32 to 1/64 of the rate), and no kernel
 # with more static shared memory than every card gives.
 bad=0
@@ -56,6 +74,7 @@ for ptx in "$target"/*/*.ptx; do
     /\.entry/ { entry = $3; sub(/\(.*/, "", entry); total = 0; split("", seen) }
     { for (n in size) if (!(n in seen) && index($0, n)) { seen[n] = 1; total += size[n]; if (total > limit) { print "lint: " file ": " entry " uses " total " bytes of static shared memory"; failed = 1 } } }
     END { exit failed }' "$ptx" >&2 || bad=1
+  if [[ $ptx == */sm_90a/* ]] && ! waits_first "$ptx"; then bad=1; fi
   if command -v ptxas >/dev/null; then
     arch=$(basename "$(dirname "$ptx")")
     if ptxas -v -arch="$arch" -o /dev/null "$ptx" 2>&1 | grep -E '[1-9][0-9]* bytes spill'; then

@@ -212,6 +212,59 @@ public sealed class CudaBackendTests
         Assert.That(Download(cuda, c), Is.EqualTo(new float[] { 7, 10, 15, 22 }));
     }
 
+    [Test]
+    public void Launches_overlap_on_compute_capability_9_0_only_and_when_asked_to([Values(75, 80, 90, 100, 120)] int computeCapability)
+    {
+        using (var plain = CudaEmulator.Open(computeCapability: computeCapability))
+            Assert.That(plain.Overlap, Is.False);
+        using var cuda = CudaEmulator.OpenOverlapping(computeCapability: computeCapability);
+        bool can = computeCapability == 90;
+        Assert.That(cuda.Overlap, Is.EqualTo(can));
+        Assert.That(cuda.Notice, can ? Is.Null : Does.EndWith("no launches that overlap, which are for 9.0: VAE_CUDA_OVERLAP does nothing"));
+        Assert.That(() => cuda.Overlap = true, can ? Throws.Nothing : Throws.TypeOf<DeviceException>().With.Message.EqualTo("cuda:0: launches overlap on compute capability 9.0 only"));
+    }
+
+    [Test]
+    public void Launches_that_overlap_give_the_same_bits_one_by_one_and_captured()
+    {
+        using CudaBackend plain = CudaEmulator.Open(Precision.Tf32), overlapping = CudaEmulator.OpenOverlapping(Precision.Tf32);
+        Assert.That(Steps(overlapping), Is.EqualTo(Steps(plain)));
+
+        static float[] Steps(CudaBackend cuda)
+        {
+            using var pool = new BufferPool(cuda);
+            Slice<float> x = Upload(cuda, pool, [.. Enumerable.Range(0, 40_000).Select(i => i % 7 * 0.1f)]), y = Upload(cuda, pool, new float[40_000]), sum = Upload(cuda, pool, new float[200]);
+            void Step(IBackend b)
+            {
+                b.MatMul(new(200, 200, 200), x, x, y, default, Activation.None, default);
+                b.Unary<Tanh>(y, x);
+                b.Sum(x, 1, 200, 200, 1, sum);
+            }
+
+            Step(cuda);
+            using var step = cuda.Capture(Step);
+            step.Replay();
+            step.Replay();
+            return [.. Download(cuda, x), .. Download(cuda, sum)];
+        }
+    }
+
+    [Test]
+    public void A_kernel_that_would_overlap_and_does_not_wait_is_named()
+    {
+        using var folder = new EditedKernels();
+        folder.Edit("memory.cu", source => source.Replace("AFTER_EARLIER_KERNELS();", "", StringComparison.Ordinal));
+        using var cuda = CudaEmulator.OpenOverlapping();
+        using var pool = new BufferPool(cuda);
+        var x = Upload(cuda, pool, [1f, 2f]);
+        cuda.Overlap = false;
+        cuda.Fill(x, 3);
+        Assert.That(Download(cuda, x), Is.EqualTo(new[] { 3f, 3f }));
+        cuda.Overlap = true;
+        cuda.Fill(x, 4);
+        Assert.That(cuda.Synchronise, Throws.TypeOf<DeviceException>().With.Message.Contains("fill: launched to overlap with the kernel before it, but its PTX does not wait for that one"));
+    }
+
     /// <summary>Operands that bf16 holds exactly, and their neighbours: to nearest, ties to the even one, then products and sums as float32 makes them.</summary>
     [TestCase(1f, 1f)]
     [TestCase(1.00390625f, 1f)]

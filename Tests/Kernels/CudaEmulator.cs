@@ -27,6 +27,20 @@ internal static unsafe class CudaEmulator
         return new(ordinal, precision, Path);
     }
 
+    /// <summary>A backend on the emulator whose launches overlap where they can: the emulator then wants every thread of every kernel to wait for the kernels before it.</summary>
+    public static CudaBackend OpenOverlapping(Precision precision = Precision.Fp32, int computeCapability = Hopper)
+    {
+        Environment.SetEnvironmentVariable("VAE_CUDA_OVERLAP", "1");
+        try
+        {
+            return Open(precision, computeCapability);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("VAE_CUDA_OVERLAP", null);
+        }
+    }
+
     /// <param name="order">Of the threads of a block: 0 forward, 1 reverse, 2 random.</param>
     /// <param name="threads">OS threads that blocks are spread over; 0 for one per processor.</param>
     public static void Configure(int order = Forward, int threads = 0, int computeCapability = Hopper, long memory = Memory) =>

@@ -39,6 +39,15 @@ public sealed class CudaTrainingTests
         Assert.That(calls, Is.InRange(1, 40));
     }
 
+    [TestCase("mlp:32", Precision.Fp32)]
+    [TestCase("conv:8,8", Precision.Tf32)]
+    public void Launches_that_overlap_train_with_the_same_bits(string network, Precision precision)
+    {
+        var configuration = Small.Configuration() with { Network = network, Batch = 16, Epochs = 3 };
+        double[] plain = Curve(CudaEmulator.Open(precision), configuration, size: 12, images: 32, out _), overlapping = Curve(CudaEmulator.OpenOverlapping(precision), configuration, size: 12, images: 32, out _);
+        Assert.That(overlapping, Is.EqualTo(plain));
+    }
+
     [TestCaseSource(nameof(Models))]
     public void Every_model_trains_as_on_the_CPU(string model)
     {

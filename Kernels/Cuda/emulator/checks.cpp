@@ -93,7 +93,7 @@ template<class... A> bool launch(const char* name, dim3 grid, dim3 block, size_t
             exit(2);
         }
     void* pointers[] = {(void*)&arguments...};
-    if (emulator::launch(kernel, grid, block, shared, pointers))
+    if (emulator::launch(kernel, grid, block, shared, pointers, true))
         return true;
     if (broken.empty())
         broken = emulator::last_error();
@@ -347,7 +347,7 @@ int mistakes()
 {
     int failures = 0;
     emulator::configure(Order::Forward, 1, 1);
-    const std::map<const char*, const char*> expected = {{"divergent_barriers", "divergent __syncthreads"}, {"returns_before_barrier", "after some threads returned"}, {"mask_names_absent_lanes", "mask names lanes"}, {"waits_for_ever", "deadlock"}};
+    const std::map<const char*, const char*> expected = {{"divergent_barriers", "divergent __syncthreads"}, {"returns_before_barrier", "after some threads returned"}, {"mask_names_absent_lanes", "mask names lanes"}, {"waits_for_ever", "deadlock"}, {"starts_too_early", "thread 40 did not wait for the kernels before it"}};
     for (const auto& [kernel, message] : expected) {
         Buffer out = zeros(64);
         broken.clear();

@@ -24,10 +24,30 @@ enum Result { Success = 0, InvalidValue = 1, OutOfMemory = 2, InvalidDevice = 10
 struct Graph { std::vector<std::function<int()>> nodes; };
 struct Stream { Graph* capture = nullptr; };
 struct Event { std::chrono::steady_clock::time_point at; };
-struct Module { std::vector<std::string> entries; };
+struct Function {
+    Kernel* kernel;
+    bool waits;  // its PTX does, for the kernels before it
+    unsigned sharedLimit = 49152;
+};
+struct Module { std::map<std::string, Function> functions; };
+struct LaunchAttribute {
+    int id;
+    union {
+        int allowed;
+        char value[64] __attribute__((aligned(8)));
+    };
+};
+struct LaunchConfig {
+    unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, shared;
+    void* stream;
+    const LaunchAttribute* attributes;
+    unsigned count;
+};
+static_assert(sizeof(LaunchAttribute) == 72 && sizeof(LaunchConfig) == 56, "as in cuda.h");
 struct Block { char* base; size_t mapped, bytes; };
 
 constexpr size_t Page = 4096;
+constexpr int ProgrammaticStreamSerialization = 6;
 Stream defaultStream;
 std::mutex lock;
 std::map<Address, Block> memory;
@@ -35,7 +55,6 @@ size_t used, capacity = (size_t)4 << 30;
 int compute = 90;
 int sticky;
 std::string failingKernel;
-std::map<const Kernel*, unsigned> sharedLimits;
 
 Stream* stream_of(void* stream) { return stream ? (Stream*)stream : &defaultStream; }
 
@@ -287,10 +306,11 @@ API cuModuleLoadDataEx(void** module, const char* image, unsigned count, const i
         if (!end)
             break;
         log += check_entry(name, p, end);
-        loaded->entries.push_back(name);
+        const char *next = strstr(end, ".entry "), *wait = strstr(end, "griddepcontrol.wait");
+        loaded->functions[name] = {emulator::find(name.c_str()), wait && (!next || wait < next)};
         p = end;
     }
-    if (loaded->entries.empty())
+    if (loaded->functions.empty())
         log += "no .entry in the image\n";
     for (unsigned i = 0; i < count; i++)
         if (options[i] == 5)
@@ -305,27 +325,32 @@ API cuModuleLoadDataEx(void** module, const char* image, unsigned count, const i
 API cuModuleUnload(void* module) { delete (Module*)module; return Success; }
 API cuModuleGetFunction(void** function, void* module, const char* name)
 {
-    for (const auto& entry : ((Module*)module)->entries)
-        if (entry == name) {
-            *function = emulator::find(name);
-            return Success;
-        }
-    return NotFound;
+    auto& functions = ((Module*)module)->functions;
+    const auto found = functions.find(name);
+    if (found == functions.end())
+        return NotFound;
+    *function = &found->second;
+    return Success;
 }
 API cuFuncSetAttribute(void* function, int attribute, int value)
 {
     if (attribute == 8)
-        sharedLimits[(Kernel*)function] = value;
+        ((Function*)function)->sharedLimit = value;
     return Success;
 }
 API cuFuncGetAttribute(int* value, int, void*) { *value = 0; return Success; }
-API cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ, unsigned shared, void* stream, void** parameters, void** extra)
+API cuLaunchKernelEx(const LaunchConfig* config, void* handle, void** parameters, void** extra)
 {
-    Kernel* kernel = (Kernel*)function;
-    if (!kernel || extra || gridY > 65535 || gridZ > 65535 || !gridX || !gridY || !gridZ)
+    const Function* function = (const Function*)handle;
+    if (!config || !function || extra || config->gridY > 65535 || config->gridZ > 65535 || !config->gridX || !config->gridY || !config->gridZ || config->shared > function->sharedLimit)
         return InvalidValue;
-    if (shared > 49152 && (!sharedLimits.count(kernel) || sharedLimits[kernel] < shared))
-        return InvalidValue;
+    bool overlaps = false;
+    for (unsigned i = 0; i < config->count; i++) {
+        if (config->attributes[i].id != ProgrammaticStreamSerialization)
+            return InvalidValue;
+        overlaps = config->attributes[i].allowed;
+    }
+    Kernel* const kernel = function->kernel;
     std::vector<char> arguments;
     std::vector<size_t> offsets;
     for (int i = 0; i < kernel->parameters; i++) {
@@ -333,12 +358,22 @@ API cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned grid
         offsets.push_back(arguments.size());
         arguments.insert(arguments.end(), (char*)parameters[i], (char*)parameters[i] + kernel->size[i]);
     }
-    return enqueue(stream, [=]() mutable -> int {
+    const dim3 grid = {config->gridX, config->gridY, config->gridZ}, block = {config->blockX, config->blockY, config->blockZ};
+    return enqueue(config->stream, [=, shared = config->shared, waits = function->waits]() mutable -> int {
         if (failingKernel == kernel->name)
             return LaunchFailed;
+        if (overlaps && !waits) {
+            emulator::set_error(std::string(kernel->name) + ": launched to overlap with the kernel before it, but its PTX does not wait for that one (griddepcontrol.wait)");
+            return LaunchFailed;
+        }
         std::vector<void*> pointers;
         for (size_t offset : offsets)
             pointers.push_back(arguments.data() + offset);
-        return emulator::launch(kernel, {gridX, gridY, gridZ}, {blockX, blockY, blockZ}, shared, pointers.data()) ? Success : LaunchFailed;
+        return emulator::launch(kernel, grid, block, shared, pointers.data(), overlaps) ? Success : LaunchFailed;
     });
+}
+API cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ, unsigned shared, void* stream, void** parameters, void** extra)
+{
+    const LaunchConfig config = {gridX, gridY, gridZ, blockX, blockY, blockZ, shared, stream, nullptr, 0};
+    return cuLaunchKernelEx(&config, function, parameters, extra);
 }

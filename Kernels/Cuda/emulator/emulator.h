@@ -29,6 +29,7 @@ struct Thread {
     uint3 index, block, blockSize, gridSize;
     int lane, warp;
     unsigned exchanges;
+    bool waited;  // for the kernels before this one
 };
 extern thread_local Thread* current;
 
@@ -128,6 +129,7 @@ inline unsigned bf16_bits(float x)
 #define blockIdx (emulator::current->block)
 #define blockDim (emulator::current->blockSize)
 #define gridDim (emulator::current->gridSize)
+#define AFTER_EARLIER_KERNELS() (void)(emulator::current->waited = true)
 #define DYNAMIC_SHARED(name) float* name = (float*)emulator::dynamic_shared()
 #define EXPORT(name) static emulator::Registration registration_##name{#name, &name};
 #define DEVICE static inline __attribute__((always_inline))

@@ -3,6 +3,7 @@
 
 KERNEL divergent_barriers(float* out)
 {
+    AFTER_EARLIER_KERNELS();
     if (threadIdx.x < 32)
         __syncthreads();
     else
@@ -13,6 +14,7 @@ EXPORT(divergent_barriers)
 
 KERNEL returns_before_barrier(float* out)
 {
+    AFTER_EARLIER_KERNELS();
     if (threadIdx.x == 5)
         return;
     __syncthreads();
@@ -22,6 +24,7 @@ EXPORT(returns_before_barrier)
 
 KERNEL mask_names_absent_lanes(float* out)
 {
+    AFTER_EARLIER_KERNELS();
     if (threadIdx.x & 1)
         return;
     out[threadIdx.x] = __shfl_xor_sync(ALL_LANES, 1.0f, 2);
@@ -30,6 +33,7 @@ EXPORT(mask_names_absent_lanes)
 
 KERNEL waits_for_ever(float* out)
 {
+    AFTER_EARLIER_KERNELS();
     if (threadIdx.x < 16)
         out[0] = __shfl_xor_sync(ALL_LANES, 1.0f, 1);
     else
@@ -39,6 +43,7 @@ EXPORT(waits_for_ever)
 
 KERNEL forgets_to_wait(float* out, const float* in)
 {
+    AFTER_EARLIER_KERNELS();
     DYNAMIC_SHARED(shared);
     copy_async<4>(shared + 4 * threadIdx.x, in + 4 * threadIdx.x, true);
     copy_async_commit();
@@ -46,3 +51,11 @@ KERNEL forgets_to_wait(float* out, const float* in)
     out[threadIdx.x] = shared[threadIdx.x];
 }
 EXPORT(forgets_to_wait)
+
+KERNEL starts_too_early(float* out)
+{
+    if (threadIdx.x != 40)
+        AFTER_EARLIER_KERNELS();
+    out[threadIdx.x] = 1.0f;
+}
+EXPORT(starts_too_early)

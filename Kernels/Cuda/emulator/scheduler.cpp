@@ -100,6 +100,7 @@ struct Worker {
     size_t sharedBytes = 0;
     Kernel* kernel = nullptr;
     void** arguments = nullptr;
+    bool overlaps = false;
     std::string error;
 
     void fail(const std::string& what)
@@ -158,6 +159,8 @@ void fiber_main()
         w->live--;
         w->warps[fiber.warp].live &= ~(1u << fiber.lane);
         RELEASE(&w->endTag);
+        if (w->overlaps && !fiber.waited)
+            w->fail("thread " + std::to_string(fiber.index.x) + " did not wait for the kernels before it, with which the launch overlaps (AFTER_EARLIER_KERNELS)");
         if (w->arrived)
             w->fail("thread " + std::to_string(fiber.index.x) + " returned while others wait at __syncthreads, " + place(w->barrierFile, w->barrierLine));
         w->leave();
@@ -207,6 +210,7 @@ void set_up_block(Worker* w, uint3 block, dim3 grid, dim3 size, size_t sharedByt
         fiber.gridSize = {grid.x, grid.y, grid.z};
         fiber.lane = i & 31;
         fiber.warp = i >> 5;
+        fiber.waited = false;
         fiber.state = State::Ready;
         fiber.copies.clear();
         fiber.groups.clear();
@@ -415,7 +419,9 @@ const std::string& last_error() { return failure; }
 
 Site* sites() { return allSites; }
 
-bool launch(Kernel* kernel, dim3 grid, dim3 block, size_t dynamicShared, void** arguments)
+void set_error(const std::string& what) { failure = what; }
+
+bool launch(Kernel* kernel, dim3 grid, dim3 block, size_t dynamicShared, void** arguments, bool overlaps)
 {
     const long blocks = (long)grid.x * grid.y * grid.z, threads = (long)block.x * block.y * block.z;
     failure.clear();
@@ -443,6 +449,7 @@ bool launch(Kernel* kernel, dim3 grid, dim3 block, size_t dynamicShared, void** 
 #endif
         w->kernel = kernel;
         w->arguments = arguments;
+        w->overlaps = overlaps;
         w->order = chosenOrder;
         w->random = 12345u + chosenSeed * 7919u;
         w->error.clear();

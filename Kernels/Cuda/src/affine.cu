@@ -25,6 +25,7 @@ DEVICE int inside(int i, int size, int reflect)
 // x, y: NHWC; motion: [images, 6]: rotation in turns, scale - 1, shear, shift right, shift down, mirror when positive.
 KERNEL __launch_bounds__(256) affine_warp(unsigned count, WarpGeometry shape, const float* __restrict__ x, const float* __restrict__ motion, float* __restrict__ y)
 {
+    AFTER_EARLIER_KERNELS();
     const int height = (int)shape.height.divisor, width = (int)shape.width.divisor;
     FOR_EACH(at, count) {
         const unsigned pixel = shape.channels.divide(at), c = at - pixel * shape.channels.divisor;

@@ -33,6 +33,7 @@ template<class T> DEVICE void backward_weight(const float* x, const float* dy, c
 #define CONV_KERNEL(name, direction, rows, columns, width)                                                                               \
     KERNEL __launch_bounds__(Tile<rows, columns, width>::Threads) name(const float* __restrict__ a, const float* __restrict__ b, ConvGeometry g, Epilogue e) \
     {                                                                                                                                    \
+        AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
         direction<Tile<rows, columns, width>>(a, b, g, e, shared);                                                                       \
     }                                                                                                                                    \
@@ -44,6 +45,7 @@ template<class T> DEVICE void backward_weight(const float* x, const float* dy, c
     KERNEL __launch_bounds__(Tile<rows, columns, width>::Threads) name(                                                                  \
         const float* __restrict__ a, const float* __restrict__ b, ConvGeometry g, Epilogue e, ColumnSums sums)                           \
     {                                                                                                                                    \
+        AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
         if (sum_columns<Tile<rows, columns, width>::Threads>(sums, shared))                                                              \
             return;                                                                                                                      \

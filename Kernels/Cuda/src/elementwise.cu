@@ -81,10 +81,15 @@ DEVICE void binary_gradient_sum(int ofA, const float* g, const float* a, Divider
         static DEVICE_MEMBER float forward(float x, float p) { return value; }                                                           \
         static DEVICE_MEMBER float gradient(float g, float x, float y, float p) { return slope; }                                        \
     };                                                                                                                                   \
-    KERNEL __launch_bounds__(256) name##_forward(const float* x, float* y, unsigned n, float p) { unary_forward<name##_function>(x, y, n, p); } \
+    KERNEL __launch_bounds__(256) name##_forward(const float* x, float* y, unsigned n, float p)                                          \
+    {                                                                                                                                    \
+        AFTER_EARLIER_KERNELS();                                                                                                         \
+        unary_forward<name##_function>(x, y, n, p);                                                                                      \
+    }                                                                                                                                    \
     EXPORT(name##_forward)                                                                                                               \
     KERNEL __launch_bounds__(256) name##_gradient(const float* g, const float* x, const float* y, float* dx, unsigned n, float p, int accumulate) \
     {                                                                                                                                    \
+        AFTER_EARLIER_KERNELS();                                                                                                         \
         unary_gradient<name##_function>(g, x, y, dx, n, p, accumulate);                                                                  \
     }                                                                                                                                    \
     EXPORT(name##_gradient)
@@ -97,18 +102,21 @@ DEVICE void binary_gradient_sum(int ofA, const float* g, const float* a, Divider
     };                                                                                                                                   \
     KERNEL __launch_bounds__(256) name##_forward(const float* a, Divider lengthA, const float* b, Divider lengthB, float* y, unsigned n) \
     {                                                                                                                                    \
+        AFTER_EARLIER_KERNELS();                                                                                                         \
         binary_forward<name##_function>(a, lengthA, b, lengthB, y, n);                                                                   \
     }                                                                                                                                    \
     EXPORT(name##_forward)                                                                                                               \
     KERNEL __launch_bounds__(256) name##_gradient(int ofA, const float* g, const float* a, Divider lengthA, const float* b, Divider lengthB, \
         const float* y, float* d, unsigned n, int accumulate)                                                                            \
     {                                                                                                                                    \
+        AFTER_EARLIER_KERNELS();                                                                                                         \
         binary_gradient<name##_function>(ofA, g, a, lengthA, b, lengthB, y, d, n, accumulate);                                           \
     }                                                                                                                                    \
     EXPORT(name##_gradient)                                                                                                              \
     KERNEL __launch_bounds__(256) name##_gradient_sum(int ofA, const float* g, const float* a, Divider lengthA, const float* b, Divider lengthB, \
         const float* y, float* d, unsigned repeats, unsigned length, int accumulate, float2* partial, unsigned* tickets)                 \
     {                                                                                                                                    \
+        AFTER_EARLIER_KERNELS();                                                                                                         \
         binary_gradient_sum<name##_function>(ofA, g, a, lengthA, b, lengthB, y, d, repeats, length, accumulate, partial, tickets);        \
     }                                                                                                                                    \
     EXPORT(name##_gradient_sum)

@@ -142,6 +142,7 @@ template<class T> DEVICE void head_moments(const float* x, const float* w, const
 #define HEADS_KERNEL(name, rows, columns, width)                                                                                         \
     KERNEL __launch_bounds__(Tile<rows, columns, width>::Threads) name(const float* __restrict__ x, const float* __restrict__ w, HeadMoments m) \
     {                                                                                                                                    \
+        AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
         head_moments<Tile<rows, columns, width>>(x, w, m, shared);                                                                       \
     }                                                                                                                                    \

@@ -17,6 +17,7 @@ struct ProductShape {
     KERNEL __launch_bounds__(Tile<rows, columns, width>::Threads) name(                                                                  \
         const float* __restrict__ a, const float* __restrict__ b, ProductShape s, Epilogue e)                                            \
     {                                                                                                                                    \
+        AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
         product<Tile<rows, columns, width>>(A{a, s.m, s.k, s.a}, B{b, s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared);         \
     }                                                                                                                                    \
@@ -28,6 +29,7 @@ struct ProductShape {
     KERNEL __launch_bounds__(Tile<rows, columns, width>::Threads) name(                                                                  \
         const float* __restrict__ a, const float* __restrict__ b, ProductShape s, Epilogue e, ColumnSums sums)                           \
     {                                                                                                                                    \
+        AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
         if (sum_columns<Tile<rows, columns, width>::Threads>(sums, shared))                                                              \
             return;                                                                                                                      \

@@ -9,6 +9,7 @@
 
 KERNEL __launch_bounds__(256) fill(float* __restrict__ y, unsigned n, float value)
 {
+    AFTER_EARLIER_KERNELS();
     const unsigned quads = is_aligned16(y) ? n / 4 : 0;
     FOR_EACH(i, quads)
         store4(y + 4 * (size_t)i, make_float4(value, value, value, value));
@@ -20,6 +21,7 @@ EXPORT(fill)
 // from, to: [rows, columns] inside arrays of row strides fromStride, toStride.
 KERNEL __launch_bounds__(256) copy_block(const float* from, float* to, unsigned n, Divider columns, unsigned fromStride, unsigned toStride, int accumulate)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(i, n) {
         const unsigned row = columns.divide(i), column = i - row * columns.divisor;
         const float v = from[(size_t)row * fromStride + column];
@@ -37,6 +39,7 @@ struct Permutation {
 
 KERNEL __launch_bounds__(256) permute(const float* __restrict__ x, float* __restrict__ y, unsigned n, Permutation axes)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(i, n) {
         unsigned rest = i, from = 0;
 #pragma unroll
@@ -53,6 +56,7 @@ EXPORT(permute)
 // table: rows of `width` bytes; indices: [gridDim.x] from first[0] (0 where absent) on; y: [gridDim.x, width].
 KERNEL __launch_bounds__(256) gather_bytes(const unsigned char* __restrict__ table, const int* __restrict__ indices, const int* __restrict__ first, unsigned width, float scale, float* __restrict__ y)
 {
+    AFTER_EARLIER_KERNELS();
     const unsigned char* const from = table + (size_t)indices[(first ? first[0] : 0) + blockIdx.x] * width;
     float* const to = y + (size_t)blockIdx.x * width;
     const unsigned quads = (reinterpret_cast<size_t>(from) & 3) == 0 && is_aligned16(to) ? width / 4 : 0;
@@ -67,6 +71,7 @@ EXPORT(gather_bytes)
 
 KERNEL __launch_bounds__(256) gather_rows(const float* __restrict__ table, const int* __restrict__ indices, unsigned width, float* __restrict__ y)
 {
+    AFTER_EARLIER_KERNELS();
     const float* const from = table + (size_t)indices[blockIdx.x] * width;
     float* const to = y + (size_t)blockIdx.x * width;
     const unsigned quads = is_aligned16(from) && is_aligned16(to) ? width / 4 : 0;

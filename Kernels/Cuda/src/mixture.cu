@@ -75,6 +75,7 @@ DEVICE float pair_log_density(float2 distance, PairWeights weights, unsigned own
 // joint [rows]; grid: rows / 4, block: 128
 KERNEL __launch_bounds__(128) mixture_joint(unsigned rows, unsigned components, unsigned h, const float* __restrict__ z, const float* __restrict__ mu, const float* __restrict__ log_var, float own, float next, float other, unsigned own_offset, const float* __restrict__ pair_bias, float* __restrict__ joint)
 {
+    AFTER_EARLIER_KERNELS();
     __shared__ float2 states[ROWS][COMPONENTS];
     const PairWeights weights = {own, next, other};
     const unsigned row0 = blockIdx.x * ROWS;
@@ -116,6 +117,7 @@ EXPORT(mixture_joint)
 // marginal [rows, h]; grid: (h / 32, rows / 4), block: (32, 8)
 KERNEL __launch_bounds__(256) mixture_marginal(unsigned rows, unsigned components, unsigned h, const float* __restrict__ z, const float* __restrict__ mu, const float* __restrict__ log_var, float own, float next, float other, unsigned own_offset, float* __restrict__ marginal)
 {
+    AFTER_EARLIER_KERNELS();
     __shared__ float2 states[SLICES][ROWS][LANES_H];
     const PairWeights weights = {own, next, other};
     const unsigned tiles = (h + LANES_H - 1) / LANES_H;
@@ -156,6 +158,7 @@ EXPORT(mixture_marginal)
 // coefficients [rows, components]: gJoint[i] times the share of component j in row i's density; added to dpairBias where that is present.
 KERNEL __launch_bounds__(128) mixture_joint_shares(unsigned rows, unsigned components, unsigned h, const float* __restrict__ z, const float* __restrict__ mu, const float* __restrict__ log_var, float own, float next, float other, unsigned own_offset, const float* __restrict__ pair_bias, const float* __restrict__ joint, const float* __restrict__ g_joint, float* __restrict__ coefficients, float* __restrict__ dpair_bias)
 {
+    AFTER_EARLIER_KERNELS();
     const PairWeights weights = {own, next, other};
     const unsigned row0 = blockIdx.x * ROWS, j0 = blockIdx.y * COMPONENTS, j = j0 + threadIdx.x;
     float2 distance[ROWS];
@@ -186,6 +189,7 @@ DEVICE float pair_coefficient(float coefficient, bool has_marginal, float g_marg
 // dz[i, h] += sum over j; a thread an (i, h) and a slice of the components; grid: h / 32 x rows, block: (32, 8)
 KERNEL __launch_bounds__(256) mixture_gradient_z(unsigned rows, unsigned components, unsigned h, const float* __restrict__ z, const float* __restrict__ mu, const float* __restrict__ log_var, float own, float next, float other, unsigned own_offset, const float* __restrict__ coefficients, const float* __restrict__ marginal, const float* __restrict__ g_marginal, float* __restrict__ dz)
 {
+    AFTER_EARLIER_KERNELS();
     const PairWeights weights = {own, next, other};
     reduce<SumState>(rows, components, h, nullptr, nullptr,
         [=](unsigned i, unsigned j, unsigned column) {
@@ -213,6 +217,7 @@ struct GradientState {
 // dmu[j, h], dlogVar[j, h] += sums over i.
 KERNEL __launch_bounds__(256) mixture_gradient_components(unsigned rows, unsigned components, unsigned h, const float* __restrict__ z, const float* __restrict__ mu, const float* __restrict__ log_var, float own, float next, float other, unsigned own_offset, const float* __restrict__ coefficients, const float* __restrict__ marginal, const float* __restrict__ g_marginal, float* __restrict__ dmu, float* __restrict__ dlog_var)
 {
+    AFTER_EARLIER_KERNELS();
     const PairWeights weights = {own, next, other};
     reduce<GradientState>(components, rows, h, nullptr, nullptr,
         [=](unsigned j, unsigned i, unsigned column) {

@@ -27,6 +27,7 @@ struct TwoSumState {
 
 KERNEL __launch_bounds__(256) batch_norm_statistics(unsigned rows, unsigned channels, const float* __restrict__ x, float* running_mean, float* running_variance, float momentum, float epsilon, float* __restrict__ mean, float* __restrict__ inverse_deviation, float4* partial, unsigned* tickets)
 {
+    AFTER_EARLIER_KERNELS();
     reduce<TwoSumState>(1, rows, channels, partial, tickets,
         [=](unsigned, unsigned k, unsigned i) {
             // About any value of the column the sum of squares does not cancel.
@@ -48,6 +49,7 @@ EXPORT(batch_norm_statistics)
 // y = gamma (x - mean) * deviation + beta; `deviation` is 1 / sqrt(variance + epsilon), or with epsilon >= 0 the variance itself.
 KERNEL __launch_bounds__(256) batch_norm_apply(unsigned count, Divider channels, const float* __restrict__ x, const float* __restrict__ gamma, const float* __restrict__ beta, const float* __restrict__ mean, const float* __restrict__ deviation, float epsilon, float* __restrict__ y, int relu)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(i, count) {
         const unsigned c = channels.remainder(i);
         const float inverse = epsilon >= 0.0f ? 1.0f / sqrtf(deviation[c] + epsilon) : deviation[c];
@@ -60,6 +62,7 @@ EXPORT(batch_norm_apply)
 // sums [2, channels]: of g, and of g times the normalised x; added to dbeta and dgamma too.
 KERNEL __launch_bounds__(256) batch_norm_gradient_sums(unsigned rows, unsigned channels, const float* __restrict__ g, const float* __restrict__ x, const float* __restrict__ mean, const float* __restrict__ inverse_deviation, float* __restrict__ sums, float* dgamma, float* dbeta, int accumulate, float4* partial, unsigned* tickets)
 {
+    AFTER_EARLIER_KERNELS();
     reduce<TwoSumState>(1, rows, channels, partial, tickets,
         [=](unsigned, unsigned k, unsigned i) {
             const size_t at = (size_t)k * channels + i;
@@ -77,6 +80,7 @@ EXPORT(batch_norm_gradient_sums)
 
 KERNEL __launch_bounds__(256) batch_norm_gradient(unsigned count, Divider channels, float inverse_rows, const float* __restrict__ g, const float* __restrict__ x, const float* __restrict__ gamma, const float* __restrict__ mean, const float* __restrict__ inverse_deviation, const float* __restrict__ sums, float* dx, int accumulate)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(i, count) {
         const unsigned c = channels.remainder(i);
         const float normalised = (x[i] - mean[c]) * inverse_deviation[c];
@@ -93,6 +97,7 @@ struct PoolGeometry {
 
 KERNEL __launch_bounds__(256) max_pool(unsigned count, PoolGeometry shape, const float* __restrict__ x, float* __restrict__ y, int* __restrict__ argmax)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(at, count) {
         const unsigned pixel = shape.channels.divide(at), c = at - pixel * shape.channels.divisor;
         const unsigned line = shape.width.divide(pixel), column = pixel - line * shape.width.divisor;
@@ -119,6 +124,7 @@ EXPORT(max_pool)
 // A pixel collects from every window that covers it: no atomic additions, so the sum's order is fixed.
 KERNEL __launch_bounds__(256) max_pool_gradient(unsigned count, PoolGeometry shape, const float* __restrict__ g, const int* __restrict__ argmax, float* dx, int accumulate)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(at, count) {
         const unsigned pixel = shape.channels.divide(at), c = at - pixel * shape.channels.divisor;
         const unsigned line = shape.width.divide(pixel), column = pixel - line * shape.width.divisor;

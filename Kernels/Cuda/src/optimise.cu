@@ -9,6 +9,7 @@
 // hyper [3]: learning rate, 1 - beta1^t, 1 - beta2^t
 KERNEL __launch_bounds__(256) adam(float* __restrict__ p, const float* __restrict__ g, float* __restrict__ m, float* __restrict__ v, unsigned n, float beta1, float beta2, float epsilon, float weight_decay, const float* __restrict__ hyper)
 {
+    AFTER_EARLIER_KERNELS();
     const float rate = hyper[0], step = rate / hyper[1], root = sqrtf(hyper[2]), keep = 1.0f - rate * weight_decay;
     STRIDE(i, n) {
         const float gi = g[i];
@@ -22,6 +23,7 @@ EXPORT(adam)
 
 KERNEL __launch_bounds__(256) rmsprop(float* __restrict__ p, const float* __restrict__ g, float* __restrict__ v, unsigned n, float alpha, float epsilon, const float* __restrict__ hyper)
 {
+    AFTER_EARLIER_KERNELS();
     const float rate = hyper[0];
     STRIDE(i, n) {
         const float vi = fmaf(alpha, v[i], (1.0f - alpha) * (g[i] * g[i]));
@@ -33,6 +35,7 @@ EXPORT(rmsprop)
 
 KERNEL __launch_bounds__(256) sgd(float* __restrict__ p, const float* __restrict__ g, float* __restrict__ velocity, unsigned n, float momentum, float weight_decay, const float* __restrict__ hyper)
 {
+    AFTER_EARLIER_KERNELS();
     const float rate = hyper[0];
     STRIDE(i, n) {
         const float u = fmaf(momentum, velocity[i], fmaf(weight_decay, p[i], g[i]));

@@ -56,6 +56,17 @@ DEVICE void store4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
 // A read that another block's write must be visible to: past the first-level cache.
 DEVICE float load_shared_by_blocks(const float* p) { return *reinterpret_cast<const volatile float*>(p); }
 
+// The first statement of every kernel: launches may overlap (docs/cuda-kernels.md, section 6). It lets the next kernel be dispatched and waits until the earlier ones have ended and
+// their writes can be seen; nothing is read or written before. The next kernel in turn waits until this one has ended, which has waited itself.
+#if __CUDA_ARCH__ >= 900
+#define AFTER_EARLIER_KERNELS() asm volatile("griddepcontrol.launch_dependents;\n\tgriddepcontrol.wait;" ::: "memory")
+// A kernel begins while the one before it still writes, so what it reads is not constant for as long as it runs. __restrict__ on a pointer to const promises just that: loads would
+// become ld.global.nc, which neither the compiler nor the cache has to keep behind the wait.
+#define __restrict__
+#else
+#define AFTER_EARLIER_KERNELS()
+#endif
+
 #if __CUDA_ARCH__ >= 800
 DEVICE unsigned shared_address(const void* p)
 {

@@ -6,6 +6,7 @@
 
 KERNEL __launch_bounds__(256) probe_copy(const float* __restrict__ x, float* __restrict__ y, unsigned quads)
 {
+    AFTER_EARLIER_KERNELS();
     for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < quads; i += gridDim.x * blockDim.x)
         store4(y + 4 * (size_t)i, load4(x + 4 * (size_t)i));
 }
@@ -13,6 +14,7 @@ EXPORT(probe_copy)
 
 KERNEL __launch_bounds__(256) probe_fma(float* y, unsigned iterations, float a, float b)
 {
+    AFTER_EARLIER_KERNELS();
     float sums[16];
 #pragma unroll
     for (int i = 0; i < 16; i++)
@@ -49,12 +51,14 @@ template<class Multiply> DEVICE void probe_tensor(float* y, unsigned iterations,
 
 KERNEL __launch_bounds__(256) probe_tf32(float* y, unsigned iterations, float a)
 {
+    AFTER_EARLIER_KERNELS();
     probe_tensor(y, iterations, to_tf32(a), [](float (&d)[4], const unsigned (&x)[4], const unsigned (&z)[2]) { mma_tf32(d, x, z); });
 }
 EXPORT(probe_tf32)
 
 KERNEL __launch_bounds__(256) probe_bf16(float* y, unsigned iterations, float a)
 {
+    AFTER_EARLIER_KERNELS();
     probe_tensor(y, iterations, to_bf16_pair(a, a), [](float (&d)[4], const unsigned (&x)[4], const unsigned (&z)[2]) { mma_bf16(d, x, z); });
 }
 EXPORT(probe_bf16)

@@ -9,6 +9,7 @@ enum { Uniform, Normal, Gumbel };
 
 KERNEL __launch_bounds__(256) random_draw(int distribution, const unsigned* __restrict__ state, unsigned draw, float* __restrict__ y, unsigned n)
 {
+    AFTER_EARLIER_KERNELS();
     const bool aligned = is_aligned16(y);
     for (unsigned group = blockIdx.x * blockDim.x + threadIdx.x; group < (n + 3) / 4; group += gridDim.x * blockDim.x) {
         const uint4 words = draw_words(state, draw, group);
@@ -46,6 +47,7 @@ EXPORT(random_draw)
 // scratch: 3 n words.
 KERNEL __launch_bounds__(1024) shuffle(const unsigned* __restrict__ state, unsigned draw, unsigned n, int* order, unsigned* scratch)
 {
+    AFTER_EARLIER_KERNELS();
     unsigned* const partner = scratch;
     unsigned* const claim = scratch + n;
     unsigned* const left = scratch + 2 * (size_t)n;  // the swaps that are left, of each thread by itself: entry q of thread t at q threads + t

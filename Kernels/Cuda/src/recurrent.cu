@@ -13,6 +13,7 @@ struct Gates {
 // before may be absent: then the cell was 0.
 KERNEL __launch_bounds__(256) lstm_cell(unsigned count, Divider h, const float* __restrict__ gates, const float* __restrict__ before, float* __restrict__ c, float* __restrict__ hidden)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(at, count) {
         const unsigned row = h.divide(at);
         const Gates gate(gates + (size_t)row * 4 * h.divisor, h.divisor, at - row * h.divisor);
@@ -28,6 +29,7 @@ EXPORT(lstm_cell)
 // gc may be absent; dbefore may be gc, and is absent where before is.
 KERNEL __launch_bounds__(256) lstm_cell_gradient(unsigned count, Divider h, const float* __restrict__ ghidden, const float* gc, const float* __restrict__ gates, const float* __restrict__ before, const float* __restrict__ c, float* __restrict__ dgates, float* dbefore)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(at, count) {
         const unsigned row = h.divide(at), i = at - row * h.divisor;
         const Gates gate(gates + (size_t)row * 4 * h.divisor, h.divisor, i);

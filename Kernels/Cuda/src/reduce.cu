@@ -7,6 +7,7 @@
 // y (+)= scale * sum
 KERNEL __launch_bounds__(256) sum(const float* __restrict__ x, unsigned outer, unsigned n, unsigned inner, float scale, float* __restrict__ y, int accumulate, float2* partial, unsigned* tickets)
 {
+    AFTER_EARLIER_KERNELS();
     reduce<SumState>(outer, n, inner, partial, tickets,
         [=](unsigned o, unsigned k, unsigned i) { return x[((size_t)o * n + k) * inner + i]; },
         [=](unsigned o, unsigned i, float2 total) {
@@ -19,6 +20,7 @@ EXPORT(sum)
 
 KERNEL __launch_bounds__(256) max_over(const float* __restrict__ x, unsigned outer, unsigned n, unsigned inner, float* __restrict__ y, float2* partial, unsigned* tickets)
 {
+    AFTER_EARLIER_KERNELS();
     reduce<MaxState>(outer, n, inner, partial, tickets,
         [=](unsigned o, unsigned k, unsigned i) { return x[((size_t)o * n + k) * inner + i]; },
         [=](unsigned o, unsigned i, float2 state) { y[(size_t)o * inner + i] = MaxState::value(state); });
@@ -27,6 +29,7 @@ EXPORT(max_over)
 
 KERNEL __launch_bounds__(256) log_sum_exp(const float* __restrict__ x, unsigned outer, unsigned n, unsigned inner, float* __restrict__ y, float2* partial, unsigned* tickets)
 {
+    AFTER_EARLIER_KERNELS();
     reduce<LogSumExpState>(outer, n, inner, partial, tickets,
         [=](unsigned o, unsigned k, unsigned i) { return x[((size_t)o * n + k) * inner + i]; },
         [=](unsigned o, unsigned i, float2 state) { y[(size_t)o * inner + i] = LogSumExpState::value(state); });
@@ -36,6 +39,7 @@ EXPORT(log_sum_exp)
 // x[o, k, i] (+)= scale * y[o, i]; count = outer n inner, slab = n inner.
 KERNEL __launch_bounds__(256) spread(const float* __restrict__ y, unsigned count, Divider slab, Divider inner, float scale, float* __restrict__ x, int accumulate)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(at, count) {
         const float v = scale * y[slab.divide(at) * inner.divisor + inner.remainder(at)];
         x[at] = accumulate ? x[at] + v : v;
@@ -46,6 +50,7 @@ EXPORT(spread)
 // g *= (y > 0)
 KERNEL __launch_bounds__(256) relu_mask(const float* __restrict__ y, float* __restrict__ g, unsigned n)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(i, n)
         g[i] = y[i] > 0.0f ? g[i] : 0.0f;
 }

@@ -53,6 +53,7 @@ DEVICE void softmax_of_row(const float* x, float* y, unsigned n)
 
 KERNEL __launch_bounds__(256) softmax(unsigned rows, unsigned n, const float* __restrict__ x, float* __restrict__ y)
 {
+    AFTER_EARLIER_KERNELS();
     const unsigned row = row_of_warp();
     if (row < rows)
         softmax_of_row(x + (size_t)row * n, y + (size_t)row * n, n);
@@ -71,6 +72,7 @@ DEVICE float exponential_sum(const float* x, unsigned n, float* largest)
 
 KERNEL __launch_bounds__(256) log_softmax(unsigned rows, unsigned n, const float* __restrict__ x, float* __restrict__ y)
 {
+    AFTER_EARLIER_KERNELS();
     const unsigned row = row_of_warp(), lane = threadIdx.x & 31;
     if (row >= rows)
         return;
@@ -100,6 +102,7 @@ DEVICE void softmax_gradient_of_row(const float* g, const float* y, float* dx, u
 
 KERNEL __launch_bounds__(256) softmax_gradient(unsigned rows, unsigned n, const float* g, const float* y, const float* temperature, float* dx, int accumulate)
 {
+    AFTER_EARLIER_KERNELS();
     const unsigned row = row_of_warp();
     const size_t at = (size_t)row * n;
     if (row < rows)
@@ -110,6 +113,7 @@ EXPORT(softmax_gradient)
 // dx (+)= g - exp(y) sum(g)
 KERNEL __launch_bounds__(256) log_softmax_gradient(unsigned rows, unsigned n, const float* g, const float* y, float* dx, int accumulate)
 {
+    AFTER_EARLIER_KERNELS();
     const unsigned row = row_of_warp(), lane = threadIdx.x & 31;
     if (row >= rows)
         return;
@@ -146,6 +150,7 @@ DEVICE void one_hot_of_row(float* y, unsigned n)
 // y = softmax((logits + Gumbel noise) / temperature[0]); subtracting each row's log-sum-exp first, as the equation does, would not move y. At temperature 0 the limit.
 KERNEL __launch_bounds__(256) gumbel_softmax(unsigned rows, unsigned n, const float* __restrict__ logits, const float* __restrict__ temperature, const unsigned* __restrict__ state, unsigned draw, float* __restrict__ y)
 {
+    AFTER_EARLIER_KERNELS();
     const unsigned row = row_of_warp(), lane = threadIdx.x & 31;
     if (row >= rows)
         return;
@@ -166,6 +171,7 @@ EXPORT(gumbel_softmax)
 // loss[row] = log sum exp of the row - its class's logit
 KERNEL __launch_bounds__(256) softmax_cross_entropy(unsigned rows, unsigned n, const float* __restrict__ logits, const int* __restrict__ classes, float* __restrict__ loss)
 {
+    AFTER_EARLIER_KERNELS();
     const unsigned row = row_of_warp();
     if (row >= rows)
         return;
@@ -180,6 +186,7 @@ EXPORT(softmax_cross_entropy)
 // dlogits (+)= g[row] (softmax - one-hot)
 KERNEL __launch_bounds__(256) softmax_cross_entropy_gradient(unsigned rows, unsigned n, const float* __restrict__ g, const float* __restrict__ logits, const int* __restrict__ classes, float* dlogits, int accumulate)
 {
+    AFTER_EARLIER_KERNELS();
     const unsigned row = row_of_warp();
     if (row >= rows)
         return;

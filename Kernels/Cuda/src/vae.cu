@@ -22,6 +22,7 @@ DEVICE float reparameterise_element(float mu, float log_var, float epsilon, floa
 // n = h, or h / 4 where h is a multiple of 4 and every address is aligned: four elements then share one Philox call.
 KERNEL __launch_bounds__(256) reparameterise(unsigned rows, unsigned n, int quads, const float* __restrict__ mu, const float* __restrict__ log_var, const unsigned* __restrict__ state, unsigned draw, float* __restrict__ epsilon, float* __restrict__ z, float* __restrict__ kl)
 {
+    AFTER_EARLIER_KERNELS();
     reduce<SumState>(rows, n, 1, nullptr, nullptr,
         [=](unsigned row, unsigned k, unsigned) {
             const unsigned i = row * n + k;
@@ -50,6 +51,7 @@ EXPORT(reparameterise)
 // gz or gkl may be absent.
 KERNEL __launch_bounds__(256) reparameterise_gradient(unsigned count, Divider h, const float* gz, const float* gkl, const float* mu, const float* log_var, const float* epsilon, float* dmu, float* dlog_var, int accumulate)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(i, count) {
         float m = 0.0f, l = 0.0f;
         if (gz) {
@@ -69,6 +71,7 @@ EXPORT(reparameterise_gradient)
 
 KERNEL __launch_bounds__(256) gaussian_nll(unsigned rows, unsigned d, const float* __restrict__ x, const float* __restrict__ mean, const float* __restrict__ variance, float* __restrict__ nll, float* __restrict__ squared_error, float2* partial, unsigned* tickets)
 {
+    AFTER_EARLIER_KERNELS();
     reduce<SumState>(rows, d, 1, partial, tickets,
         [=](unsigned row, unsigned k, unsigned) {
             const size_t at = (size_t)row * d + k;
@@ -85,6 +88,7 @@ EXPORT(gaussian_nll)
 
 KERNEL __launch_bounds__(256) gaussian_nll_gradient(unsigned count, Divider d, const float* __restrict__ g, const float* __restrict__ x, const float* __restrict__ mean, const float* __restrict__ variance, float* dmean, int accumulate)
 {
+    AFTER_EARLIER_KERNELS();
     const float s2 = variance[0];
     FOR_EACH(i, count) {
         const float v = g[d.divide(i)] * (mean[i] - x[i]) / s2;
@@ -95,6 +99,7 @@ EXPORT(gaussian_nll_gradient)
 
 KERNEL __launch_bounds__(256) bernoulli_nll(unsigned rows, unsigned d, const float* __restrict__ x, const float* __restrict__ logits, float* __restrict__ nll, float2* partial, unsigned* tickets)
 {
+    AFTER_EARLIER_KERNELS();
     reduce<SumState>(rows, d, 1, partial, tickets,
         [=](unsigned row, unsigned k, unsigned) {
             const size_t at = (size_t)row * d + k;
@@ -107,6 +112,7 @@ EXPORT(bernoulli_nll)
 
 KERNEL __launch_bounds__(256) bernoulli_nll_gradient(unsigned count, Divider d, const float* __restrict__ g, const float* __restrict__ x, const float* __restrict__ logits, float* dlogits, int accumulate)
 {
+    AFTER_EARLIER_KERNELS();
     FOR_EACH(i, count) {
         const float v = g[d.divide(i)] * (sigmoid_f(logits[i]) - x[i]);
         dlogits[i] = accumulate ? dlogits[i] + v : v;
@@ -117,6 +123,7 @@ EXPORT(bernoulli_nll_gradient)
 // variance moves towards sum * inverse_count by the factor step, by no more than a factor 1 +- maximum_change, and never below floor.
 KERNEL __launch_bounds__(256) update_variance(const float* __restrict__ squared_error, unsigned n, float inverse_count, float step, float maximum_change, float floor, float* variance, float2* partial, unsigned* tickets)
 {
+    AFTER_EARLIER_KERNELS();
     reduce<SumState>(1, n, 1, partial, tickets,
         [=](unsigned, unsigned k, unsigned) { return squared_error[k]; },
         [=](unsigned, unsigned, float2 sum) {
@@ -172,6 +179,7 @@ struct MomentState {
 // sums [4, h, 2]; indicators [6, h] or null: s*, (I2), (I4), (I5), mean KL, KL of N(0, s*)
 KERNEL __launch_bounds__(256) encoding_moments(unsigned rows, unsigned h, const float* __restrict__ mu, const float* __restrict__ log_var, float* sums, float inverse_points, float* indicators, MomentState::State* partial, unsigned* tickets)
 {
+    AFTER_EARLIER_KERNELS();
     reduce<MomentState>(1, (rows + Encodings::Most - 1) / Encodings::Most, h, partial, tickets,
         [=](unsigned, unsigned k, unsigned i) {
             const unsigned first = k * Encodings::Most;
