@@ -16,7 +16,7 @@ internal static class DoctorCommand
     {
         var command = new Command("doctor", "device, instruction sets, threads, memory, measured copy bandwidth and peak of fused multiply-adds");
         var selfTest = new Option<bool>("--selftest") { Description = "run every kernel against the double-precision reference on the chosen device, with its time, rate and share of the measured ceiling" };
-        var bench = new Option<bool>("--bench") { Description = "time kernels and whole training steps on a GPU with CUDA events" };
+        var bench = new Option<bool>("--bench") { Description = "time kernels and whole training steps on a GPU with CUDA events; training steps also with launches that overlap when VAE_CUDA_OVERLAP=1" };
         command.Options.Add(selfTest);
         command.Options.Add(bench);
         var common = new CommonOptions(command);
