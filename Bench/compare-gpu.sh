@@ -5,6 +5,7 @@
 #   --peer COMMAND   what prints PyTorch's side (default: python3 Bench/peers/torch_gpu.py)
 #   --out FILE       where the page goes
 # Our training steps are also timed with launches that overlap, where the card can (compute capability 9.0); VAE_CUDA_OVERLAP=0 leaves that out.
+# First measures which kernel is fastest for which product on this GPU (`vae doctor --tune`) and uses that table, which is written beside the page; VAE_CUDA_TILES names another to use.
 # Needs the driver, and Python with PyTorch 2.11 or a later 2.x. `vae doctor --selftest --device cuda` belongs before it: what is wrong is not worth timing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,6 +23,11 @@ done
 [ -x "$vae" ] || scripts/publish-portable.sh "$(dirname "$vae")" >&2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+if [ -z "${VAE_CUDA_TILES:-}" ]; then
+  export VAE_CUDA_TILES=${out%.md}-tiles.csv
+  VAE_CUDA_TILES= "$vae" doctor --device cuda --tune "$VAE_CUDA_TILES" >&2
+fi
 
 for ((pair = 1; pair <= pairs; pair++)); do
   echo "pair $pair" >&2
@@ -58,7 +64,7 @@ facts = [f"- {key.replace('_', ' ')}: {value}" for key, value in ours[0].items()
 page = "\n".join([
     f"# GPU against PyTorch, {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}", "",
     f"{pairs} alternated runs, medians; times from CUDA events. Ratios: PyTorch's time over ours (more is better), launches not overlapping.", "", *facts,
-    f"- PyTorch: {torch[0]['torch']}, CUDA {torch[0]['cuda']}, {torch[0]['device']}, tf32, channels_last, data on the device", "- command: Bench/compare-gpu.sh --pairs " + str(pairs), "", *lines, ""])
+    f"- PyTorch: {torch[0]['torch']}, CUDA {torch[0]['cuda']}, {torch[0]['device']}, tf32, channels_last, data on the device", f"- kernels by the table {os.path.basename(os.environ['VAE_CUDA_TILES'])}", "- command: Bench/compare-gpu.sh --pairs " + str(pairs), "", *lines, ""])
 temporary = out.with_suffix(".tmp")
 temporary.write_text(page)
 os.replace(temporary, out)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Engine.Optim;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cuda;
@@ -34,21 +35,31 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
     /// <param name="OverlappingSeconds">With launches that overlap; null where that was not measured.</param>
     private sealed record Row(string Name, double Seconds, double Flops, double Bytes, double? OverlappingSeconds = null);
 
+    /// <summary>A training step of a model.</summary>
+    private sealed record Workload(string Model, int Size, int Channels, RunConfiguration Configuration, int Batch)
+    {
+        public string Name => $"{Model}_batch_{Batch}";
+    }
+
+    // The emulator runs the same workloads at a size that ends in seconds: that they run is all it can show.
+    private int LargestProduct => tiny ? 128 : 4096;
+
+    private Workload[] TrainingSteps => tiny
+        ? [new("mnist_conv_vae", 28, 1, ConvolutionalVae, 2), new("cifar_exon", 8, 3, Exon with { Network = "mlp:8", Classifier = "pool:2,2", Latents = 6 }, 2)]
+        : [new("mnist_conv_vae", 28, 1, ConvolutionalVae, 100), new("mnist_conv_vae", 28, 1, ConvolutionalVae, 4096),
+            new("celeba_conv_vae", 64, 3, ConvolutionalVae, 256), new("cifar_exon", 32, 3, Exon, 128)];
+
     /// <summary>Runs all workloads and returns seconds, FLOP/s and bytes/s by name.</summary>
     public JsonObject Run(Output output)
     {
         cuda.Overlap = false;
-        // The emulator runs the same workloads at a size that ends in seconds: that they run is all it can show.
         List<Row> rows =
         [
-            MatMul(tiny ? 128 : 4096),
+            MatMul(LargestProduct),
             Information(tiny ? 1000 : 4_000_000, tiny ? 8 : 128),
             Reparameterise(tiny ? 100 : 1_000_000, tiny ? 8 : 128),
             Mixture(tiny ? 64 : 4096, 10),
-            .. tiny
-                ? [Training("mnist_conv_vae", 28, 1, ConvolutionalVae, 2), Training("cifar_exon", 8, 3, Exon with { Network = "mlp:8", Classifier = "pool:2,2", Latents = 6 }, 2)]
-                : (Row[])[Training("mnist_conv_vae", 28, 1, ConvolutionalVae, 100), Training("mnist_conv_vae", 28, 1, ConvolutionalVae, 4096),
-                    Training("celeba_conv_vae", 64, 3, ConvolutionalVae, 256), Training("cifar_exon", 32, 3, Exon, 128)],
+            .. TrainingSteps.Select(Training),
         ];
         output.Table(["workload", "time, us", "launches overlapping, us", "GFLOP/s", "GB/s"], rows.Select(r => (IReadOnlyList<string>)
             [r.Name, Number(r.Seconds * 1e6), r.OverlappingSeconds is { } s ? Number(s * 1e6) : "", r.Flops > 0 ? Number(r.Flops / r.Seconds * 1e-9) : "", r.Bytes > 0 ? Number(r.Bytes / r.Seconds * 1e-9) : ""]));
@@ -56,6 +67,29 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
         foreach (var r in rows)
             json[r.Name] = new JsonObject { ["seconds"] = r.Seconds, ["overlapping_seconds"] = r.OverlappingSeconds, ["flops_per_second"] = r.Flops / r.Seconds, ["bytes_per_second"] = r.Bytes / r.Seconds };
         return json;
+    }
+
+    /// <summary>Measures every kernel that can compute a product or convolution of these workloads, and writes the fastest to a table.</summary>
+    /// <param name="path">The table, see <see cref="TileTable"/>.</param>
+    public JsonObject Tune(Output output, string path)
+    {
+        var table = new TileTable();
+        int refused = 0;
+        cuda.TuneTiles(() =>
+        {
+            MatMul(LargestProduct);
+            foreach (var workload in TrainingSteps)
+                WithStep(workload, (_, step) => step());
+        }, table, message =>
+        {
+            refused++;
+            Console.Error.WriteLine($"vae: {message}");
+        }, quick: tiny);
+        AtomicFile.WriteText(path, table.ToCsv());
+        output.Table(["operation", "rows", "columns", "k", "kernel", "blocks", "us", "by the rule"], table.Rows.Select(r => (IReadOnlyList<string>)
+            [r.Problem.Operation, $"{r.Problem.Rows}", $"{r.Problem.Columns}", $"{r.Problem.K}", r.Kernel, $"{r.BlocksPerMultiprocessor}", Number(r.Microseconds), Number(r.RuleMicroseconds)]));
+        output.Line($"{path}: {table.Rows.Count} products and convolutions in {CudaBackend.NameOf(cuda.Precision)}; {TileTable.FileVariable}={path} makes every command go by it");
+        return new() { ["file"] = path, ["rows"] = table.Rows.Count, ["refused"] = refused };
     }
 
     private Row MatMul(int n) => WithBuffers([n * n, n * n, n * n], s =>
@@ -77,8 +111,28 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
             20.0 * points * points * h, 0));
 
     /// <summary>A whole training step, as one graph: gathering the batch, both passes, Adam, the variance. With VAE_CUDA_OVERLAP=1 the graph without launches that overlap and the one with them are timed in turn.</summary>
-    private Row Training(string name, int size, int channels, RunConfiguration configuration, int batch)
+    private Row Training(Workload workload)
     {
+        double seconds = double.PositiveInfinity, overlappingSeconds = double.PositiveInfinity;
+        WithStep(workload, (compute, step) =>
+        {
+            using var plain = compute.Capture(step);
+            cuda.Overlap = comparesOverlap;
+            using var overlapping = comparesOverlap ? compute.Capture(step) : null;
+            cuda.Overlap = false;
+            for (int turn = 0; turn < (tiny ? 1 : Turns); turn++)
+            {
+                seconds = Math.Min(seconds, Time(_ => plain.Replay()));
+                if (overlapping is not null)
+                    overlappingSeconds = Math.Min(overlappingSeconds, Time(_ => overlapping.Replay()));
+            }
+        });
+        return new(workload.Name, seconds, 0, 0, comparesOverlap ? overlappingSeconds : null);
+    }
+
+    private void WithStep(Workload workload, Action<Compute, Action> use)
+    {
+        var (name, size, channels, configuration, batch) = workload;
         var pixels = new byte[batch * size * size * channels];
         new Random(1).NextBytes(pixels);
         var images = new ImageDataset(name, "train", batch, size, size, channels, pixels, null, 0, ImageDataset.ByteScale);
@@ -90,21 +144,7 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
         cuda.Upload<int>([.. Enumerable.Range(0, batch)], indices);
         adam.BeginStep(1, 1e-4);
         model.Rng.BeginStep(1);
-        using var plain = Capture();
-        cuda.Overlap = comparesOverlap;
-        using var overlapping = comparesOverlap ? Capture() : null;
-        cuda.Overlap = false;
-        double seconds = double.PositiveInfinity, overlappingSeconds = double.PositiveInfinity;
-        for (int turn = 0; turn < (tiny ? 1 : Turns); turn++)
-        {
-            seconds = Math.Min(seconds, Time(_ => plain.Replay()));
-            if (overlapping is not null)
-                overlappingSeconds = Math.Min(overlappingSeconds, Time(_ => overlapping.Replay()));
-        }
-        compute.Pool.Return(indices);
-        return new($"{name}_batch_{batch}", seconds, 0, 0, overlapping is null ? null : overlappingSeconds);
-
-        CapturedStep Capture() => compute.Capture(() =>
+        use(compute, () =>
         {
             model.Rng.RestartDraws();
             using var outer = new Tape(compute, gradients: false, training: true);
@@ -114,6 +154,7 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
             adam.Update();
             model.Noise.AfterStep();
         });
+        compute.Pool.Return(indices);
     }
 
     private double Time(Action<IBackend> work) => cuda.Time(work, tiny ? 1 : Repetitions);

@@ -6,6 +6,7 @@ using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Models;
+using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Cli.Commands;
 
@@ -18,7 +19,9 @@ internal static class DoctorCommand
         var selfTest = new Option<bool>("--selftest") { Description = "run every kernel against the double-precision reference on the chosen device, with its time, rate and share of the measured ceiling" };
         var bench = new Option<bool>("--bench") { Description = "time kernels and whole training steps on a GPU with CUDA events; training steps also with launches that overlap when VAE_CUDA_OVERLAP=1" };
         command.Options.Add(selfTest);
+        var tune = new Option<FileInfo>("--tune") { Description = "measure which kernel of a GPU is fastest for each product and convolution of --bench and write the table to this file" };
         command.Options.Add(bench);
+        command.Options.Add(tune);
         var common = new CommonOptions(command);
         command.SetAction(parsed =>
         {
@@ -27,11 +30,23 @@ internal static class DoctorCommand
             var json = Machine(context, backend, out var ceiling);
             bool passed = true;
             if (parsed.GetValue(selfTest))
-                json["selftest"] = new DoctorSelfTest(backend, ceiling, quick: IsAnotherDriver && backend is CudaBackend).Run(context.Output, out passed);
+                json["selftest"] = new DoctorSelfTest(backend, ceiling, quick: IsAnotherDriver && backend is CudaBackend).Run(KernelCases.All(), context.Output, out passed);
+            if (parsed.GetValue(selfTest) && backend is CudaBackend { HasWarpgroupKernels: true } hopper)
+            {
+                using var byWarpgroups = new CudaBackend(hopper.Ordinal, hopper.Precision, tiles: TileTable.PreferringWarpgroups);
+                context.Output.Line("\nmatrix work by wgmma, which is used where a table of measurements says so:");
+                json["selftest_wgmma"] = new DoctorSelfTest(byWarpgroups, ceiling, quick: IsAnotherDriver).Run(KernelCases.All().Where(c => c.IsMatrixWork), context.Output, out bool alsoPassed);
+                passed &= alsoPassed;
+            }
+            if (parsed.GetValue(tune) is { } table)
+                json["tune"] = Bench("--tune").Tune(context.Output, table.FullName);
             if (parsed.GetValue(bench))
-                json["bench"] = new DoctorBench(backend as CudaBackend ?? throw new OptionException($"--bench: it times a GPU and the device is {backend.Name}; for the CPU use the Bench project, or name --device cuda"),
-                    tiny: IsAnotherDriver).Run(context.Output);
+                json["bench"] = Bench("--bench").Run(context.Output);
             context.Output.Json(json);
+
+            DoctorBench Bench(string option) =>
+                new(backend as CudaBackend ?? throw new OptionException($"{option}: it times a GPU and the device is {backend.Name}; for the CPU use the Bench project, or name --device cuda"), tiny: IsAnotherDriver);
+
             return passed ? ExitCode.Done : ExitCode.Failure;
         });
         return command;

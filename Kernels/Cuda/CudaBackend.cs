@@ -29,6 +29,7 @@ public sealed unsafe partial class CudaBackend : IBackend
     private readonly CudaContext context;
     private readonly Staging staging;
     private readonly Workspace workspace;
+    private readonly TileTable tiles;
     private readonly Dictionary<string, CudaModule> modules = [];
     private readonly bool waitAfterEachLaunch = Environment.GetEnvironmentVariable("VAE_CUDA_SYNC") == "1";
     private nint stream;
@@ -41,9 +42,11 @@ public sealed unsafe partial class CudaBackend : IBackend
     /// <param name="ordinal">Which GPU, from 0 in the driver's order.</param>
     /// <param name="precision">Of matrix products and convolutions; fp32 where the GPU's tensor cores have neither tf32 nor bf16.</param>
     /// <param name="library">The driver library; by default the one that VAE_CUDA_LIBRARY names, else NVIDIA's.</param>
-    /// <exception cref="DeviceException">No driver, no such GPU, or one that is too old.</exception>
-    public CudaBackend(int ordinal = 0, Precision precision = Precision.Tf32, string? library = null)
+    /// <param name="tiles">Which kernels to use for which products; by default <see cref="TileTable.Default"/>.</param>
+    /// <exception cref="DeviceException">No driver, no such GPU, one that is too old, or a table of tiles that cannot be read.</exception>
+    public CudaBackend(int ordinal = 0, Precision precision = Precision.Tf32, string? library = null, TileTable? tiles = null)
     {
+        this.tiles = tiles ?? TileTable.Default();
         driver = CudaDriver.Load(library);
         context = new(driver, ordinal);
         var missing = new List<string>();
@@ -71,8 +74,14 @@ public sealed unsafe partial class CudaBackend : IBackend
 
     public string Name => $"cuda:{context.Ordinal}";
 
+    /// <summary>Which GPU this is, from 0 in the driver's order.</summary>
+    public int Ordinal => context.Ordinal;
+
     /// <summary>What matrix products and convolutions really use.</summary>
     public Precision Precision { get; }
+
+    /// <summary>Whether products can be computed by wgmma: compute capability 9.0, in tf32 or bf16.</summary>
+    public bool HasWarpgroupKernels => Precision != Precision.Fp32 && context.Architecture == CudaContext.Hopper;
 
     /// <summary>As users and kernel files write it: fp32, tf32, bf16.</summary>
     public static string NameOf(Precision precision) => precision.ToString().ToLowerInvariant();

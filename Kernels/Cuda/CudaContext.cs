@@ -5,6 +5,9 @@ namespace VaeFromScratch.Kernels.Cuda;
 /// <summary>One GPU: what it is, and the driver's context on it.</summary>
 internal sealed unsafe class CudaContext : IDisposable
 {
+    /// <summary>The architecture whose kernels may use what only compute capability 9.0 has.</summary>
+    public const string Hopper = "sm_90a";
+
     private const int MultiprocessorCount = 16, ComputeMajor = 75, ComputeMinor = 76;
 
     [ThreadStatic]
@@ -47,10 +50,13 @@ internal sealed unsafe class CudaContext : IDisposable
 
     public (int Major, int Minor) ComputeCapability { get; }
 
+    /// <summary>Such as 9.0.</summary>
+    public string ComputeCapabilityName => $"{ComputeCapability.Major}.{ComputeCapability.Minor}";
+
     public int Multiprocessors { get; }
 
     /// <summary>The folder under ptx/ that serves this GPU: sm_90a only runs on 9.0 itself, sm_80 also on everything newer.</summary>
-    public string Architecture => ComputeCapability is (9, 0) ? "sm_90a" : ComputeCapability.Major >= 8 ? "sm_80" : "sm_75";
+    public string Architecture => ComputeCapability is (9, 0) ? Hopper : ComputeCapability.Major >= 8 ? "sm_80" : "sm_75";
 
     /// <summary>Free and total bytes of device memory.</summary>
     public (long Free, long Total) Memory

@@ -15,7 +15,7 @@ public sealed record CudaDeviceInfo(string Name, string DriverVersion, string Co
         var context = backend.Context;
         var (free, total) = context.Memory;
         var rates = backend.MeasurePeaks(quick);
-        return new(context.DeviceName, context.DriverVersion, $"{context.ComputeCapability.Major}.{context.ComputeCapability.Minor}", context.Multiprocessors, free, total,
+        return new(context.DeviceName, context.DriverVersion, context.ComputeCapabilityName, context.Multiprocessors, free, total,
             context.Architecture, rates.Copy, rates.Fma, rates.Tensor);
     }
 }

@@ -48,6 +48,8 @@ public sealed class ErrorTests
     [TestCase("encode RUN --out encodings.txt", "encodings.txt", ".csv or .npz")]
     [TestCase("export RUN --format onnx --out x", "--format onnx", "safetensors")]
     [TestCase("import x --data mnist --out y", "--model", "must be given")]
+    [TestCase("doctor --device cpu --bench", "--bench: it times a GPU", "--device cuda")]
+    [TestCase("doctor --device cpu --tune tiles.csv", "--tune: it times a GPU", "--device cuda")]
     [TestCase("list colours", "colours", "models")]
     [TestCase("data verify no-such-data", "no-such-data", "mnist")]
     public void Usage_errors_exit_with_2(string line, params string[] says)

@@ -21,10 +21,10 @@ internal static unsafe class CudaEmulator
     public static readonly string Sources = System.IO.Path.Combine(Folder, "src");
 
     /// <summary>A backend on the emulator, set to its defaults.</summary>
-    public static CudaBackend Open(Precision precision = Precision.Fp32, int computeCapability = Hopper, int ordinal = 0)
+    public static CudaBackend Open(Precision precision = Precision.Fp32, int computeCapability = Hopper, int ordinal = 0, TileTable? tiles = null)
     {
         Configure(computeCapability: computeCapability);
-        return new(ordinal, precision, Path);
+        return new(ordinal, precision, Path, tiles);
     }
 
     /// <summary>A backend on the emulator whose launches overlap where they can: the emulator then wants every thread of every kernel to wait for the kernels before it.</summary>

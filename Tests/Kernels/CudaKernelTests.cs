@@ -11,9 +11,15 @@ public sealed class CudaKernelTests
     private CudaBackend fp32 = null!;
     private CudaBackend tf32 = null!;
     private CudaBackend bf16 = null!;
+    private CudaBackend tf32ByWarpgroups = null!;
+    private CudaBackend bf16ByWarpgroups = null!;
 
     [OneTimeSetUp]
-    public void Open() => (fp32, tf32, bf16) = (CudaEmulator.Open(), CudaEmulator.Open(Precision.Tf32), CudaEmulator.Open(Precision.Bf16));
+    public void Open()
+    {
+        (fp32, tf32, bf16) = (CudaEmulator.Open(), CudaEmulator.Open(Precision.Tf32), CudaEmulator.Open(Precision.Bf16));
+        (tf32ByWarpgroups, bf16ByWarpgroups) = (CudaEmulator.Open(Precision.Tf32, tiles: TileTable.PreferringWarpgroups), CudaEmulator.Open(Precision.Bf16, tiles: TileTable.PreferringWarpgroups));
+    }
 
     [OneTimeTearDown]
     public void Close()
@@ -21,6 +27,8 @@ public sealed class CudaKernelTests
         fp32?.Dispose();
         tf32?.Dispose();
         bf16?.Dispose();
+        tf32ByWarpgroups?.Dispose();
+        bf16ByWarpgroups?.Dispose();
     }
 
     [TestCaseSource(typeof(KernelCases), nameof(KernelCases.All))]
@@ -35,7 +43,7 @@ public sealed class CudaKernelTests
     [TestCaseSource(nameof(MatrixWork))]
     public void Tensor_core_kernels_match_the_reference_to_their_precision(KernelCase kernelCase)
     {
-        foreach (var backend in (CudaBackend[])[tf32, bf16])
+        foreach (var backend in (CudaBackend[])[tf32, bf16, tf32ByWarpgroups, bf16ByWarpgroups])
         {
             using var result = CaseContext.Evaluate(backend, kernelCase);
             Assert.That(result.Failures, Is.Empty, $"{kernelCase} in {CudaBackend.NameOf(backend.Precision)}");
@@ -46,8 +54,11 @@ public sealed class CudaKernelTests
     [TestCaseSource(nameof(MatrixWork))]
     public void Bf16_kernel_matches_the_reference_on_rounded_operands_to_fp32(KernelCase kernelCase)
     {
-        using var result = CaseContext.Evaluate(bf16, kernelCase, leastTolerance: 0, ToBf16);
-        Assert.That(result.Failures, Is.Empty, kernelCase.ToString());
+        foreach (var backend in (CudaBackend[])[bf16, bf16ByWarpgroups])
+        {
+            using var result = CaseContext.Evaluate(backend, kernelCase, leastTolerance: 0, ToBf16);
+            Assert.That(result.Failures, Is.Empty, kernelCase.ToString());
+        }
     }
 
     /// <summary>To nearest, ties to even: 16 bits of a float32 are left.</summary>

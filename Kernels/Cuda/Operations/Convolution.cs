@@ -20,7 +20,7 @@ public sealed unsafe partial class CudaBackend
     {
         bool wide = shape.InChannels % 4 == 0 && shape.OutChannels % 4 == 0;
         int rows = shape.Batch * shape.OutHeight * shape.OutWidth, k = shape.KernelHeight * shape.KernelWidth * shape.InChannels;
-        Convolve(Forward, new(shape, shape.InChannels), wide, rows, shape.OutChannels, k, classes: 1, x, w, y, bias, activation, accumulate, reluMask);
+        Launch(Convolution(Forward, new(shape, shape.InChannels), wide, new(rows, shape.OutChannels, k), x, w, y, bias, activation, accumulate, reluMask));
     }
 
     public void Conv2dBackwardData(ConvShape shape, Slice<float> dy, Slice<float> w, Slice<float> dx, Slice<float> bias, Activation activation, bool accumulate, Slice<float> reluMask)
@@ -28,42 +28,23 @@ public sealed unsafe partial class CudaBackend
         // The largest class of pixels, see PixelClass in src/gemm.cuh.
         int s = shape.Stride, rows = shape.Batch * ((shape.Height + s - 1) / s) * ((shape.Width + s - 1) / s);
         int k = (shape.KernelHeight + s - 1) / s * ((shape.KernelWidth + s - 1) / s) * shape.OutChannels;
-        Convolve(BackwardData, new(shape, shape.OutChannels), shape.OutChannels % 4 == 0, rows, shape.InChannels, k, classes: s * s, dy, w, dx, bias, activation, accumulate, reluMask);
+        var product = Convolution(BackwardData, new(shape, shape.OutChannels), shape.OutChannels % 4 == 0, new(rows, shape.InChannels, k), dy, w, dx, bias, activation, accumulate, reluMask);
+        Launch(product with { Classes = s * s });
     }
 
     public void Conv2dBackwardWeight(ConvShape shape, Slice<float> x, Slice<float> dy, Slice<float> dw, bool accumulate)
     {
         bool wide = shape.InChannels % 4 == 0 && shape.OutChannels % 4 == 0;
         int rows = shape.KernelHeight * shape.KernelWidth * shape.InChannels, k = shape.Batch * shape.OutHeight * shape.OutWidth;
-        if (rows == 0 || shape.OutChannels == 0)
-            return;
-        var kernel = Choose(BackwardWeight, wide && IsAligned(x) && IsAligned(dy), shape.OutChannels);
-        var epilogue = new Epilogue { C = dw.Address, Accumulate = accumulate ? 1 : 0, Vectors = shape.OutChannels % 4 == 0 && IsAligned(dw) ? 1 : 0 };
-        PutOff(new(kernel, new(rows, shape.OutChannels, k, default, default, default, default), x, dy, epilogue) { Geometry = new(shape, shape.InChannels), IsConvolution = true });
+        var product = Convolution(BackwardWeight, new(shape, shape.InChannels), wide, new(rows, shape.OutChannels, k), x, dy, dw, default, Activation.None, accumulate, default);
+        PutOff(product with { IsWeightGradient = true });
     }
 
-    private TileKernel Choose(int direction, bool wideLoads, int columns)
+    private TileProduct Convolution(int direction, ConvGeometry geometry, bool wideLoads, ProductShape sizes, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias,
+        Activation activation, bool accumulate, Slice<float> reluMask)
     {
-        var kernels = ConvKernels[(int)Precision][direction];
-        return !wideLoads ? kernels.Single : columns > WidestNarrowTile ? kernels.Wide : kernels.Narrow;
-    }
-
-    private void Convolve(int direction, ConvGeometry geometry, bool wideLoads, int rows, int columns, int k, int classes, Slice<float> a, Slice<float> b, Slice<float> c,
-        Slice<float> bias, Activation activation, bool accumulate, Slice<float> reluMask)
-    {
-        if (rows == 0 || columns == 0)
-            return;
-        var kernel = Choose(direction, wideLoads && IsAligned(a) && IsAligned(b), columns);
-        var epilogue = new Epilogue
-        {
-            C = c.Address,
-            Bias = bias.Address,
-            ReluMask = reluMask.Address,
-            Relu = activation == Activation.Relu ? 1 : 0,
-            Accumulate = accumulate ? 1 : 0,
-            Vectors = columns % 4 == 0 && IsAligned(c) && IsAligned(bias) && IsAligned(reluMask) ? 1 : 0,
-        };
-        var grid = PlanTiles(kernel, rows, columns, k, classes, ref epilogue);
-        LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, a, b, KernelArgument.Structure(&geometry), KernelArgument.Structure(&epilogue));
+        var wide = new Wide(wideLoads && IsAligned(a) && IsAligned(b), sizes.N % 4 == 0 && IsAligned(c) && IsAligned(bias) && IsAligned(reluMask));
+        var epilogue = new Epilogue { Bias = bias.Address, ReluMask = reluMask.Address, Relu = activation == Activation.Relu ? 1 : 0, Accumulate = accumulate ? 1 : 0 };
+        return new(ConvKernels[(int)Precision][direction], sizes, wide, a, b, c, epilogue) { Geometry = geometry };
     }
 }

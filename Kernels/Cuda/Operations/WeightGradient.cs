@@ -9,14 +9,7 @@ public sealed unsafe partial class CudaBackend
 {
     private const int WidestColumnSums = 32;
 
-    private WeightGradient? putOff;
-
-    /// <summary>A weight gradient that has been asked for: everything its launch needs.</summary>
-    private readonly record struct WeightGradient(TileKernel Kernel, ProductShape Product, Slice<float> A, Slice<float> B, Epilogue Epilogue)
-    {
-        public ConvGeometry Geometry { get; init; }
-        public bool IsConvolution { get; init; }
-    }
+    private TileProduct? putOff;
 
     /// <summary>As src/gemm.cuh's.</summary>
     private struct ColumnSums
@@ -51,10 +44,11 @@ public sealed unsafe partial class CudaBackend
         Launch(gradient, ColumnSumsOf(rows, columns, g, new(columns), dbias, new(columns), accumulate));
     }
 
-    private void PutOff(WeightGradient gradient)
+    private void PutOff(TileProduct gradient)
     {
         Enter();
-        putOff = gradient;
+        if (gradient.Product.M > 0 && gradient.Product.N > 0)
+            putOff = gradient;
     }
 
     /// <summary>Launches the weight gradient that waits for its bias gradient, if there is one.</summary>
@@ -63,25 +57,6 @@ public sealed unsafe partial class CudaBackend
         if (putOff is not { } gradient)
             return;
         putOff = null;
-        Launch(gradient, default);
-    }
-
-    private void Launch(WeightGradient gradient, ColumnSums sums)
-    {
-        var (kernel, product, epilogue) = (gradient.Kernel, gradient.Product, gradient.Epilogue);
-        var grid = PlanTiles(kernel, product.M, product.N, product.K, classes: 1, ref epilogue, floatsPerSharing: 2 * sums.Columns);
-        int tiles = grid.X;
-        sums.FirstBlock = (uint)tiles;
-        if (sums.Columns > 0)
-        {
-            grid = grid with { X = tiles + (sums.Columns + sums.Width - 1) / sums.Width };
-            sums.Partial = epilogue.Partial + sizeof(float) * (nint)tiles * grid.Y * kernel.Rows * kernel.Columns;
-            sums.Tickets = epilogue.Tickets + sizeof(uint) * tiles;
-        }
-        var geometry = gradient.Geometry;
-        if (gradient.IsConvolution)
-            LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, gradient.A, gradient.B, KernelArgument.Structure(&geometry), KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums));
-        else
-            LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, gradient.A, gradient.B, KernelArgument.Structure(&product), KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums));
+        Launch(gradient);
     }
 }

@@ -180,11 +180,12 @@ Hash convolution(const char* kernel, int direction, unsigned in, unsigned out, s
     ConvGeometry g = {3, 9, 10, in, out, 4, 4, 2, 1, 4, 5, divider(direction == 1 ? out : in), divider(5), divider(4)};
     Buffer x(3 * 9 * 10 * in), w(16 * in * out), y(3 * 4 * 5 * out), bias(64), c = zeros(direction == 0 ? y.n : direction == 1 ? x.n : w.n);
     const unsigned rows = direction == 0 ? 60 : direction == 1 ? 3 * 5 * 5 : 16 * in, width = direction == 1 ? in : out;
-    const unsigned k = direction == 0 ? 16 * in : direction == 1 ? 4 * out : 60, steps = (k + 15) / 16;
+    const bool by_warpgroups = strstr(kernel, "_wgmma");
+    const unsigned k = direction == 0 ? 16 * in : direction == 1 ? 4 * out : 60, depth = by_warpgroups ? 32 : 16, steps = (k + depth - 1) / depth;
     const unsigned tiles = (rows + 127) / 128 * ((width + columns - 1) / columns), classes = direction == 1 ? 4 : 1;
     Buffer partial = zeros((size_t)tiles * classes * sharing * 128 * columns), tickets = zeros(tiles * classes);
     const Epilogue e = epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, width % 4 == 0);
-    const dim3 grid = {tiles, sharing, classes}, block = {4 * columns, 1, 1};
+    const dim3 grid = {tiles, sharing, classes}, block = {by_warpgroups ? 256 : 4 * columns, 1, 1};
     if (direction == 2) {
         const Sums sums(270, in, in == 3 ? 4 : in, tiles, sharing);
         launch(kernel, {tiles + sums.blocks(), sharing, 1}, block, shared, x.p(), y.p(), g, e, sums.arguments);
@@ -203,6 +204,9 @@ constexpr size_t TensorAlong = 4 * 3 * (64 * 20), TensorAcross = 4 * 3 * (16 * 7
 
 // Bytes of shared memory of an fp32 kernel: two stages, lines padded where they run along k.
 constexpr size_t fp32_shared(size_t depth, size_t lines) { return 4 * 2 * depth * lines; }
+
+// Of a kernel by wgmma: three stages of lines of 128 bytes, and room to begin at a multiple of 1 024.
+constexpr size_t warpgroup_shared(size_t lines) { return 3 * 128 * lines + 1024; }
 
 const std::vector<Case> cases = {
     {"fill, copy, gather", [] {
@@ -312,6 +316,14 @@ const std::vector<Case> cases = {
         return convolution("conv_forward_128x32_v4_tf32", 0, 4, 8, along * 128 + across * 40, 32, 1) ^ convolution("conv_backward_data_128x32_v1_tf32", 1, 3, 5, along * 160, 32, 1)
             ^ convolution("conv_backward_weight_128x32_v4_tf32", 2, 4, 8, across * (136 + 40), 32, 2);
     }},
+    {"matmul wgmma", [] {
+        return matmul("matmul_nn_64x64_v4_tf32_wgmma", 72, 68, 200, 64, 32, 128, warpgroup_shared(128), 1) ^ matmul("matmul_tn_64x64_v4_tf32_wgmma", 36, 68, 72, 64, 32, 128, warpgroup_shared(128), 2)
+            ^ matmul("matmul_nt_128x128_v4_tf32_wgmma", 132, 36, 260, 128, 32, 256, warpgroup_shared(256), 1) ^ matmul("matmul_nn_128x256_v4_tf32_wgmma", 36, 132, 68, 256, 32, 256, warpgroup_shared(384), 1) ^ matmul("matmul_tt_64x64_v4_bf16_wgmma", 36, 68, 300, 64, 64, 128, warpgroup_shared(128), 1);
+    }},
+    {"conv wgmma", [] {
+        return convolution("conv_forward_128x32_v4_tf32_wgmma", 0, 4, 8, warpgroup_shared(160), 32, 1) ^ convolution("conv_backward_data_128x64_v4_tf32_wgmma", 1, 4, 8, warpgroup_shared(192), 64, 1)
+            ^ convolution("conv_backward_weight_128x32_v4_tf32_wgmma", 2, 4, 8, warpgroup_shared(160), 32, 2);
+    }},
 };
 
 const char* name_of(Order order) { return order == Order::Forward ? "forward" : order == Order::Reverse ? "reverse" : "random"; }
@@ -352,6 +364,15 @@ int mistakes()
         Buffer out = zeros(64);
         broken.clear();
         const bool noticed = !launch(kernel, {1, 1, 1}, {64, 1, 1}, 0, out.p()) && (broken.find(message) != std::string::npos || broken.find("returned while others wait") != std::string::npos || broken.find("divergent") != std::string::npos);
+        printf("%s  %s: %s\n", noticed ? "ok   " : "FAIL ", kernel, broken.c_str());
+        failures += !noticed;
+    }
+    // What only wgmma can get wrong; each thread of a warpgroup stores one line of both operands.
+    const std::map<const char*, const char*> expectedOfWgmma = {{"forgets_to_fence_operands", "without fencing"}, {"forgets_wgmma_fence", "without wgmma.fence"}, {"forgets_to_wait_for_wgmma", "without waiting"}, {"misaligned_operand", "multiple of 1024"}, {"operand_beyond_shared_memory", "leaves shared memory"}};
+    for (const auto& [kernel, message] : expectedOfWgmma) {
+        Buffer out = zeros(128);
+        broken.clear();
+        const bool noticed = !launch(kernel, {1, 1, 1}, {128, 1, 1}, 1024 + 64 * 128, out.p()) && broken.find(message) != std::string::npos;
         printf("%s  %s: %s\n", noticed ? "ok   " : "FAIL ", kernel, broken.c_str());
         failures += !noticed;
     }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #define __host__
 #define __device__
@@ -25,11 +26,29 @@ struct dim3 { unsigned x, y, z; };
 
 namespace emulator {
 
+// A store to a tile that wgmma will read.
+struct OperandStore {
+    uint4* to;
+    uint4 value;
+};
+
+// One wgmma of one thread: its part of d [64, 2 sums] += a b, a and b in shared memory where their descriptors say.
+struct Product {
+    float* d;
+    int sums;
+    unsigned long long a, b;
+    bool bf16;
+};
+
 struct Thread {
     uint3 index, block, blockSize, gridSize;
     int lane, warp;
     unsigned exchanges;
     bool waited;  // for the kernels before this one
+    std::vector<OperandStore> stores;
+    std::vector<Product> products;
+    std::vector<int> productGroups;
+    bool mayMultiply;
 };
 extern thread_local Thread* current;
 
@@ -48,6 +67,11 @@ void sync_warp(Site& site);
 // Every lane of the mask deposits n words; returns the 32 x 8 table of the round, valid until the round after next.
 const unsigned (*exchange(unsigned mask, const unsigned* words, int n, const char* file, int line))[8];
 void* dynamic_shared();
+size_t dynamic_shared_bytes();
+// Ends the launch with an error.
+void report(const char* what, const char* file, int line);
+// Whether what is asynchronous happens when it is asked for, the earliest moment, or when it is waited for, the last.
+bool is_early();
 
 struct Copy {
     float* to;
@@ -117,6 +141,89 @@ inline unsigned bf16_bits(float x)
     const unsigned u = bits(x);
     return x != x ? 0x7fffu : (u + 0x7fffu + (u >> 16 & 1)) >> 16;
 }
+
+// As if that much static shared memory lay before the dynamic.
+constexpr unsigned DynamicSharedAddress = 128;
+
+inline unsigned shared_address(const void* p) { return DynamicSharedAddress + (unsigned)((const char*)p - (const char*)dynamic_shared()); }
+
+// ---- wgmma
+
+// The word of line `row` at `byte` of a tile, K-major with 128-byte swizzle: lines of 128 bytes, groups of eight of them a stride apart; bits 4 to 6 of the address are exchanged by bits 7 to 9.
+inline unsigned operand_word(unsigned long long descriptor, int row, int byte, const char* file, int line)
+{
+    const unsigned start = (unsigned)(descriptor & 0x3fff) << 4, stride = (unsigned)(descriptor >> 32 & 0x3fff) << 4;
+    if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0 || (start & 0x380) != 0)
+        report("a descriptor of another layout than 128-byte swizzle from a multiple of 1024 bytes", file, line);
+    const unsigned plain = start + row / 8 * stride + row % 8 * 128 + byte, address = plain ^ (plain >> 7 & 7) << 4;
+    if (address < DynamicSharedAddress || address + 4 > DynamicSharedAddress + dynamic_shared_bytes()) {
+        report("a descriptor that leaves shared memory", file, line);
+        return 0;
+    }
+    return *(const unsigned*)((const char*)dynamic_shared() + address - DynamicSharedAddress);
+}
+
+inline void multiply(const Product& p, const char* file, int line)
+{
+    const int row = current->index.x / 32 % 4 * 16 + current->lane / 4, column = current->lane % 4 * 2, numbers = p.bf16 ? 2 : 1;
+    for (int word = 0; word < 8; word++) {
+        const unsigned a0 = operand_word(p.a, row, 4 * word, file, line), a1 = operand_word(p.a, row + 8, 4 * word, file, line);
+        for (int j = 0; j < p.sums / 2; j++) {
+            const unsigned b = operand_word(p.b, j / 2 * 8 + column + j % 2, 4 * word, file, line);
+            float* const d = p.d + j / 2 * 4 + j % 2;
+            for (int k = 0; k < numbers; k++) {
+                const float y = p.bf16 ? bf16_of(b, k) : tf32_of(b, k);
+                d[0] += (p.bf16 ? bf16_of(a0, k) : tf32_of(a0, k)) * y;
+                d[2] += (p.bf16 ? bf16_of(a1, k) : tf32_of(a1, k)) * y;
+            }
+        }
+    }
+}
+
+inline void warpgroup_multiply(float* d, int sums, unsigned long long a, unsigned long long b, bool bf16, const char* file, int line)
+{
+    if (!current->mayMultiply)
+        report("wgmma without wgmma.fence since its sums could last be touched", file, line);
+    const Product product = {d, sums, a, b, bf16};
+    if (is_early())
+        multiply(product, file, line);
+    current->products.push_back(product);
+}
+
+inline void warpgroup_begin() { current->mayMultiply = true; }
+
+inline void warpgroup_commit(const char* file, int line)
+{
+    // All lanes of a warp must be here together.
+    const unsigned nothing = 0;
+    exchange(0xffffffffu, &nothing, 0, file, line);
+    current->productGroups.push_back((int)current->products.size());
+}
+
+inline void warpgroup_wait(int pending, const char* file, int line)
+{
+    Thread* const t = current;
+    const int finished = (int)t->productGroups.size() - pending;
+    t->mayMultiply = false;
+    if (finished <= 0)
+        return;
+    const int n = t->productGroups[finished - 1];
+    if (!is_early())
+        for (int i = 0; i < n; i++)
+            multiply(t->products[i], file, line);
+    t->products.erase(t->products.begin(), t->products.begin() + n);
+    t->productGroups.erase(t->productGroups.begin(), t->productGroups.begin() + finished);
+    for (int& group : t->productGroups)
+        group -= n;
+}
+
+// Stores become visible to wgmma here and not before: a kernel that forgets the fence multiplies poison.
+inline void fence_operands()
+{
+    for (const OperandStore& store : current->stores)
+        *store.to = store.value;
+    current->stores.clear();
+}
 }  // namespace emulator
 
 #define EMULATOR_SITE(action) ({ static emulator::Site site = {__FILE__, __LINE__, false, false, false, nullptr}; action(site); })
@@ -164,5 +271,13 @@ DEVICE unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)(((uint64_t)
 template<int N> DEVICE void copy_async(float* to, const float* from, bool valid) { emulator::copy_push({to, from, N, valid}); }
 DEVICE void copy_async_commit() { emulator::copy_commit(); }
 template<int Pending> DEVICE void copy_async_wait() { emulator::copy_wait(Pending); }
+DEVICE unsigned shared_address(const void* p) { return emulator::shared_address(p); }
+DEVICE void store_operand(uint4* to, uint4 v) { emulator::current->stores.push_back({to, v}); }
+DEVICE void fence_operands() { emulator::fence_operands(); }
+DEVICE void warpgroup_begin() { emulator::warpgroup_begin(); }
+DEVICE void warpgroup_commit() { emulator::warpgroup_commit(__FILE__, __LINE__); }
+template<int Pending> DEVICE void warpgroup_wait() { emulator::warpgroup_wait(Pending, __FILE__, __LINE__); }
+template<int Sums> DEVICE void warpgroup_multiply_tf32(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, false, __FILE__, __LINE__); }
+template<int Sums> DEVICE void warpgroup_multiply_bf16(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, true, __FILE__, __LINE__); }
 DEVICE unsigned to_tf32(float x) { return (emulator::bits(x) + 0x1000u) & 0xffffe000u; }
 DEVICE unsigned to_bf16_pair(float low, float high) { return emulator::bf16_bits(low) | emulator::bf16_bits(high) << 16; }

@@ -1,5 +1,6 @@
 // Kernels that break a rule each: the emulator must say so. Linked into the native checks only.
 #include "cumath.cuh"
+#include "gemm_warpgroup.cuh"
 
 KERNEL divergent_barriers(float* out)
 {
@@ -59,3 +60,40 @@ KERNEL starts_too_early(float* out)
     out[threadIdx.x] = 1.0f;
 }
 EXPORT(starts_too_early)
+// A product of 64 x 64 tiles of ones by wgmma, with one mistake.
+enum class Mistake { NoFenceOfOperands, NoFenceOfSums, NoWait, Misaligned, TooFar };
+
+template<Mistake Made> DEVICE void product_of_ones(float* out, float* memory)
+{
+    float* const tile = aligned_tile(memory);
+    if (threadIdx.x < 64)
+        for (int chunk = 0; chunk < ChunksOfLine; chunk++)
+            store_operand(reinterpret_cast<uint4*>(tile + threadIdx.x * WordsOfLine) + chunk, WarpgroupTf32::pack({1.0f, 1.0f, 1.0f, 1.0f}));
+    if constexpr (Made != Mistake::NoFenceOfOperands)
+        fence_operands();
+    __syncthreads();
+    float sums[32] = {};
+    const unsigned long long lies = operand_descriptor(Made == Mistake::Misaligned ? tile + WordsOfLine : Made == Mistake::TooFar ? tile + 32 * WordsOfLine : tile);
+    if constexpr (Made != Mistake::NoFenceOfSums)
+        warpgroup_begin();
+    warpgroup_multiply_tf32(sums, lies, lies);
+    warpgroup_commit();
+    if constexpr (Made != Mistake::NoWait)
+        warpgroup_wait<0>();
+    out[threadIdx.x] = sums[0];
+}
+
+#define PRODUCT_WITH_MISTAKE(name, mistake)                \
+    KERNEL name(float* out)                                \
+    {                                                      \
+        AFTER_EARLIER_KERNELS();                           \
+        DYNAMIC_SHARED(memory);                            \
+        product_of_ones<Mistake::mistake>(out, memory);    \
+    }                                                      \
+    EXPORT(name)
+
+PRODUCT_WITH_MISTAKE(forgets_to_fence_operands, NoFenceOfOperands)
+PRODUCT_WITH_MISTAKE(forgets_wgmma_fence, NoFenceOfSums)
+PRODUCT_WITH_MISTAKE(forgets_to_wait_for_wgmma, NoWait)
+PRODUCT_WITH_MISTAKE(misaligned_operand, Misaligned)
+PRODUCT_WITH_MISTAKE(operand_beyond_shared_memory, TooFar)

@@ -161,6 +161,10 @@ void fiber_main()
         RELEASE(&w->endTag);
         if (w->overlaps && !fiber.waited)
             w->fail("thread " + std::to_string(fiber.index.x) + " did not wait for the kernels before it, with which the launch overlaps (AFTER_EARLIER_KERNELS)");
+        if (!fiber.products.empty())
+            w->fail("thread " + std::to_string(fiber.index.x) + " returned without waiting for its wgmma");
+        if (!fiber.stores.empty())
+            w->fail("thread " + std::to_string(fiber.index.x) + " returned without fencing what it stored for wgmma");
         if (w->arrived)
             w->fail("thread " + std::to_string(fiber.index.x) + " returned while others wait at __syncthreads, " + place(w->barrierFile, w->barrierLine));
         w->leave();
@@ -214,6 +218,10 @@ void set_up_block(Worker* w, uint3 block, dim3 grid, dim3 size, size_t sharedByt
         fiber.state = State::Ready;
         fiber.copies.clear();
         fiber.groups.clear();
+        fiber.stores.clear();
+        fiber.products.clear();
+        fiber.productGroups.clear();
+        fiber.mayMultiply = false;
         // Taken from the back.
         w->ready.push_back(w->order == Order::Reverse ? i : n - 1 - i);
     }
@@ -360,6 +368,12 @@ void sync_warp(Site& site)
 }
 
 void* dynamic_shared() { return my_worker()->shared; }
+
+size_t dynamic_shared_bytes() { return my_worker()->sharedBytes; }
+
+void report(const char* what, const char* file, int line) { my_worker()->fail(what + (", " + place(file, line))); }
+
+bool is_early() { return my_worker()->order == Order::Forward; }
 
 void copy_push(Copy copy)
 {

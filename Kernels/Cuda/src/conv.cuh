@@ -55,10 +55,13 @@ template<class T> DEVICE void backward_weight(const float* x, const float* dy, c
 
 CONV(forward, 128, 64, 4)
 CONV(forward, 128, 32, 4)
-CONV(forward, 128, 32, 1)
 CONV(backward_data, 128, 64, 4)
 CONV(backward_data, 128, 32, 4)
-CONV(backward_data, 128, 32, 1)
 CONV_WEIGHT(128, 64, 4)
 CONV_WEIGHT(128, 32, 4)
+
+#if !defined(VECTORS_ONLY)
+CONV(forward, 128, 32, 1)
+CONV(backward_data, 128, 32, 1)
 CONV_WEIGHT(128, 32, 1)
+#endif

@@ -1,6 +1,7 @@
 // C [M, N] (+)= op(A) op(B), + bias, ReLU, ReLU mask: the kernels, for the file that includes this one and says how a tile is multiplied:
 //   PRECISION                         the end of the kernels' names
 //   Tile<rows, columns, width>        a way of multiplying, see product() in gemm.cuh
+//   VECTORS_ONLY                      where it cannot load single floats but can multiply 128 x 256 tiles: wgmma
 //   4 (M K + K N + M N) bytes at least and 2 M N K operations; the tiles move 4 K (M N / 128 + N M / 128) bytes: 4096^3 is 137 GFLOP over 201 MB at least
 // Kernels: matmul_LAYOUT_TILE_vWIDTH_PRECISION; layout: n as it is, t transposed; width: floats a load, 1 where sizes or addresses are no multiples of 4.
 // Two heads on one layer are one product here: forward and in the weight gradient the columns of B and C lie in two matrices each, in the data gradient K runs over both.
@@ -39,12 +40,22 @@ struct ProductShape {
 
 #define MATMUL_LAYOUT(layout, A, B)      \
     MATMUL(layout, A, B, 128, 128, 4)    \
-    MATMUL(layout, A, B, 64, 64, 4)      \
-    MATMUL(layout, A, B, 64, 64, 1)
+    MATMUL(layout, A, B, 64, 64, 4)
 
 MATMUL_LAYOUT(nn, RowMajor, ColumnMajor)
 MATMUL_LAYOUT(nt, RowMajor, RowMajor)
 MATMUL_TN(128, 128, 4)
 MATMUL_TN(64, 64, 4)
-MATMUL_TN(64, 64, 1)
 MATMUL_LAYOUT(tt, ColumnMajor, RowMajor)
+
+#if defined(VECTORS_ONLY)
+MATMUL(nn, RowMajor, ColumnMajor, 128, 256, 4)
+MATMUL(nt, RowMajor, RowMajor, 128, 256, 4)
+MATMUL_TN(128, 256, 4)
+MATMUL(tt, ColumnMajor, RowMajor, 128, 256, 4)
+#else
+MATMUL(nn, RowMajor, ColumnMajor, 64, 64, 1)
+MATMUL(nt, RowMajor, RowMajor, 64, 64, 1)
+MATMUL_TN(64, 64, 1)
+MATMUL(tt, ColumnMajor, RowMajor, 64, 64, 1)
+#endif

@@ -121,6 +121,58 @@ DEVICE void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[
 }
 #endif
 
+#if __CUDA_ARCH__ == 900 && defined(__CUDA_ARCH_FEAT_SM90_ALL)
+// ---- wgmma: four warps (a warpgroup) multiply tiles that lie in shared memory, asynchronously.
+// The hardware reads those through a path of its own (the async proxy), to which ordinary stores are visible only after fence_operands() and a barrier.
+// In PTX, because the compiler takes some of these stores apart.
+DEVICE void store_operand(uint4* to, uint4 v) { asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(shared_address(to)), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory"); }
+DEVICE void fence_operands() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
+// Before the first product, and after anything else has touched the registers that hold its sums.
+DEVICE void warpgroup_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+DEVICE void warpgroup_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+template<int Pending> DEVICE void warpgroup_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory"); }
+
+#define SUMS_16(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7]), \
+    "+f"(d[i + 8]), "+f"(d[i + 9]), "+f"(d[i + 10]), "+f"(d[i + 11]), "+f"(d[i + 12]), "+f"(d[i + 13]), "+f"(d[i + 14]), "+f"(d[i + 15])
+#define PLACES_16 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
+#define PLACES_32 PLACES_16 ",%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
+#define PLACES_64 PLACES_32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
+#define PLACES_128 PLACES_64 ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95" \
+    ",%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111,%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127"
+#define SUMS_64(d, i) SUMS_16(d, i), SUMS_16(d, i + 16), SUMS_16(d, i + 32), SUMS_16(d, i + 48)
+// The predicate says that the sums are added to; the two ones after it that neither operand is negated; bf16's zeros that both lie along k.
+#define WGMMA(shape_and_types, places, a_place, b_place, transposed, ...)                                                                     \
+    asm volatile("{ .reg .pred add; setp.ne.b32 add, 1, 0; wgmma.mma_async.sync.aligned." shape_and_types " {" places "}, %" a_place ", %" b_place ", add, 1, 1" transposed "; }" \
+        : __VA_ARGS__ : "l"(a), "l"(b))
+
+// d [64, 2 Sums] += a [64, 8] b [8, 2 Sums] in tf32, or a [64, 16] b [16, 2 Sums] in bf16; a and b are descriptors (see operand_descriptor). Lane l of warp w of the warpgroup holds
+// rows 16 w + l / 4 + 8 i and columns 8 j + 2 (l % 4) + e in d[4 j + 2 i + e].
+template<int Sums> DEVICE void warpgroup_multiply_tf32(float (&d)[Sums], unsigned long long a, unsigned long long b)
+{
+    if constexpr (Sums == 16)
+        WGMMA("m64n32k8.f32.tf32.tf32", PLACES_16, "16", "17", "", SUMS_16(d, 0));
+    else if constexpr (Sums == 32)
+        WGMMA("m64n64k8.f32.tf32.tf32", PLACES_32, "32", "33", "", SUMS_16(d, 0), SUMS_16(d, 16));
+    else if constexpr (Sums == 64)
+        WGMMA("m64n128k8.f32.tf32.tf32", PLACES_64, "64", "65", "", SUMS_64(d, 0));
+    else
+        WGMMA("m64n256k8.f32.tf32.tf32", PLACES_128, "128", "129", "", SUMS_64(d, 0), SUMS_64(d, 64));
+}
+
+template<int Sums> DEVICE void warpgroup_multiply_bf16(float (&d)[Sums], unsigned long long a, unsigned long long b)
+{
+    if constexpr (Sums == 16)
+        WGMMA("m64n32k16.f32.bf16.bf16", PLACES_16, "16", "17", ", 0, 0", SUMS_16(d, 0));
+    else if constexpr (Sums == 32)
+        WGMMA("m64n64k16.f32.bf16.bf16", PLACES_32, "32", "33", ", 0, 0", SUMS_16(d, 0), SUMS_16(d, 16));
+    else if constexpr (Sums == 64)
+        WGMMA("m64n128k16.f32.bf16.bf16", PLACES_64, "64", "65", ", 0, 0", SUMS_64(d, 0));
+    else
+        WGMMA("m64n256k16.f32.bf16.bf16", PLACES_128, "128", "129", ", 0, 0", SUMS_64(d, 0), SUMS_64(d, 64));
+}
+#endif
+
 #define DYNAMIC_SHARED(name)                                       \
     extern __shared__ __align__(128) unsigned char dynamic_shared[]; \
     float* name = reinterpret_cast<float*>(dynamic_shared)
@@ -131,6 +183,12 @@ DEVICE void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[
 #define HAS_TENSOR_CORES 1
 #else
 #define HAS_TENSOR_CORES 0
+#endif
+
+#if defined(VAE_EMULATOR) || (__CUDA_ARCH__ == 900 && defined(__CUDA_ARCH_FEAT_SM90_ALL))
+#define HAS_WGMMA 1
+#else
+#define HAS_WGMMA 0
 #endif
 
 #define KERNEL extern "C" __global__ void

@@ -2,7 +2,9 @@
 //   probe_copy    8 n bytes, nothing computed: the memory's rate
 //   probe_fma     2 * 16 * iterations operations a thread, in registers: the rate of fused multiply-adds
 //   probe_tf32, probe_bf16   2048 or 4096 * 8 * iterations operations a warp, in registers: the rate of mma.sync
+//   probe_tf32_wgmma, probe_bf16_wgmma   64 x 256 x 32 or 64 multiply-adds an iteration and warpgroup, from shared memory: the rate of wgmma
 #include "cumath.cuh"
+#include "gemm_warpgroup.cuh"
 
 KERNEL __launch_bounds__(256) probe_copy(const float* __restrict__ x, float* __restrict__ y, unsigned quads)
 {
@@ -62,4 +64,47 @@ KERNEL __launch_bounds__(256) probe_bf16(float* y, unsigned iterations, float a)
     probe_tensor(y, iterations, to_bf16_pair(a, a), [](float (&d)[4], const unsigned (&x)[4], const unsigned (&z)[2]) { mma_bf16(d, x, z); });
 }
 EXPORT(probe_bf16)
+#endif
+
+#if HAS_WGMMA
+// One step of a tile of 64 x 256, over and over on the same operands.
+template<class Number> DEVICE void probe_warpgroup(float* y, unsigned iterations, float a, float* memory)
+{
+    typedef TileWarpgroup<Number, 64, 256> Tile;
+    float* const tile = aligned_tile(memory);
+    float numbers[Number::Chunk];
+#pragma unroll
+    for (int i = 0; i < Number::Chunk; i++)
+        numbers[i] = a;
+    for (int i = threadIdx.x; i < Tile::StageFloats / 4; i += Tile::Threads)
+        store_operand(reinterpret_cast<uint4*>(tile) + i, Number::pack(numbers));
+    fence_operands();
+    __syncthreads();
+    float sums[Tile::Sums] = {};
+    for (unsigned k = 0; k < iterations; k++) {
+        Tile::multiply_step(tile, sums);
+        warpgroup_wait<0>();
+    }
+    float total = 0.0f;
+#pragma unroll
+    for (int i = 0; i < Tile::Sums; i++)
+        total += sums[i];
+    y[blockIdx.x * blockDim.x + threadIdx.x] = total;
+}
+
+KERNEL __launch_bounds__(128) probe_tf32_wgmma(float* y, unsigned iterations, float a)
+{
+    AFTER_EARLIER_KERNELS();
+    DYNAMIC_SHARED(memory);
+    probe_warpgroup<WarpgroupTf32>(y, iterations, a, memory);
+}
+EXPORT(probe_tf32_wgmma)
+
+KERNEL __launch_bounds__(128) probe_bf16_wgmma(float* y, unsigned iterations, float a)
+{
+    AFTER_EARLIER_KERNELS();
+    DYNAMIC_SHARED(memory);
+    probe_warpgroup<WarpgroupBf16>(y, iterations, a, memory);
+}
+EXPORT(probe_bf16_wgmma)
 #endif

@@ -1,0 +1,255 @@
+namespace VaeFromScratch.Kernels.Cuda;
+
+/// <remarks>
+/// Matrix products and convolutions are one computation on the GPU, cut into tiles of C (src/gemm.cuh). This file describes it, chooses the kernel that computes it and launches that.
+/// </remarks>
+public sealed unsafe partial class CudaBackend
+{
+    /// <summary>The instruction that multiplies a tile: src/gemm_fp32.cuh, src/gemm_tensor.cuh, src/gemm_warpgroup.cuh.</summary>
+    private enum Multiplier
+    {
+        Fma,
+        Mma,
+        Wgmma,
+    }
+
+    /// <summary>A kernel that computes one tile of C at a time.</summary>
+    private sealed class TileKernel
+    {
+        private const int LineBytesOfWarpgroup = 128, AlignmentOfWarpgroup = 1024;
+
+        public readonly int Rows, Columns, StepDepth, Threads, SharedBytes;
+        public readonly KernelSlot Slot;
+
+        /// <summary>As <see cref="TileRow.Kernel"/> names it.</summary>
+        public readonly string Label;
+
+        /// <param name="file">Its source, without the precision at the end.</param>
+        /// <param name="name">Of the kernel, without tile, width and precision.</param>
+        /// <param name="rows">Of a tile.</param>
+        /// <param name="columns">Of a tile.</param>
+        /// <param name="width">Floats in one load.</param>
+        /// <param name="precision">Of the operands.</param>
+        /// <param name="multiplier">How a tile is multiplied.</param>
+        /// <param name="aAlongK">Whether k runs along the lines of A.</param>
+        /// <param name="bAlongK">Whether k runs along the lines of B.</param>
+        public TileKernel(string file, string name, int rows, int columns, int width, Precision precision, Multiplier multiplier, bool aAlongK, bool bAlongK)
+        {
+            (Rows, Columns, Label) = (rows, columns, $"{rows}x{columns} {multiplier.ToString().ToLowerInvariant()}");
+            string ending = NameOf(precision) + (multiplier == Multiplier.Wgmma ? "_wgmma" : "");
+            Slot = new($"{file}_{ending}", $"{name}_{rows}x{columns}_v{width}_{ending}");
+            StepDepth = multiplier switch
+            {
+                Multiplier.Fma => columns == 128 ? 8 : 16,
+                Multiplier.Mma => 16,
+                _ => LineBytesOfWarpgroup / (precision == Precision.Tf32 ? 4 : 2),
+            };
+            Threads = multiplier switch
+            {
+                Multiplier.Fma => rows * columns / (columns == 128 ? 8 * 8 : 8 * 4),
+                Multiplier.Mma => rows * columns / (columns == 128 ? 64 : 32),
+                _ => rows / 64 * 128,
+            };
+            SharedBytes = multiplier switch
+            {
+                Multiplier.Fma => 2 * sizeof(float) * StepDepth * (rows + (aAlongK ? 4 : 0) + columns + (bAlongK ? 4 : 0)),
+                Multiplier.Mma => 3 * sizeof(float) * (PaddedTile(aAlongK, rows) + PaddedTile(bAlongK, columns)),
+                _ => 3 * LineBytesOfWarpgroup * (rows + columns) + AlignmentOfWarpgroup,
+            };
+        }
+
+        private int PaddedTile(bool alongK, int rows) => alongK ? rows * (StepDepth + 4) : StepDepth * (rows + 8);
+    }
+
+    /// <summary>The kernels of one operation in one precision.</summary>
+    private sealed class TileKernels
+    {
+        public readonly string Operation;
+        public readonly Precision Precision;
+
+        /// <summary>A wide tile, a narrow one, and a narrow one for sizes or addresses that are no multiples of four floats.</summary>
+        public readonly TileKernel Wide, Narrow, Single;
+
+        /// <summary>By wgmma, from the smallest tile to the largest; none in float32 and for the encoder's heads.</summary>
+        public readonly TileKernel[] Warpgroup = [];
+
+        public TileKernels(string file, string operation, Precision precision, bool aAlongK, bool bAlongK)
+        {
+            (Operation, Precision) = (operation, precision);
+            var (wideColumns, narrowRows, narrowColumns) = file == "conv" ? (64, 128, WidestNarrowTile) : (128, 64, 64);
+            var multiplier = precision == Precision.Fp32 ? Multiplier.Fma : Multiplier.Mma;
+            Wide = Kernel(128, wideColumns, 4, multiplier);
+            Narrow = Kernel(narrowRows, narrowColumns, 4, multiplier);
+            Single = Kernel(narrowRows, narrowColumns, 1, multiplier);
+            if (precision != Precision.Fp32 && file != "heads")
+            {
+                Warpgroup = [Kernel(narrowRows, narrowColumns, 4, Multiplier.Wgmma), Kernel(128, wideColumns, 4, Multiplier.Wgmma)];
+                if (file == "matmul")
+                    Warpgroup = [.. Warpgroup, Kernel(128, 256, 4, Multiplier.Wgmma)];
+            }
+
+            TileKernel Kernel(int rows, int columns, int width, Multiplier by) => new(file, operation, rows, columns, width, precision, by, aAlongK, bAlongK);
+        }
+
+        public bool IsConvolution => Operation.StartsWith("conv", StringComparison.Ordinal);
+    }
+
+    /// <summary>By precision, then in the order given.</summary>
+    private static TileKernels[][] EachPrecision(Func<Precision, TileKernels[]> kernels) => Array.ConvertAll(Enum.GetValues<Precision>(), p => kernels(p));
+
+    /// <summary>As src/gemm.cuh's.</summary>
+    private struct Epilogue
+    {
+        public nint C, Bias, ReluMask, Partial, Tickets;
+        public uint Steps;
+        public int Relu, Accumulate, Vectors;
+    }
+
+    /// <summary>As src/gemm.cuh's: the columns of one matrix, or of two of the same shape.</summary>
+    private readonly struct Columns
+    {
+        public readonly uint Line, First;
+        public readonly long Jump;
+
+        public Columns(int line) => (Line, First) = ((uint)line, uint.MaxValue);
+
+        public Columns(int line, SlicePair pair) => (Line, First, Jump) = ((uint)line, (uint)line, (pair.Second.Address - pair.First.Address) / sizeof(float) - line);
+    }
+
+    /// <summary>As src/matmul.cuh's.</summary>
+    private readonly struct ProductShape(int m, int n, int k, Columns a = default, Columns b = default, Columns c = default, Columns bias = default)
+    {
+        public readonly int M = m, N = n, K = k;
+        public readonly Columns A = a, B = b, C = c, Bias = bias;
+    }
+
+    /// <summary>Whether the operands can be read, and the result written, four floats at a time.</summary>
+    private readonly record struct Wide(bool Loads, bool Stores);
+
+    /// <summary>One matrix product or convolution: all that its launch needs but the choice of a kernel.</summary>
+    /// <param name="Kernels">That can compute it.</param>
+    /// <param name="Product">Its sizes; for a convolution without where columns lie.</param>
+    /// <param name="Wide">What its addresses and sizes allow.</param>
+    /// <param name="A">The left operand, or the image.</param>
+    /// <param name="B">The right operand, or the weights.</param>
+    /// <param name="C">The result; of two heads the first.</param>
+    /// <param name="Epilogue">What happens to a finished sum.</param>
+    private readonly record struct TileProduct(TileKernels Kernels, ProductShape Product, Wide Wide, Slice<float> A, Slice<float> B, Slice<float> C, Epilogue Epilogue)
+    {
+        public int Classes { get; init; } = 1;
+        public ConvGeometry Geometry { get; init; }
+
+        /// <summary>Its kernels can sum the columns of an operand besides.</summary>
+        public bool IsWeightGradient { get; init; }
+
+        public TileProblem Problem => new(Kernels.Operation, NameOf(Kernels.Precision), Product.M, Product.N, Product.K, Classes);
+    }
+
+    /// <param name="Kernel">Computes a tile.</param>
+    /// <param name="BlocksPerMultiprocessor">To make of few tiles, by sharing each tile's K among several blocks.</param>
+    private readonly record struct TileChoice(TileKernel Kernel, int BlocksPerMultiprocessor)
+    {
+        public const int UsualBlocks = 2;
+    }
+
+    private readonly Dictionary<TileProblem, TileRow?> measured = [];
+
+    private void Launch(TileProduct product, ColumnSums sums = default)
+    {
+        if (product.Product.M == 0 || product.Product.N == 0)
+            return;
+        if (tuning is not null && !capturing)
+            Tune(product);
+        Launch(Choose(product), product, sums);
+    }
+
+    private void Launch(TileChoice choice, TileProduct product, ColumnSums sums)
+    {
+        var (kernel, shape, geometry, epilogue) = (choice.Kernel, product.Product, product.Geometry, product.Epilogue);
+        epilogue.C = product.C.Address;
+        epilogue.Vectors = product.Wide.Stores ? 1 : 0;
+        var grid = PlanTiles(choice, shape.M, shape.N, shape.K, product.Classes, ref epilogue, floatsPerSharing: 2 * sums.Columns);
+        int tiles = grid.X;
+        sums.FirstBlock = (uint)tiles;
+        if (sums.Columns > 0)
+        {
+            grid = grid with { X = tiles + (sums.Columns + sums.Width - 1) / sums.Width };
+            sums.Partial = epilogue.Partial + sizeof(float) * (nint)tiles * grid.Y * kernel.Rows * kernel.Columns;
+            sums.Tickets = epilogue.Tickets + sizeof(uint) * tiles;
+        }
+        var sizes = product.Kernels.IsConvolution ? KernelArgument.Structure(&geometry) : KernelArgument.Structure(&shape);
+        ReadOnlySpan<KernelArgument> arguments = [product.A, product.B, sizes, KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums)];
+        LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, product.IsWeightGradient ? arguments : arguments[..^1]);
+    }
+
+    /// <summary>What was measured for this product or one like it, else what the rule says.</summary>
+    private TileChoice Choose(TileProduct product)
+    {
+        if (tiles.PrefersWarpgroups && CanUseWarpgroups(product))
+            return new(Candidates(product).Last(k => k == product.Kernels.Warpgroup[0] || k.Rows <= product.Product.M || k.Columns <= product.Product.N), TileChoice.UsualBlocks);
+        if (tiles.Rows.Count == 0)
+            return Rule(product);
+        var problem = product.Problem;
+        if (!measured.TryGetValue(problem, out var row))
+            measured.Add(problem, row = tiles.Find(context.ComputeCapabilityName, problem));
+        return row is not null && Candidates(product).FirstOrDefault(k => k.Label == row.Kernel) is { } kernel ? new(kernel, row.BlocksPerMultiprocessor) : Rule(product);
+    }
+
+    /// <summary>The choice where nothing has been measured.</summary>
+    private TileChoice Rule(TileProduct product)
+    {
+        var kernels = product.Kernels;
+        return new(!product.Wide.Loads ? kernels.Single : IsLarge(product, kernels.Wide) ? kernels.Wide : kernels.Narrow, TileChoice.UsualBlocks);
+    }
+
+    /// <summary>A large tile halves the traffic but only pays when there are enough of them for every multiprocessor. A convolution has few columns, and as many as there are is best.</summary>
+    private bool IsLarge(TileProduct product, TileKernel wide) => product.Kernels.IsConvolution ? product.Product.N > WidestNarrowTile
+        : CanUseWide(product) && Tiles(wide, product.Product.M, product.Product.N) >= context.Multiprocessors;
+
+    /// <summary>Tiles of 128 x 128 and more have no code for results that cannot be written in vectors.</summary>
+    private static bool CanUseWide(TileProduct product) => product.Kernels.IsConvolution || product.Wide.Stores;
+
+    private bool CanUseWarpgroups(TileProduct product) => product.Wide.Loads && HasWarpgroupKernels && product.Kernels.Warpgroup.Length > 0;
+
+    /// <summary>Every kernel that can compute it here.</summary>
+    private IEnumerable<TileKernel> Candidates(TileProduct product)
+    {
+        var kernels = product.Kernels;
+        if (!product.Wide.Loads)
+        {
+            yield return kernels.Single;
+            yield break;
+        }
+        yield return kernels.Narrow;
+        if (CanUseWide(product))
+            yield return kernels.Wide;
+        if (!CanUseWarpgroups(product))
+            yield break;
+        foreach (var kernel in CanUseWide(product) ? kernels.Warpgroup : kernels.Warpgroup[..1])
+            yield return kernel;
+    }
+
+    private static int Tiles(TileKernel kernel, int rows, int columns) => (rows + kernel.Rows - 1) / kernel.Rows * ((columns + kernel.Columns - 1) / kernel.Columns);
+
+    /// <summary>The grid of a tile kernel. Where the tiles alone leave multiprocessors idle, several blocks share a tile's K and the last of them adds up.</summary>
+    /// <param name="floatsPerSharing">Scratch memory behind the tiles' own that the launch needs for each block that shares a tile.</param>
+    private Dim PlanTiles(TileChoice choice, int rows, int columns, int k, int classes, ref Epilogue epilogue, long floatsPerSharing)
+    {
+        const int FewestSteps = 4;
+        var kernel = choice.Kernel;
+        int tiles = Tiles(kernel, rows, columns), steps = Math.Max(1, (k + kernel.StepDepth - 1) / kernel.StepDepth);
+        int sharing = 1;
+        if (tiles * classes < context.Multiprocessors)
+            sharing = Math.Clamp(choice.BlocksPerMultiprocessor * context.Multiprocessors / (tiles * classes), 1, Math.Max(1, steps / FewestSteps));
+        int stepsEach = (steps + sharing - 1) / sharing;
+        sharing = (steps + stepsEach - 1) / stepsEach;
+        epilogue.Steps = (uint)stepsEach;
+        if (sharing > 1)
+        {
+            long own = (long)tiles * classes * sharing * kernel.Rows * kernel.Columns;
+            epilogue.Partial = workspace.Floats(own + sharing * floatsPerSharing).Address;
+            epilogue.Tickets = workspace.Tickets.Address;
+        }
+        return new(tiles, sharing, classes);
+    }
+}

@@ -1,0 +1,95 @@
+namespace VaeFromScratch.Kernels.Cuda;
+
+public sealed unsafe partial class CudaBackend
+{
+    /// <summary>Of the largest value: products of the same rounded operands, whose sums are added in another order.</summary>
+    private const double TuningTolerance = 1e-3;
+
+    private static readonly int[] BlocksTried = [1, 2, 4];
+
+    private TileTuning? tuning;
+
+    /// <param name="Table">Takes a row for each problem.</param>
+    /// <param name="Launches">Timed together, the shortest of <paramref name="Repetitions"/> times.</param>
+    /// <param name="Refused">Told of each kernel that computed something else.</param>
+    private sealed record TileTuning(TileTable Table, int Launches, int Repetitions, Action<string> Refused);
+
+    /// <summary>
+    /// While <paramref name="work"/> runs, every matrix product and convolution that it is the first to ask for is computed by each kernel that can, and the fastest is added to <paramref name="into"/>.
+    /// A kernel whose result is not that of the rule's choice is refused. Captured steps are not measured. Sums that are accumulated on are wrong afterwards: what the work computes is not for use.
+    /// </summary>
+    /// <param name="work">What to choose kernels for; makes its calls on this backend.</param>
+    /// <param name="into">Takes a row for each problem that it has none of yet.</param>
+    /// <param name="refused">Told of each kernel that computed something else.</param>
+    /// <param name="quick">One timed launch of each kernel, for an emulator.</param>
+    public void TuneTiles(Action work, TileTable into, Action<string> refused, bool quick = false)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        Outside("tuning");
+        tuning = quick ? new(into, 1, 1, refused) : new(into, 10, 5, refused);
+        try
+        {
+            work();
+            Enter();
+        }
+        finally
+        {
+            tuning = null;
+        }
+    }
+
+    private void Tune(TileProduct product)
+    {
+        var problem = product.Problem;
+        var (table, launches, repetitions, refused) = tuning!;
+        if (table.Rows.Any(r => r.Problem == problem && r.ComputeCapability == context.ComputeCapabilityName))
+            return;
+        float[] before = new float[product.C.Length], expected = new float[before.Length], found = new float[before.Length];
+        Download(product.C, before);
+        var rule = Rule(product);
+        double ofRule = Measure(rule, expected), best = ofRule;
+        var fastest = rule;
+        // Where all tiles are occupied anyway the number of blocks changes nothing, and the first of equals stays.
+        foreach (var choice in Candidates(product).SelectMany(kernel => BlocksTried.Select(blocks => new TileChoice(kernel, blocks))).DistinctBy(c => (c.Kernel, Sharing(c))))
+        {
+            double seconds = Measure(choice, found);
+            if (!Agree(expected, found))
+                refused($"{choice.Kernel.Slot.Name} does not compute {problem} as {rule.Kernel.Slot.Name} does and is not used for it");
+            else if (seconds < best)
+                (fastest, best) = (choice, seconds);
+        }
+        Upload<float>(before, product.C);
+        table.Add(new(context.ComputeCapabilityName, problem, fastest.Kernel.Label, fastest.BlocksPerMultiprocessor, best * 1e6, ofRule * 1e6));
+
+        double Measure(TileChoice choice, float[] result)
+        {
+            Upload<float>(before, product.C);
+            Launch(choice, product, default);
+            Download(product.C, result);
+            return Time(_ =>
+            {
+                for (int i = 0; i < launches; i++)
+                    Launch(choice, product, default);
+            }, repetitions) / launches;
+        }
+
+        int Sharing(TileChoice choice)
+        {
+            var epilogue = product.Epilogue;
+            return PlanTiles(choice, product.Product.M, product.Product.N, product.Product.K, product.Classes, ref epilogue, 0).Y;
+        }
+    }
+
+    private static bool Agree(float[] expected, float[] found)
+    {
+        double largest = 0, worst = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            largest = Math.Max(largest, Math.Abs(expected[i]));
+            double error = Math.Abs((double)expected[i] - found[i]);
+            // Not a number is no agreement.
+            worst = error <= worst ? worst : double.IsNaN(error) ? double.PositiveInfinity : error;
+        }
+        return worst <= TuningTolerance * largest;
+    }
+}
