@@ -71,6 +71,25 @@ public sealed class TileTableTests
         Assert.That(() => Multiply(cuda, Problem), Throws.TypeOf<DeviceException>().With.Message.Contains(kernel + ","));
     }
 
+    [TestCase(28, 1, 32, "conv_backward_data_few")]
+    [TestCase(64, 3, 32, "conv_backward_data_few")]
+    [TestCase(28, 8, 32, "conv_backward_data_128x32_v4_fp32")]
+    [TestCase(28, 1, 31, "conv_backward_data_128x32_v1_fp32")]
+    [TestCase(512, 3, 32, "conv_backward_data_128x32_v4_fp32")]
+    public void The_last_layer_of_a_decoder_has_a_kernel_of_its_own_where_its_rows_fit_shared_memory(int size, int channels, int channelsBefore, string kernel)
+    {
+        using var cuda = CudaEmulator.Open();
+        using var pool = new BufferPool(cuda);
+        var shape = new ConvShape(1, size, size, channels, channelsBefore, 4, 4, 2, 1);
+        Slice<float> dy = pool.Rent<float>(shape.OutSize), w = pool.Rent<float>(shape.WeightSize), dx = pool.Rent<float>(shape.InSize);
+        CudaEmulator.FailIn(kernel);
+        Assert.That(() =>
+        {
+            cuda.Conv2dBackwardData(shape, dy, w, dx, default, Activation.None, false, default);
+            cuda.Synchronise();
+        }, Throws.TypeOf<DeviceException>().With.Message.Contains(kernel + ","));
+    }
+
     [Test]
     public void Warpgroups_are_for_compute_capability_9_0_only([Values(75, 80, 90, 100)] int capability)
     {

@@ -316,6 +316,14 @@ const std::vector<Case> cases = {
         return convolution("conv_forward_128x32_v4_tf32", 0, 4, 8, along * 128 + across * 40, 32, 1) ^ convolution("conv_backward_data_128x32_v1_tf32", 1, 3, 5, along * 160, 32, 1)
             ^ convolution("conv_backward_weight_128x32_v4_tf32", 2, 4, 8, across * (136 + 40), 32, 2);
     }},
+    {"conv to few channels", [] {
+        ConvGeometry g = {3, 9, 10, 2, 8, 4, 4, 2, 1, 4, 5, divider(8), divider(5), divider(4)};
+        Buffer dy(3 * 4 * 5 * 8), w(16 * 2 * 8), bias(2), dx = zeros(3 * 9 * 10 * 2), none = zeros(1);
+        const Epilogue e = epilogue(dx, bias, none, none, 0, false);
+        struct { unsigned rows, pixels; } few = {5, 20};
+        launch("conv_backward_data_few", {3, 2, 1}, {64, 1, 1}, 4 * (32 * 8 + 20 * 12 + 32 * 20), dy.p(), w.p(), g, e, few);
+        return hash_of({dx});
+    }},
     {"matmul wgmma", [] {
         return matmul("matmul_nn_64x64_v4_tf32_wgmma", 72, 68, 200, 64, 32, 128, warpgroup_shared(128), 1) ^ matmul("matmul_tn_64x64_v4_tf32_wgmma", 36, 68, 72, 64, 32, 128, warpgroup_shared(128), 2)
             ^ matmul("matmul_nt_128x128_v4_tf32_wgmma", 132, 36, 260, 128, 32, 256, warpgroup_shared(256), 1) ^ matmul("matmul_nn_128x256_v4_tf32_wgmma", 36, 132, 68, 256, 32, 256, warpgroup_shared(384), 1) ^ matmul("matmul_tt_64x64_v4_bf16_wgmma", 36, 68, 300, 64, 64, 128, warpgroup_shared(128), 1);
