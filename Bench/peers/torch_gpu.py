@@ -172,11 +172,13 @@ def information(points, factors):
     return measure
 
 
-def product(n):
+def product(n, tf32=True):
     def measure(mode, repetitions):
+        torch.backends.cuda.matmul.allow_tf32 = tf32
         a, b = torch.randn(n, n, device="cuda"), torch.randn(n, n, device="cuda")
         f = torch.compile(torch.matmul, mode="max-autotune") if mode == "compiled" else torch.matmul
         seconds = median_seconds(lambda: f(a, b), repetitions)
+        torch.backends.cuda.matmul.allow_tf32 = True
         return {"seconds": seconds, "flops": 2.0 * n**3 / seconds}
 
     measure.modes = ["eager", "compiled"]
@@ -190,6 +192,7 @@ WORKLOADS = {
     "cifar_exon_batch_128": training(Exon, 32, 3, 128),
     "information_4000000x128": information(4_000_000, 128),
     "matmul_4096": product(4096),
+    "matmul_4096_fp32": product(4096, tf32=False),
 }
 
 
