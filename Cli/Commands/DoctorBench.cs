@@ -72,7 +72,8 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
 
     /// <summary>Measures every kernel that can compute a product or convolution of these workloads, and writes the fastest to a table.</summary>
     /// <param name="path">The table, see <see cref="TileTable"/>.</param>
-    public JsonObject Tune(Output output, string path)
+    /// <param name="passed">False where a kernel computed something else; the table is written without it.</param>
+    public JsonObject Tune(Output output, string path, out bool passed)
     {
         var table = new TileTable();
         int refused = 0;
@@ -90,6 +91,7 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
         output.Table(["operation", "rows", "columns", "k", "kernel", "blocks", "us", "by the rule"], table.Rows.Select(r => (IReadOnlyList<string>)
             [r.Problem.Operation, $"{r.Problem.Rows}", $"{r.Problem.Columns}", $"{r.Problem.K}", r.Kernel, $"{r.BlocksPerMultiprocessor}", Number(r.Microseconds), Number(r.RuleMicroseconds)]));
         output.Line($"{path}: {table.Rows.Count} products and convolutions in {CudaBackend.NameOf(cuda.Precision)}; {TileTable.FileVariable}={path} makes every command go by it");
+        passed = refused == 0;
         return new() { ["file"] = path, ["rows"] = table.Rows.Count, ["refused"] = refused };
     }
 

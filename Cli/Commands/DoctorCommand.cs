@@ -39,7 +39,10 @@ internal static class DoctorCommand
                 passed &= alsoPassed;
             }
             if (parsed.GetValue(tune) is { } table)
-                json["tune"] = Bench("--tune").Tune(context.Output, table.FullName);
+            {
+                json["tune"] = Bench("--tune").Tune(context.Output, table.FullName, out bool agreed);
+                passed &= agreed;
+            }
             if (parsed.GetValue(bench))
                 json["bench"] = Bench("--bench").Run(context.Output);
             context.Output.Json(json);

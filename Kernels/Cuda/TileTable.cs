@@ -36,6 +36,9 @@ public sealed class TileTable
     /// <summary>Rows, columns and k may differ by a factor of two in all from a measured problem that stands in for another.</summary>
     private const double FarthestInPowersOfTwo = 1;
 
+    /// <summary>Of the largest value: products of the same rounded operands, whose sums are added in another order.</summary>
+    private const double Tolerance = 1e-3;
+
     private readonly List<TileRow> rows = [];
 
     /// <summary>No measurement at all.</summary>
@@ -109,6 +112,19 @@ public sealed class TileTable
                 (nearest, least) = (row, distance);
         }
         return nearest;
+    }
+
+    /// <summary>Whether two kernels computed the same: no element further apart than a thousandth of the largest expected one. What is not a number agrees with nothing.</summary>
+    public static bool Agree(ReadOnlySpan<float> expected, ReadOnlySpan<float> found)
+    {
+        double largest = 0, worst = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            largest = Math.Max(largest, Math.Abs(expected[i]));
+            // Max keeps what is not a number.
+            worst = Math.Max(worst, Math.Abs((double)expected[i] - found[i]));
+        }
+        return worst <= Tolerance * largest;
     }
 
     /// <summary>As <see cref="Parse"/> reads it.</summary>

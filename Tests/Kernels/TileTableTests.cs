@@ -54,6 +54,15 @@ public sealed class TileTableTests
         });
     }
 
+    [TestCase(1f, 2f, 3f, true)]
+    [TestCase(1.002f, 2f, 3f, true)]
+    [TestCase(1.004f, 2f, 3f, false)]
+    [TestCase(-1f, 2f, 3f, false)]
+    [TestCase(float.NaN, 2f, 3f, false)]
+    [TestCase(1f, 2f, float.PositiveInfinity, false)]
+    public void A_kernel_that_computes_something_else_is_told_apart(float a, float b, float c, bool agrees) =>
+        Assert.That(TileTable.Agree([1f, 2f, 3f], [a, b, c]), Is.EqualTo(agrees));
+
     [TestCase("128x128 wgmma", "matmul_nn_128x128_v4_tf32_wgmma")]
     [TestCase("128x256 wgmma", "matmul_nn_128x256_v4_tf32_wgmma")]
     [TestCase("64x64 wgmma", "matmul_nn_64x64_v4_tf32_wgmma")]

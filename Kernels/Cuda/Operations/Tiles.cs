@@ -64,8 +64,7 @@ public sealed unsafe partial class CudaBackend
     /// <summary>The kernels of one operation in one precision.</summary>
     private sealed class TileKernels
     {
-        public readonly string Operation;
-        public readonly Precision Precision;
+        public readonly string Operation, Precision;
 
         /// <summary>A wide tile, a narrow one, and a narrow one for sizes or addresses that are no multiples of four floats.</summary>
         public readonly TileKernel Wide, Narrow, Single;
@@ -75,13 +74,13 @@ public sealed unsafe partial class CudaBackend
 
         public TileKernels(string file, string operation, Precision precision, bool aAlongK, bool bAlongK)
         {
-            (Operation, Precision) = (operation, precision);
+            (Operation, Precision) = (operation, NameOf(precision));
             var (wideColumns, narrowRows, narrowColumns) = file == "conv" ? (64, 128, WidestNarrowTile) : (128, 64, 64);
-            var multiplier = precision == Precision.Fp32 ? Multiplier.Fma : Multiplier.Mma;
+            var multiplier = precision == Cuda.Precision.Fp32 ? Multiplier.Fma : Multiplier.Mma;
             Wide = Kernel(128, wideColumns, 4, multiplier);
             Narrow = Kernel(narrowRows, narrowColumns, 4, multiplier);
             Single = Kernel(narrowRows, narrowColumns, 1, multiplier);
-            if (precision != Precision.Fp32 && file != "heads")
+            if (precision != Cuda.Precision.Fp32 && file != "heads")
             {
                 Warpgroup = [Kernel(narrowRows, narrowColumns, 4, Multiplier.Wgmma), Kernel(128, wideColumns, 4, Multiplier.Wgmma)];
                 if (file == "matmul")
@@ -142,7 +141,7 @@ public sealed unsafe partial class CudaBackend
         /// <summary>Its kernels can sum the columns of an operand besides.</summary>
         public bool IsWeightGradient { get; init; }
 
-        public TileProblem Problem => new(Kernels.Operation, NameOf(Kernels.Precision), Product.M, Product.N, Product.K, Classes);
+        public TileProblem Problem => new(Kernels.Operation, Kernels.Precision, Product.M, Product.N, Product.K, Classes);
     }
 
     /// <param name="Kernel">Computes a tile.</param>
@@ -152,7 +151,7 @@ public sealed unsafe partial class CudaBackend
         public const int UsualBlocks = 2;
     }
 
-    private readonly Dictionary<TileProblem, TileRow?> measured = [];
+    private readonly Dictionary<(TileProblem, Wide), TileChoice> chosen = [];
 
     private void Launch(TileProduct product, ColumnSums sums = default)
     {
@@ -189,10 +188,14 @@ public sealed unsafe partial class CudaBackend
             return new(Candidates(product).Last(k => k == product.Kernels.Warpgroup[0] || k.Rows <= product.Product.M || k.Columns <= product.Product.N), TileChoice.UsualBlocks);
         if (tiles.Rows.Count == 0)
             return Rule(product);
-        var problem = product.Problem;
-        if (!measured.TryGetValue(problem, out var row))
-            measured.Add(problem, row = tiles.Find(context.ComputeCapabilityName, problem));
-        return row is not null && Candidates(product).FirstOrDefault(k => k.Label == row.Kernel) is { } kernel ? new(kernel, row.BlocksPerMultiprocessor) : Rule(product);
+        var key = (product.Problem, product.Wide);
+        if (!chosen.TryGetValue(key, out var choice))
+        {
+            var row = tiles.Find(context.ComputeCapabilityName, product.Problem);
+            choice = row is not null && Candidates(product).FirstOrDefault(k => k.Label == row.Kernel) is { } kernel ? new(kernel, row.BlocksPerMultiprocessor) : Rule(product);
+            chosen.Add(key, choice);
+        }
+        return choice;
     }
 
     /// <summary>The choice where nothing has been measured.</summary>

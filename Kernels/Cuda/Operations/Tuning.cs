@@ -2,9 +2,6 @@ namespace VaeFromScratch.Kernels.Cuda;
 
 public sealed unsafe partial class CudaBackend
 {
-    /// <summary>Of the largest value: products of the same rounded operands, whose sums are added in another order.</summary>
-    private const double TuningTolerance = 1e-3;
-
     private static readonly int[] BlocksTried = [1, 2, 4];
 
     private TileTuning? tuning;
@@ -53,7 +50,7 @@ public sealed unsafe partial class CudaBackend
         foreach (var choice in Candidates(product).SelectMany(kernel => BlocksTried.Select(blocks => new TileChoice(kernel, blocks))).DistinctBy(c => (c.Kernel, Sharing(c))))
         {
             double seconds = Measure(choice, found);
-            if (!Agree(expected, found))
+            if (!TileTable.Agree(expected, found))
                 refused($"{choice.Kernel.Slot.Name} does not compute {problem} as {rule.Kernel.Slot.Name} does and is not used for it");
             else if (seconds < best)
                 (fastest, best) = (choice, seconds);
@@ -78,18 +75,5 @@ public sealed unsafe partial class CudaBackend
             var epilogue = product.Epilogue;
             return PlanTiles(choice, product.Product.M, product.Product.N, product.Product.K, product.Classes, ref epilogue, 0).Y;
         }
-    }
-
-    private static bool Agree(float[] expected, float[] found)
-    {
-        double largest = 0, worst = 0;
-        for (int i = 0; i < expected.Length; i++)
-        {
-            largest = Math.Max(largest, Math.Abs(expected[i]));
-            double error = Math.Abs((double)expected[i] - found[i]);
-            // Not a number is no agreement.
-            worst = error <= worst ? worst : double.IsNaN(error) ? double.PositiveInfinity : error;
-        }
-        return worst <= TuningTolerance * largest;
     }
 }

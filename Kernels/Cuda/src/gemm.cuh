@@ -386,7 +386,7 @@ template<class Operand, int Rows, int Depth, int Width, int Threads> struct Shar
 // Each block computes one tile of C with T, a way of multiplying:
 //   Rows, Columns, Depth   of a tile and of a step along k;   Threads of a block
 //   Sums                   that each of them holds: ThreadRows x ThreadColumns, at row(i) and column(j) of the tile, in sums[index(i, j)]; Run neighbours of a row lie side by side
-//   Sharing, sharer()      threads that hold parts of the same column, and the number of this one among them
+//   Sharing, sharer()      (for heads.cuh alone) threads that hold parts of the same column, and the number of this one among them
 //   multiply               adds the steps from `first` to below `last` to the sums
 template<class T, class A, class B, class Output> DEVICE void product(const A& a, const B& b, const Output& output, const Epilogue& e, unsigned k, float* shared)
 {

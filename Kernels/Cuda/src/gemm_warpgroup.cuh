@@ -107,7 +107,7 @@ template<class Number, class Operand, int Rows, int Threads> struct ChunkLoader 
 
 template<class Number, int TileRows, int TileColumns> struct TileWarpgroup {
     static constexpr int Rows = TileRows, Columns = TileColumns, Depth = ChunksOfLine * Number::Chunk, Run = 2;
-    static constexpr int Threads = Rows / 64 * 128, ThreadRows = 2, ThreadColumns = Columns / 4, Sums = ThreadRows * ThreadColumns, Sharing = Rows / ThreadRows;
+    static constexpr int Threads = Rows / 64 * 128, ThreadRows = 2, ThreadColumns = Columns / 4, Sums = ThreadRows * ThreadColumns;
     static constexpr int StageFloats = (Rows + Columns) * WordsOfLine;
     static DEVICE_MEMBER int row(int i) { return threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4 + 8 * i; }
     static DEVICE_MEMBER int column(int j) { return j / 2 * 8 + threadIdx.x % 4 * 2 + j % 2; }

@@ -148,29 +148,21 @@ template<int Pending> DEVICE void warpgroup_wait() { asm volatile("wgmma.wait_gr
 
 // d [64, 2 Sums] += a [64, 8] b [8, 2 Sums] in tf32, or a [64, 16] b [16, 2 Sums] in bf16; a and b are descriptors (see operand_descriptor). Lane l of warp w of the warpgroup holds
 // rows 16 w + l / 4 + 8 i and columns 8 j + 2 (l % 4) + e in d[4 j + 2 i + e].
-template<int Sums> DEVICE void warpgroup_multiply_tf32(float (&d)[Sums], unsigned long long a, unsigned long long b)
-{
-    if constexpr (Sums == 16)
-        WGMMA("m64n32k8.f32.tf32.tf32", PLACES_16, "16", "17", "", SUMS_16(d, 0));
-    else if constexpr (Sums == 32)
-        WGMMA("m64n64k8.f32.tf32.tf32", PLACES_32, "32", "33", "", SUMS_16(d, 0), SUMS_16(d, 16));
-    else if constexpr (Sums == 64)
-        WGMMA("m64n128k8.f32.tf32.tf32", PLACES_64, "64", "65", "", SUMS_64(d, 0));
-    else
-        WGMMA("m64n256k8.f32.tf32.tf32", PLACES_128, "128", "129", "", SUMS_64(d, 0), SUMS_64(d, 64));
-}
+#define WARPGROUP_MULTIPLY(name, depth_and_types, transposed)                                                             \
+    template<int Sums> DEVICE void name(float (&d)[Sums], unsigned long long a, unsigned long long b)                    \
+    {                                                                                                                    \
+        if constexpr (Sums == 16)                                                                                        \
+            WGMMA("m64n32" depth_and_types, PLACES_16, "16", "17", transposed, SUMS_16(d, 0));                           \
+        else if constexpr (Sums == 32)                                                                                   \
+            WGMMA("m64n64" depth_and_types, PLACES_32, "32", "33", transposed, SUMS_16(d, 0), SUMS_16(d, 16));           \
+        else if constexpr (Sums == 64)                                                                                   \
+            WGMMA("m64n128" depth_and_types, PLACES_64, "64", "65", transposed, SUMS_64(d, 0));                          \
+        else                                                                                                             \
+            WGMMA("m64n256" depth_and_types, PLACES_128, "128", "129", transposed, SUMS_64(d, 0), SUMS_64(d, 64));       \
+    }
 
-template<int Sums> DEVICE void warpgroup_multiply_bf16(float (&d)[Sums], unsigned long long a, unsigned long long b)
-{
-    if constexpr (Sums == 16)
-        WGMMA("m64n32k16.f32.bf16.bf16", PLACES_16, "16", "17", ", 0, 0", SUMS_16(d, 0));
-    else if constexpr (Sums == 32)
-        WGMMA("m64n64k16.f32.bf16.bf16", PLACES_32, "32", "33", ", 0, 0", SUMS_16(d, 0), SUMS_16(d, 16));
-    else if constexpr (Sums == 64)
-        WGMMA("m64n128k16.f32.bf16.bf16", PLACES_64, "64", "65", ", 0, 0", SUMS_64(d, 0));
-    else
-        WGMMA("m64n256k16.f32.bf16.bf16", PLACES_128, "128", "129", ", 0, 0", SUMS_64(d, 0), SUMS_64(d, 64));
-}
+WARPGROUP_MULTIPLY(warpgroup_multiply_tf32, "k8.f32.tf32.tf32", "")
+WARPGROUP_MULTIPLY(warpgroup_multiply_bf16, "k16.f32.bf16.bf16", ", 0, 0")
 #endif
 
 #define DYNAMIC_SHARED(name)                                       \
