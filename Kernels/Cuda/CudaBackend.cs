@@ -64,7 +64,7 @@ public sealed unsafe partial class CudaBackend : IBackend
                 missing.Add($"no launches that overlap, which are for 9.0: {OverlapVariable} does nothing");
         }
         if (missing.Count > 0)
-            Notice = $"{context.DeviceName} has compute capability {context.ComputeCapability.Major}.{context.ComputeCapability.Minor} and {string.Join("; ", missing)}";
+            Notice = $"{context.DeviceName} has compute capability {context.ComputeCapabilityName} and {string.Join("; ", missing)}";
         nint made;
         driver.Check(driver.StreamCreate(&made, NonBlockingStream), "making a stream");
         stream = made;
@@ -90,7 +90,7 @@ public sealed unsafe partial class CudaBackend : IBackend
     public string? Notice { get; }
 
     /// <summary>Whether the kernels for this GPU wait by themselves for the kernels before them.</summary>
-    public bool CanOverlap => context.Architecture == "sm_90a";
+    public bool CanOverlap => context.Architecture == CudaContext.Hopper;
 
     /// <summary>
     /// Whether a kernel launched or captured from now on may be dispatched while the one before it still runs: VAE_CUDA_OVERLAP=1 when the backend was made. Same bits either way.
