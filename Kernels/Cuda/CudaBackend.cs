@@ -21,7 +21,7 @@ public sealed unsafe partial class CudaBackend : IBackend
 {
     internal const uint EventWithoutTiming = 2;
     private const uint NonBlockingStream = 1;
-    private const int CaptureRelaxed = 2, OutOfMemory = 2, MaxDynamicShared = 8;
+    private const int CaptureRelaxed = 2, OutOfMemory = 2, MaxDynamicShared = 8, NonPortableCluster = 14, PortableCluster = 8;
     private const int DefaultShared = 48 << 10;
     private const string OverlapVariable = "VAE_CUDA_OVERLAP";
 
@@ -63,6 +63,9 @@ public sealed unsafe partial class CudaBackend : IBackend
             else
                 missing.Add($"no launches that overlap, which are for 9.0: {OverlapVariable} does nothing");
         }
+        bool chains = Environment.GetEnvironmentVariable(ChainVariable) == "1";
+        if (chains && !CanChain)
+            missing.Add($"no chains, which are for 9.0: {ChainVariable} does nothing");
         if (missing.Count > 0)
             Notice = $"{context.DeviceName} has compute capability {context.ComputeCapabilityName} and {string.Join("; ", missing)}";
         nint made;
@@ -70,6 +73,8 @@ public sealed unsafe partial class CudaBackend : IBackend
         stream = made;
         staging = new(this, driver, stream);
         workspace = new(this, driver);
+        if (chains && CanChain)
+            Chains = ChainShape.Usual;
     }
 
     public string Name => $"cuda:{context.Ordinal}";
@@ -108,7 +113,7 @@ public sealed unsafe partial class CudaBackend : IBackend
 
     public nint Allocate(long bytes)
     {
-        Enter();
+        Ready();
         ulong address;
         int result = driver.MemAlloc(&address, (nuint)bytes);
         if (result == OutOfMemory)
@@ -165,7 +170,7 @@ public sealed unsafe partial class CudaBackend : IBackend
         }
         catch
         {
-            putOff = null;
+            ForgetWhatWasPutOff();
             driver.StreamEndCapture(stream, &graph);
             if (graph != 0)
                 driver.GraphDestroy(graph);
@@ -196,14 +201,20 @@ public sealed unsafe partial class CudaBackend : IBackend
         context.Dispose();
     }
 
-    /// <summary>To be called before the driver: the context must be this thread's, and a device that has failed stays failed.</summary>
+    /// <summary>To be called before the driver: what was put off comes first.</summary>
     internal void Enter()
+    {
+        Ready();
+        LaunchWhatWasPutOff();
+    }
+
+    /// <summary>The context must be this thread's, and a device that has failed stays failed.</summary>
+    private void Ready()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         if (failure is not null)
             throw new DeviceException($"{Name} has failed before and cannot be used any more in this process ({failure})");
         context.MakeCurrent();
-        LaunchWhatWasPutOff();
     }
 
     internal void Wait() => Check(driver.StreamSynchronize(stream), "waiting for the GPU");
@@ -227,7 +238,11 @@ public sealed unsafe partial class CudaBackend : IBackend
     private void Launch(KernelSlot kernel, Dim grid, Dim block, params ReadOnlySpan<KernelArgument> arguments) => LaunchWithShared(kernel, grid, block, 0, arguments);
 
     /// <summary>Queues a kernel that asks for dynamic shared memory.</summary>
-    private void LaunchWithShared(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
+    private void LaunchWithShared(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments) =>
+        LaunchInClusters(kernel, grid, block, sharedBytes, 1, arguments);
+
+    /// <summary>Queues a kernel whose blocks, this many neighbours along x at a time, run together and can wait for each other.</summary>
+    private void LaunchInClusters(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, int cluster, params ReadOnlySpan<KernelArgument> arguments)
     {
         Enter();
         nint function = Function(kernel, sharedBytes);
@@ -237,20 +252,27 @@ public sealed unsafe partial class CudaBackend : IBackend
         {
             for (int i = 0; i < arguments.Length; i++)
                 addresses[i] = KernelArgument.Address(first + i);
-            result = Overlap
-                ? LaunchOverlapping(function, grid, block, sharedBytes, addresses)
+            result = Overlap || cluster > 1
+                ? LaunchWithAttributes(function, grid, block, sharedBytes, cluster, addresses)
                 : driver.LaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z, (uint)sharedBytes, stream, addresses, null);
         }
         lastLaunch = (kernel.Name, grid, block);
         launches++;
-        Check(result, $"launching {kernel.Name}, grid {grid}, block {block}{(Overlap ? ", to overlap with the kernel before it" : "")}");
+        Check(result, $"launching {kernel.Name}, grid {grid}, block {block}{(cluster > 1 ? $", clusters of {cluster}" : "")}{(Overlap ? ", to overlap with the kernel before it" : "")}");
         if (waitAfterEachLaunch && !capturing)
             Check(driver.StreamSynchronize(stream), $"running {kernel.Name}, grid {grid}, block {block}");
     }
 
-    private int LaunchOverlapping(nint function, Dim grid, Dim block, int sharedBytes, void** addresses)
+    private int LaunchWithAttributes(nint function, Dim grid, Dim block, int sharedBytes, int cluster, void** addresses)
     {
-        var attribute = new LaunchAttribute { Id = LaunchAttribute.ProgrammaticStreamSerialization, Value = 1 };
+        if (cluster > PortableCluster)
+            Check(driver.FunctionSetAttribute(function, NonPortableCluster, 1), $"allowing clusters of {cluster} blocks");
+        var attributes = stackalloc LaunchAttribute[2];
+        uint count = 0;
+        if (cluster > 1)
+            attributes[count++] = new() { Id = LaunchAttribute.ClusterDimension, Value = cluster, ValueY = 1, ValueZ = 1 };
+        if (Overlap)
+            attributes[count++] = new() { Id = LaunchAttribute.ProgrammaticStreamSerialization, Value = 1 };
         var configuration = new LaunchConfiguration
         {
             GridX = (uint)grid.X,
@@ -261,8 +283,8 @@ public sealed unsafe partial class CudaBackend : IBackend
             BlockZ = (uint)block.Z,
             SharedBytes = (uint)sharedBytes,
             Stream = stream,
-            Attributes = &attribute,
-            Count = 1,
+            Attributes = attributes,
+            Count = count,
         };
         return driver.LaunchKernelWithAttributes(&configuration, function, addresses, null);
     }

@@ -143,10 +143,13 @@ internal unsafe struct LaunchConfiguration
     public uint Count;
 }
 
-/// <summary>The driver's CUlaunchAttribute, of the kinds whose value is one int.</summary>
+/// <summary>The driver's CUlaunchAttribute, of the kinds whose value is one int or three.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 72)]
 internal struct LaunchAttribute
 {
+    /// <summary>How many blocks make a cluster, along x, y and z.</summary>
+    public const int ClusterDimension = 4;
+
     /// <summary>The kernel waits by itself for the one before it, which it may overlap.</summary>
     public const int ProgrammaticStreamSerialization = 6;
 
@@ -154,4 +157,8 @@ internal struct LaunchAttribute
     public int Id;
     [FieldOffset(8)]
     public int Value;
+    [FieldOffset(12)]
+    public int ValueY;
+    [FieldOffset(16)]
+    public int ValueZ;
 }

@@ -41,6 +41,14 @@ internal static unsafe class CudaEmulator
         }
     }
 
+    /// <summary>A backend on the emulator that computes dependent layers of few rows in one launch.</summary>
+    public static CudaBackend OpenChaining(ChainShape shape, Precision precision = Precision.Fp32)
+    {
+        var cuda = Open(precision);
+        cuda.Chains = shape;
+        return cuda;
+    }
+
     /// <param name="order">Of the threads of a block: 0 forward, 1 reverse, 2 random.</param>
     /// <param name="threads">OS threads that blocks are spread over; 0 for one per processor.</param>
     public static void Configure(int order = Forward, int threads = 0, int computeCapability = Hopper, long memory = Memory) =>

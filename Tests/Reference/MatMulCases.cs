@@ -37,7 +37,7 @@ public static class MatMulCases
             yield return ReluMask(n);
     }
 
-    private static KernelCase Product(MatMulShape s, bool bias = false, bool relu = false, bool mask = false)
+    internal static KernelCase Product(MatMulShape s, bool bias = false, bool relu = false, bool mask = false)
     {
         string label = $"{s.M}x{s.N}x{s.K} {(s.TransposeA ? 'T' : 'N')}{(s.TransposeB ? 'T' : 'N')}{(s.Accumulate ? " accumulate" : "")}{(bias ? " bias" : "")}{(relu ? " relu" : "")}{(mask ? " mask" : "")}";
         return new("MatMul", label, context =>

@@ -17,21 +17,21 @@ public sealed unsafe partial class CudaBackend
         if (product.IsWeightGradient)
             PutOff(product);
         else
-            Launch(product);
+            LaunchOrLink(product);
     }
 
     public void LinearPair(int rows, int inputs, int outputs, Slice<float> x, SlicePair weights, SlicePair biases, SlicePair y)
     {
         var wide = new Wide(inputs % 4 == 0 && outputs % 4 == 0 && IsAligned(x) && IsAligned(weights), outputs % 4 == 0 && IsAligned(y) && IsAligned(biases));
         var shape = new ProductShape(rows, 2 * outputs, inputs, new(inputs), new(outputs, weights), new(outputs, y), new(outputs, biases));
-        Launch(Product(layout: 0, shape, wide, x, weights.First, y.First, new() { Bias = biases.First.Address }));
+        LaunchOrLink(Product(layout: 0, shape, wide, x, weights.First, y.First, new() { Bias = biases.First.Address }));
     }
 
     public void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Slice<float> dx, bool accumulate, Slice<float> reluMask)
     {
         var wide = new Wide(outputs % 4 == 0 && IsAligned(g) && IsAligned(weights), inputs % 4 == 0 && IsAligned(dx) && IsAligned(reluMask));
         var shape = new ProductShape(rows, inputs, 2 * outputs, new(outputs, g), new(outputs, weights), new(inputs), new(inputs));
-        Launch(Product(layout: 1, shape, wide, g.First, weights.First, dx, new() { ReluMask = reluMask.Address, Accumulate = accumulate ? 1 : 0 }));
+        LaunchOrLink(Product(layout: 1, shape, wide, g.First, weights.First, dx, new() { ReluMask = reluMask.Address, Accumulate = accumulate ? 1 : 0 }));
     }
 
     public void LinearPairBackwardWeight(int rows, int inputs, int outputs, Slice<float> x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate)
@@ -39,7 +39,8 @@ public sealed unsafe partial class CudaBackend
         var wide = new Wide(inputs % 4 == 0 && outputs % 4 == 0 && IsAligned(x) && IsAligned(g), outputs % 4 == 0 && IsAligned(dweights));
         var shape = new ProductShape(inputs, 2 * outputs, rows, new(inputs), new(outputs, g), new(outputs, dweights), default);
         var sums = ColumnSumsOf(rows, 2 * outputs, g.First, new(outputs, g), dbiases.First, new(outputs, dbiases), accumulate);
-        Launch(Product(LayoutOfWeightGradients, shape, wide, x, g.First, dweights.First, new() { Accumulate = accumulate ? 1 : 0 }), sums);
+        SettleWeightGradient();
+        LaunchBesideChain(Product(LayoutOfWeightGradients, shape, wide, x, g.First, dweights.First, new() { Accumulate = accumulate ? 1 : 0 }), sums);
     }
 
     private TileProduct Product(int layout, ProductShape shape, Wide wide, Slice<float> a, Slice<float> b, Slice<float> c, Epilogue epilogue) =>

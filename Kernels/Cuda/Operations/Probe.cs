@@ -23,6 +23,7 @@ public sealed unsafe partial class CudaBackend
             {
                 Check(driver.EventRecord(begin, stream), "recording an event");
                 work(this);
+                LaunchWhatWasPutOff();
                 Check(driver.EventRecord(end, stream), "recording an event");
                 Check(driver.EventSynchronize(end), "waiting for an event");
                 float milliseconds;

@@ -112,6 +112,8 @@ public sealed unsafe partial class CudaBackend
 
         public Columns(int line) => (Line, First) = ((uint)line, uint.MaxValue);
 
+        public bool IsPair => First != uint.MaxValue && First > 0;
+
         public Columns(int line, SlicePair pair) => (Line, First, Jump) = ((uint)line, (uint)line, (pair.Second.Address - pair.First.Address) / sizeof(float) - line);
     }
 

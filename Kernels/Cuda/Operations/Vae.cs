@@ -26,17 +26,48 @@ public sealed unsafe partial class CudaBackend
     {
         if (rows == 0)
             return;
-        bool quads = h % 4 == 0 && IsAligned(mu) && IsAligned(logVar) && IsAligned(epsilon) && IsAligned(z);
-        int n = quads ? h / 4 : h;
-        var plan = PlanReduction(rows, n, 1, floatsOfState: 0);
-        Launch(ReparameteriseKernel, plan.Grid, plan.Block, rows, n, quads, mu, logVar, draw.State, draw.Draw, epsilon, z, kl);
+        LaunchOrLink(new SampleCall { Rows = rows, H = h, Mu = mu, LogVar = logVar, Draw = draw, Epsilon = epsilon, Z = z, Kl = kl });
     }
 
     public void ReparameteriseGradient(int rows, int h, Slice<float> gz, Slice<float> gkl, Slice<float> mu, Slice<float> logVar, Slice<float> epsilon,
         Slice<float> dmu, Slice<float> dlogVar, bool accumulate)
     {
         if (rows * h > 0)
-            Launch(ReparameteriseGradientKernel, Blocks(rows * h), 256, rows * h, (Divider)h, gz, gkl, mu, logVar, epsilon, dmu, dlogVar, accumulate);
+            LaunchOrLink(new SampleCall { IsGradient = true, Rows = rows, H = h, Gz = gz, Gkl = gkl, Mu = mu, LogVar = logVar, Epsilon = epsilon, DMu = dmu, DLogVar = dlogVar, Accumulate = accumulate });
+    }
+
+    /// <summary>A sample of q(z|x) with its KL, or the gradient of both.</summary>
+    private readonly record struct SampleCall
+    {
+        public bool IsGradient { get; init; }
+        public int Rows { get; init; }
+        public int H { get; init; }
+        public Slice<float> Mu { get; init; }
+        public Slice<float> LogVar { get; init; }
+        public RandomDraw Draw { get; init; }
+        public Slice<float> Epsilon { get; init; }
+        public Slice<float> Z { get; init; }
+        public Slice<float> Kl { get; init; }
+        public Slice<float> Gz { get; init; }
+        public Slice<float> Gkl { get; init; }
+        public Slice<float> DMu { get; init; }
+        public Slice<float> DLogVar { get; init; }
+        public bool Accumulate { get; init; }
+
+        /// <summary>Whether four elements can share a Philox call.</summary>
+        public bool InQuads => H % 4 == 0 && IsAligned(Mu) && IsAligned(LogVar) && IsAligned(Epsilon) && IsAligned(Z);
+    }
+
+    private void Launch(SampleCall c)
+    {
+        if (c.IsGradient)
+        {
+            Launch(ReparameteriseGradientKernel, Blocks(c.Rows * c.H), 256, c.Rows * c.H, (Divider)c.H, c.Gz, c.Gkl, c.Mu, c.LogVar, c.Epsilon, c.DMu, c.DLogVar, c.Accumulate);
+            return;
+        }
+        int n = c.InQuads ? c.H / 4 : c.H;
+        var plan = PlanReduction(c.Rows, n, 1, floatsOfState: 0);
+        Launch(ReparameteriseKernel, plan.Grid, plan.Block, c.Rows, n, c.InQuads, c.Mu, c.LogVar, c.Draw.State, c.Draw.Draw, c.Epsilon, c.Z, c.Kl);
     }
 
     public void GaussianNll(int rows, int d, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> nll, Slice<float> squaredError)

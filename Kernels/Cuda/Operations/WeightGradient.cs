@@ -2,7 +2,8 @@ namespace VaeFromScratch.Kernels.Cuda;
 
 /// <remarks>
 /// A weight gradient is nearly always followed by the gradient of the same layer's bias, which sums an array that the weight gradient reads too. So a weight gradient is put off
-/// until the next call: if that is the bias gradient, extra blocks of the same launch do it; if it is anything else, the weight gradient is launched first.
+/// until the next call: if that is the bias gradient, extra blocks of the same launch do it; if it is anything else, the weight gradient is launched first, or beside a chain that waits
+/// (Chain.cs).
 /// That saves one launch for each layer of a training step.
 /// </remarks>
 public sealed unsafe partial class CudaBackend
@@ -41,22 +42,37 @@ public sealed unsafe partial class CudaBackend
             return;
         }
         putOff = null;
-        Launch(gradient, ColumnSumsOf(rows, columns, g, new(columns), dbias, new(columns), accumulate));
+        LaunchBesideChain(gradient, ColumnSumsOf(rows, columns, g, new(columns), dbias, new(columns), accumulate));
     }
 
     private void PutOff(TileProduct gradient)
     {
-        Enter();
+        Ready();
+        SettleWeightGradient();
         if (gradient.Product.M > 0 && gradient.Product.N > 0)
             putOff = gradient;
     }
 
-    /// <summary>Launches the weight gradient that waits for its bias gradient, if there is one.</summary>
-    private void LaunchWhatWasPutOff()
+    /// <summary>The weight gradient that waits for its bias gradient, if there is one, has waited in vain.</summary>
+    private void SettleWeightGradient()
     {
         if (putOff is not { } gradient)
             return;
         putOff = null;
-        Launch(gradient);
+        LaunchBesideChain(gradient);
+    }
+
+    private void LaunchWhatWasPutOff()
+    {
+        if (launchesBesideChain)
+            return;
+        SettleWeightGradient();
+        LaunchChain();
+    }
+
+    private void ForgetWhatWasPutOff()
+    {
+        putOff = null;
+        ForgetChain();
     }
 }

@@ -29,7 +29,7 @@ step() { # name, command...
   if "$@"; then echo "== $name: passed ($((SECONDS - start)) s)"; else echo "== $name: FAILED ($((SECONDS - start)) s)"; failed=$((failed + 1)); fi
 }
 
-# Takes each __syncthreads out in turn. Where every order still gives the same bits, ThreadSanitizer must see a race, at which it stops (status 66).
+# Takes each __syncthreads and cluster_sync out in turn. Where every order still gives the same bits, ThreadSanitizer must see a race, at which it stops (status 66).
 mutations() {
   local missed=0 status
   for ((i = 0; ; i++)); do
@@ -57,7 +57,7 @@ step "addresses and undefined behaviour" env ASAN_OPTIONS=detect_stack_use_after
 options=(-O1 -DVAE_THREAD_SANITIZER -Wno-tsan) sanitizer=(-fsanitize=thread)
 step "build with ThreadSanitizer" build thread
 step "races" setarch -R emulator/build/thread/checks run
-step "each __syncthreads removed in turn" mutations
+step "each barrier removed in turn" mutations
 
 if ((failed)); then echo "emulator checks: $failed FAILED"; else echo "emulator checks: all passed"; fi
 ((failed == 0))

@@ -1,8 +1,8 @@
 // Native checks of the kernels on the emulator, without .NET, so that sanitizers can be built in:
 //   checks run         every case in every thread order, on one and on two OS threads: the same bits each time
 //   checks mistakes    deliberately wrong kernels are reported
-//   checks mutation N  the Nth __syncthreads is taken out: other bits in some order, a broken rule, or (in a ThreadSanitizer build) a race; 3 when there are not so many
-#include "gemm.cuh"
+//   checks mutation N  the Nth __syncthreads or cluster_sync is taken out: other bits in some order, a broken rule, or (in a ThreadSanitizer build) a race; 3 when there are not so many
+#include "chain.cuh"
 #include "scheduler.h"
 #include <atomic>
 #include <csignal>
@@ -79,7 +79,8 @@ Buffer random_state()
     return state;
 }
 
-template<class... A> bool launch(const char* name, dim3 grid, dim3 block, size_t shared, A... arguments)
+// In clusters of so many blocks.
+template<class... A> bool launch_clusters(unsigned cluster, const char* name, dim3 grid, dim3 block, size_t shared, A... arguments)
 {
     emulator::Kernel* kernel = emulator::find(name);
     if (!kernel || kernel->parameters != (int)sizeof...(A)) {
@@ -93,12 +94,14 @@ template<class... A> bool launch(const char* name, dim3 grid, dim3 block, size_t
             exit(2);
         }
     void* pointers[] = {(void*)&arguments...};
-    if (emulator::launch(kernel, grid, block, shared, pointers, true))
+    if (emulator::launch(kernel, grid, block, shared, cluster, pointers, true))
         return true;
     if (broken.empty())
         broken = emulator::last_error();
     return false;
 }
+
+template<class... A> bool launch(const char* name, dim3 grid, dim3 block, size_t shared, A... arguments) { return launch_clusters(1, name, grid, block, shared, arguments...); }
 
 Epilogue epilogue(const Buffer& c, const Buffer& bias, const Buffer& partial, const Buffer& tickets, unsigned steps, bool vectors)
 {
@@ -193,6 +196,32 @@ Hash convolution(const char* kernel, int direction, unsigned in, unsigned out, s
     }
     launch(kernel, grid, block, shared, direction == 0 ? x.p() : y.p(), w.p(), g, e);
     return hash_of({c});
+}
+
+// Two linear layers with two heads and the noise between them, and back: every kind of link, in clusters of two blocks.
+Hash chain(const char* kernel)
+{
+    constexpr unsigned Rows = 20, Inputs = 40, Hidden = 72, Factors = 36, Outputs = 544, FloatsOfX = ChainRows * (Outputs + 32 + 16);
+    const auto matrix = [](unsigned columns) { return Buffer((size_t)Rows * columns); };
+    const auto one = [](unsigned line) { return Columns::of_one(line); };
+    const auto both = [](const Buffer& first, const Buffer& second, unsigned line) { return Columns{line, line, (second.p() - first.p()) - (long long)line}; };
+    Buffer x = matrix(Inputs), w1(Inputs * Hidden), b1(Hidden), h = zeros(Rows * Hidden), wm(Hidden * Factors), wv(Hidden * Factors), bm(Factors), bv(Factors), mu = zeros(Rows * Factors), lv = zeros(Rows * Factors);
+    Buffer e = zeros(Rows * Factors), z = zeros(Rows * Factors), kl = zeros(Rows), w2(Factors * Outputs), b2(Outputs), y = zeros(Rows * Outputs), dz = zeros(Rows * Factors), dmu(Rows * Factors), dlv(Rows * Factors), dh = matrix(Hidden), state = random_state();
+    const auto output = [](const Buffer& c, const float* bias, const float* mask, int relu, int accumulate) { return Epilogue{c.p(), bias, mask, nullptr, nullptr, 0, relu, accumulate, 1}; };
+    const auto noise = [&](LinkKind kind) {
+        return Link{kind, {}, {mu.p(), lv.p(), state.words(), e.p(), z.p(), kl.p(), dz.p(), kl.p(), dmu.p(), dlv.p(), divider(Factors), 3, 1}};
+    };
+    const Chain links = {Rows, 7, {
+        Link{LinkKind::Product, {x.p(), w1.p(), Hidden, Inputs, one(Inputs), one(Hidden), one(Hidden), one(Hidden), output(h, b1.p(), nullptr, 1, 0)}, {}},
+        Link{LinkKind::Product, {h.p(), wm.p(), 2 * Factors, Hidden, one(Hidden), both(wm, wv, Factors), both(mu, lv, Factors), both(bm, bv, Factors), output(mu, bm.p(), nullptr, 0, 0)}, {}},
+        noise(LinkKind::Reparameterise),
+        Link{LinkKind::Product, {z.p(), w2.p(), Outputs, Factors, one(Factors), one(Outputs), one(Outputs), one(Outputs), output(y, b2.p(), nullptr, 0, 0)}, {}},
+        Link{LinkKind::TransposedProduct, {y.p(), w2.p(), Factors, Outputs, one(Outputs), one(Outputs), one(Factors), one(Factors), output(dz, nullptr, mu.p(), 0, 0)}, {}},
+        noise(LinkKind::ReparameterisationGradient),
+        Link{LinkKind::TransposedProduct, {dmu.p(), wm.p(), Hidden, 2 * Factors, both(dmu, dlv, Factors), both(wm, wv, Factors), one(Hidden), one(Hidden), output(dh, nullptr, h.p(), 0, 1)}, {}},
+    }};
+    launch_clusters(2, kernel, {4, 1, 1}, {32 * ChainWarps, 1, 1}, 4 * (FloatsOfX + ChainWarps * ChainRows * ChainColumns), links, FloatsOfX);
+    return hash_of({h, mu, lv, e, z, kl, y, dz, dmu, dlv, dh});
 }
 
 struct Case {
@@ -324,6 +353,7 @@ const std::vector<Case> cases = {
         launch("conv_backward_data_few", {3, 2, 1}, {64, 1, 1}, 4 * (32 * 8 + 20 * 12 + 32 * 20), dy.p(), w.p(), g, e, few);
         return hash_of({dx});
     }},
+    {"chains", [] { return chain("chain_fp32") ^ chain("chain_tf32") ^ chain("chain_bf16"); }},
     {"matmul wgmma", [] {
         return matmul("matmul_nn_64x64_v4_tf32_wgmma", 72, 68, 200, 64, 32, 128, warpgroup_shared(128), 1) ^ matmul("matmul_tn_64x64_v4_tf32_wgmma", 36, 68, 72, 64, 32, 128, warpgroup_shared(128), 2)
             ^ matmul("matmul_nt_128x128_v4_tf32_wgmma", 132, 36, 260, 128, 32, 256, warpgroup_shared(256), 1) ^ matmul("matmul_nn_128x256_v4_tf32_wgmma", 36, 132, 68, 256, 32, 256, warpgroup_shared(384), 1) ^ matmul("matmul_tt_64x64_v4_bf16_wgmma", 36, 68, 300, 64, 64, 128, warpgroup_shared(128), 1);
@@ -372,6 +402,14 @@ int mistakes()
         Buffer out = zeros(64);
         broken.clear();
         const bool noticed = !launch(kernel, {1, 1, 1}, {64, 1, 1}, 0, out.p()) && (broken.find(message) != std::string::npos || broken.find("returned while others wait") != std::string::npos || broken.find("divergent") != std::string::npos);
+        printf("%s  %s: %s\n", noticed ? "ok   " : "FAIL ", kernel, broken.c_str());
+        failures += !noticed;
+    }
+    const std::map<const char*, const char*> expectedOfClusters = {{"divergent_cluster_barriers", "divergent cluster_sync"}, {"returns_before_cluster_barrier", "after some threads returned"}, {"waits_at_another_barrier", "deadlock"}};
+    for (const auto& [kernel, message] : expectedOfClusters) {
+        Buffer out = zeros(64);
+        broken.clear();
+        const bool noticed = !launch_clusters(2, kernel, {2, 1, 1}, {32, 1, 1}, 0, out.p()) && (broken.find(message) != std::string::npos || broken.find("returned while others wait at cluster_sync") != std::string::npos);
         printf("%s  %s: %s\n", noticed ? "ok   " : "FAIL ", kernel, broken.c_str());
         failures += !noticed;
     }

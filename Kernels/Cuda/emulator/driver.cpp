@@ -19,21 +19,24 @@ typedef unsigned long long Address;
 
 namespace {
 
-enum Result { Success = 0, InvalidValue = 1, OutOfMemory = 2, InvalidDevice = 101, NoBinary = 209, InvalidPtx = 218, NotFound = 500, LaunchFailed = 719, CaptureUnsupported = 900, CaptureInvalidated = 901 };
+enum Result { Success = 0, InvalidValue = 1, OutOfMemory = 2, InvalidDevice = 101, NoBinary = 209, InvalidPtx = 218, NotFound = 500, LaunchFailed = 719, CaptureUnsupported = 900, CaptureInvalidated = 901, InvalidClusterSize = 912 };
 
 struct Graph { std::vector<std::function<int()>> nodes; };
 struct Stream { Graph* capture = nullptr; };
 struct Event { std::chrono::steady_clock::time_point at; };
 struct Function {
     Kernel* kernel;
-    bool waits;  // its PTX does, for the kernels before it
+    bool waits;           // its PTX does, for the kernels before it
+    bool dynamicOnly;     // its file declares no static shared memory
     unsigned sharedLimit = 49152;
+    bool largeClusters = false;
 };
 struct Module { std::map<std::string, Function> functions; };
 struct LaunchAttribute {
     int id;
     union {
         int allowed;
+        unsigned cluster[3];
         char value[64] __attribute__((aligned(8)));
     };
 };
@@ -47,7 +50,8 @@ static_assert(sizeof(LaunchAttribute) == 72 && sizeof(LaunchConfig) == 56, "as i
 struct Block { char* base; size_t mapped, bytes; };
 
 constexpr size_t Page = 4096;
-constexpr int ProgrammaticStreamSerialization = 6;
+constexpr int ClusterDimension = 4, ProgrammaticStreamSerialization = 6;
+constexpr unsigned PortableCluster = 8, LargestCluster = 16;
 Stream defaultStream;
 std::mutex lock;
 std::map<Address, Block> memory;
@@ -130,6 +134,25 @@ std::string check_entry(const std::string& name, const char* begin, const char* 
         if (sizes[i] != kernel->size[i])
             return name + ": parameter " + std::to_string(i) + " differs in size between the PTX and the source; the PTX is stale\n";
     return "";
+}
+
+// Static shared memory is one of an OS thread here, which the blocks of a cluster share.
+bool declares_static_shared(const char* image)
+{
+    static const std::string external = ".extern ";
+    for (const char* p = image; (p = strstr(p, ".shared .")); p++)
+        if (p - image < (long)external.size() || external.compare(0, external.size(), p - external.size(), external.size()) != 0)
+            return true;
+    return false;
+}
+
+// What the driver says to clusters of this size in this launch.
+int check_cluster(const Function& function, const LaunchConfig& config, const unsigned (&cluster)[3])
+{
+    const unsigned size = cluster[0];
+    if (compute < 90 || size < 1 || cluster[1] != 1 || cluster[2] != 1 || config.gridX % size != 0)
+        return InvalidValue;
+    return size <= PortableCluster || (function.largeClusters && size <= LargestCluster) ? Success : InvalidClusterSize;
 }
 }  // namespace
 
@@ -280,7 +303,7 @@ API cuGetErrorName(int error, const char** name)
 {
     static const std::map<int, const char*> names{{InvalidValue, "CUDA_ERROR_INVALID_VALUE"}, {OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY"}, {InvalidDevice, "CUDA_ERROR_INVALID_DEVICE"},
         {NoBinary, "CUDA_ERROR_NO_BINARY_FOR_GPU"}, {InvalidPtx, "CUDA_ERROR_INVALID_PTX"}, {NotFound, "CUDA_ERROR_NOT_FOUND"}, {LaunchFailed, "CUDA_ERROR_LAUNCH_FAILED"},
-        {CaptureUnsupported, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}, {CaptureInvalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
+        {CaptureUnsupported, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}, {CaptureInvalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}, {InvalidClusterSize, "CUDA_ERROR_INVALID_CLUSTER_SIZE"}};
     const auto found = names.find(error);
     *name = found == names.end() ? "CUDA_ERROR_UNKNOWN" : found->second;
     return Success;
@@ -299,6 +322,7 @@ API cuModuleLoadDataEx(void** module, const char* image, unsigned count, const i
         if (atoi(target + 11) > compute) {
             log = "the PTX is for " + std::string(target + 8, strcspn(target + 8, ", \n")) + ", the device is sm_" + std::to_string(compute) + "\n";
         }
+    const bool dynamicOnly = !declares_static_shared(image);
     for (const char* p = image; (p = strstr(p, ".entry "));) {
         p += 7;
         const std::string name(p, strcspn(p, "( \n"));
@@ -307,7 +331,7 @@ API cuModuleLoadDataEx(void** module, const char* image, unsigned count, const i
             break;
         log += check_entry(name, p, end);
         const char *next = strstr(end, ".entry "), *wait = strstr(end, "griddepcontrol.wait");
-        loaded->functions[name] = {emulator::find(name.c_str()), wait && (!next || wait < next)};
+        loaded->functions[name] = {emulator::find(name.c_str()), wait && (!next || wait < next), dynamicOnly};
         p = end;
     }
     if (loaded->functions.empty())
@@ -336,6 +360,8 @@ API cuFuncSetAttribute(void* function, int attribute, int value)
 {
     if (attribute == 8)
         ((Function*)function)->sharedLimit = value;
+    if (attribute == 14)
+        ((Function*)function)->largeClusters = value;
     return Success;
 }
 API cuFuncGetAttribute(int* value, int, void*) { *value = 0; return Success; }
@@ -345,10 +371,18 @@ API cuLaunchKernelEx(const LaunchConfig* config, void* handle, void** parameters
     if (!config || !function || extra || config->gridY > 65535 || config->gridZ > 65535 || !config->gridX || !config->gridY || !config->gridZ || config->shared > function->sharedLimit)
         return InvalidValue;
     bool overlaps = false;
+    unsigned cluster = 1;
     for (unsigned i = 0; i < config->count; i++) {
-        if (config->attributes[i].id != ProgrammaticStreamSerialization)
+        const LaunchAttribute& attribute = config->attributes[i];
+        if (attribute.id == ClusterDimension) {
+            if (const int result = check_cluster(*function, *config, attribute.cluster))
+                return result;
+            cluster = attribute.cluster[0];
+        } else if (attribute.id == ProgrammaticStreamSerialization) {
+            overlaps = attribute.allowed;
+        } else {
             return InvalidValue;
-        overlaps = config->attributes[i].allowed;
+        }
     }
     Kernel* const kernel = function->kernel;
     std::vector<char> arguments;
@@ -359,17 +393,21 @@ API cuLaunchKernelEx(const LaunchConfig* config, void* handle, void** parameters
         arguments.insert(arguments.end(), (char*)parameters[i], (char*)parameters[i] + kernel->size[i]);
     }
     const dim3 grid = {config->gridX, config->gridY, config->gridZ}, block = {config->blockX, config->blockY, config->blockZ};
-    return enqueue(config->stream, [=, shared = config->shared, waits = function->waits]() mutable -> int {
+    return enqueue(config->stream, [=, shared = config->shared, waits = function->waits, dynamicOnly = function->dynamicOnly]() mutable -> int {
         if (failingKernel == kernel->name)
             return LaunchFailed;
         if (overlaps && !waits) {
             emulator::set_error(std::string(kernel->name) + ": launched to overlap with the kernel before it, but its PTX does not wait for that one (griddepcontrol.wait)");
             return LaunchFailed;
         }
+        if (cluster > 1 && !dynamicOnly) {
+            emulator::set_error(std::string(kernel->name) + ": launched in clusters, for which the emulator has dynamic shared memory only, but its file declares static shared memory");
+            return LaunchFailed;
+        }
         std::vector<void*> pointers;
         for (size_t offset : offsets)
             pointers.push_back(arguments.data() + offset);
-        return emulator::launch(kernel, grid, block, shared, pointers.data(), overlaps) ? Success : LaunchFailed;
+        return emulator::launch(kernel, grid, block, shared, cluster, pointers.data(), overlaps) ? Success : LaunchFailed;
     });
 }
 API cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ, unsigned shared, void* stream, void** parameters, void** extra)

@@ -1,4 +1,4 @@
-// The CUDA execution model on the host, for the same .cu sources: each CUDA thread is a fiber, each block runs on one OS thread, blocks run on several.
+// The CUDA execution model on the host, for the same .cu sources: each CUDA thread is a fiber, each block runs on one OS thread, blocks run on several; those of a cluster share one.
 // Barriers and warp operations are scheduling points, so the order in which threads run between them can be chosen: a kernel that is right gives the
 // same bits in every order. Divergent barriers, warp masks that name absent lanes and deadlocks are reported with file and line.
 #pragma once
@@ -11,7 +11,7 @@
 #define __host__
 #define __device__
 #define __global__
-#define __shared__ static thread_local  // all fibers of a block live on one OS thread
+#define __shared__ static thread_local  // all fibers of a block live on one OS thread; with those of its cluster, so that kernels of clusters may use dynamic shared memory only
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
@@ -43,6 +43,7 @@ struct Product {
 struct Thread {
     uint3 index, block, blockSize, gridSize;
     int lane, warp;
+    unsigned clusterRank, clusterSize;
     unsigned exchanges;
     bool waited;  // for the kernels before this one
     std::vector<OperandStore> stores;
@@ -63,6 +64,7 @@ struct Site {
 };
 
 void sync_block(Site& site);
+void sync_cluster(Site& site);
 void sync_warp(Site& site);
 // Every lane of the mask deposits n words; returns the 32 x 8 table of the round, valid until the round after next.
 const unsigned (*exchange(unsigned mask, const unsigned* words, int n, const char* file, int line))[8];
@@ -229,6 +231,7 @@ inline void fence_operands()
 #define EMULATOR_SITE(action) ({ static emulator::Site site = {__FILE__, __LINE__, false, false, false, nullptr}; action(site); })
 #define __syncthreads() EMULATOR_SITE(emulator::sync_block)
 #define __syncwarp() EMULATOR_SITE(emulator::sync_warp)
+#define cluster_sync() EMULATOR_SITE(emulator::sync_cluster)
 #define __shfl_xor_sync(mask, v, lanes) emulator::shuffle(mask, v, emulator::current->lane ^ (lanes), __FILE__, __LINE__)
 #define mma_tf32(d, a, b) emulator::mma<1, emulator::tf32_of>(d, a, b, __FILE__, __LINE__)
 #define mma_bf16(d, a, b) emulator::mma<2, emulator::bf16_of>(d, a, b, __FILE__, __LINE__)
@@ -247,6 +250,8 @@ DEVICE float4 make_float4(float x, float y, float z, float w) { return {x, y, z,
 DEVICE float4 load4(const float* p) { return *(const float4*)__builtin_assume_aligned(p, 16); }
 DEVICE void store4(float* p, float4 v) { *(float4*)__builtin_assume_aligned(p, 16) = v; }
 DEVICE float load_shared_by_blocks(const float* p) { return *(const volatile float*)p; }
+DEVICE unsigned cluster_rank() { return emulator::current->clusterRank; }
+DEVICE unsigned cluster_size() { return emulator::current->clusterSize; }
 DEVICE void __threadfence() {}  // atomicInc below orders memory on the host
 DEVICE unsigned atomicInc(unsigned* p, unsigned limit)
 {

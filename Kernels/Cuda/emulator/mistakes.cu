@@ -60,6 +60,39 @@ KERNEL starts_too_early(float* out)
     out[threadIdx.x] = 1.0f;
 }
 EXPORT(starts_too_early)
+
+KERNEL divergent_cluster_barriers(float* out)
+{
+    AFTER_EARLIER_KERNELS();
+    if (cluster_rank() == 0)
+        cluster_sync();
+    else
+        cluster_sync();
+    out[32 * blockIdx.x + threadIdx.x] = 1.0f;
+}
+EXPORT(divergent_cluster_barriers)
+
+KERNEL returns_before_cluster_barrier(float* out)
+{
+    AFTER_EARLIER_KERNELS();
+    if (cluster_rank() == 1)
+        return;
+    cluster_sync();
+    out[threadIdx.x] = 1.0f;
+}
+EXPORT(returns_before_cluster_barrier)
+
+KERNEL waits_at_another_barrier(float* out)
+{
+    AFTER_EARLIER_KERNELS();
+    if (threadIdx.x < 16)
+        cluster_sync();
+    else
+        __syncthreads();
+    out[threadIdx.x] = 1.0f;
+}
+EXPORT(waits_at_another_barrier)
+
 // A product of 64 x 64 tiles of ones by wgmma, with one mistake.
 enum class Mistake { NoFenceOfOperands, NoFenceOfSums, NoWait, Misaligned, TooFar };
 

@@ -62,9 +62,10 @@ namespace {
 constexpr size_t StackBytes = 64 << 10;
 constexpr unsigned Poison = 0x7fc0dead;  // a NaN
 
-enum class State { Ready, AtBarrier, InWarpOperation, Done };
+enum class State { Ready, AtBarrier, AtClusterBarrier, InWarpOperation, Done };
 
 struct Fiber : Thread {
+    int blockOfCluster;
     void* stackPointer;
     char* stack;
     State state;
@@ -76,6 +77,7 @@ struct Fiber : Thread {
 };
 
 struct Warp {
+    int first, end;  // its fibers
     unsigned live, arrived;
     const char* file;
     int line;
@@ -83,21 +85,40 @@ struct Warp {
     char tag[2];
 };
 
-// Everything one OS thread needs to run a block.
+// Fibers that meet at one barrier: those of a block, or of a cluster.
+struct Group {
+    int first = 0, threads = 0, live = 0, arrived = 0;
+    unsigned barriers = 0;
+    const char* file = nullptr;
+    int line = 0;
+    char tag[2];
+
+    void reset(int from, int count)
+    {
+        first = from;
+        threads = live = count;
+        arrived = 0;
+    }
+};
+
+struct Block : Group {
+    char* shared = nullptr;
+    size_t sharedBytes = 0;
+};
+
+// Everything one OS thread needs to run a block, or the blocks of a cluster.
 struct Worker {
     std::vector<Fiber> fibers;
     std::vector<Warp> warps;
+    std::vector<Block> blocks;
+    Group cluster;
     std::vector<int> ready;
     void* schedulerStack = nullptr;
     void* schedulerFiber = nullptr;
-    int threads = 0, live = 0, arrived = 0, running = 0;
+    int running = 0;
     Order order = Order::Forward;
-    unsigned random = 1, barriers = 0;
-    const char* barrierFile = nullptr;
-    int barrierLine = 0;
-    char barrierTag[2], startTag, endTag;
-    char* shared = nullptr;
-    size_t sharedBytes = 0;
+    unsigned random = 1;
+    char startTag, endTag;
     Kernel* kernel = nullptr;
     void** arguments = nullptr;
     bool overlaps = false;
@@ -122,6 +143,8 @@ struct Worker {
         fibers[i].state = State::Ready;
         ready.push_back(i);
     }
+
+    Block& block_of(const Fiber& fiber) { return blocks[fiber.blockOfCluster]; }
 };
 
 thread_local Worker* worker;
@@ -156,7 +179,9 @@ void fiber_main()
         ACQUIRE(&w->startTag);
         w->kernel->call(w->kernel->function, w->arguments);
         fiber.state = State::Done;
-        w->live--;
+        Block& block = w->block_of(fiber);
+        block.live--;
+        w->cluster.live--;
         w->warps[fiber.warp].live &= ~(1u << fiber.lane);
         RELEASE(&w->endTag);
         if (w->overlaps && !fiber.waited)
@@ -165,8 +190,10 @@ void fiber_main()
             w->fail("thread " + std::to_string(fiber.index.x) + " returned without waiting for its wgmma");
         if (!fiber.stores.empty())
             w->fail("thread " + std::to_string(fiber.index.x) + " returned without fencing what it stored for wgmma");
-        if (w->arrived)
-            w->fail("thread " + std::to_string(fiber.index.x) + " returned while others wait at __syncthreads, " + place(w->barrierFile, w->barrierLine));
+        if (block.arrived)
+            w->fail("thread " + std::to_string(fiber.index.x) + " returned while others wait at __syncthreads, " + place(block.file, block.line));
+        if (w->cluster.arrived)
+            w->fail("thread " + std::to_string(fiber.index.x) + " of block " + std::to_string(fiber.clusterRank) + " of a cluster returned while others wait at cluster_sync, " + place(w->cluster.file, w->cluster.line));
         w->leave();
     }
 }
@@ -186,55 +213,81 @@ void prepare_fiber(Fiber& fiber)
     fiber.stackPointer = top - 7;
 }
 
-void set_up_block(Worker* w, uint3 block, dim3 grid, dim3 size, size_t sharedBytes)
+void set_up_shared(Block& block, size_t bytes)
 {
-    const int n = size.x * size.y * size.z, warps = (n + 31) / 32;
-    w->threads = w->live = n;
-    w->arrived = 0;
-    w->ready.clear();
-    if ((int)w->fibers.size() < n) {
-        const size_t old = w->fibers.size();
-        w->fibers.resize(n);
-        w->warps.resize(warps);
-        for (size_t i = old; i < (size_t)n; i++)
-            prepare_fiber(w->fibers[i]);
+    if (block.sharedBytes != bytes) {
+        free(block.shared);
+        block.sharedBytes = bytes;
+        block.shared = bytes ? (char*)aligned_alloc(128, (bytes + 127) & ~(size_t)127) : nullptr;
     }
-    if (w->sharedBytes != sharedBytes) {
-        free(w->shared);
-        w->sharedBytes = sharedBytes;
-        w->shared = sharedBytes ? (char*)aligned_alloc(128, (sharedBytes + 127) & ~(size_t)127) : nullptr;
-    }
-    for (size_t i = 0; i < sharedBytes / 4; i++)
-        ((unsigned*)w->shared)[i] = Poison;
-    for (int i = 0; i < n; i++) {
-        Fiber& fiber = w->fibers[i];
-        fiber.index = {i % size.x, i / size.x % size.y, i / (size.x * size.y)};
-        fiber.block = block;
-        fiber.blockSize = {size.x, size.y, size.z};
-        fiber.gridSize = {grid.x, grid.y, grid.z};
-        fiber.lane = i & 31;
-        fiber.warp = i >> 5;
-        fiber.waited = false;
-        fiber.state = State::Ready;
-        fiber.copies.clear();
-        fiber.groups.clear();
-        fiber.stores.clear();
-        fiber.products.clear();
-        fiber.productGroups.clear();
-        fiber.mayMultiply = false;
-        // Taken from the back.
-        w->ready.push_back(w->order == Order::Reverse ? i : n - 1 - i);
-    }
-    for (int i = 0; i < warps; i++) {
-        const int lanes = n - i * 32;
-        w->warps[i].arrived = 0;
-        w->warps[i].live = lanes >= 32 ? ~0u : (1u << lanes) - 1;
-    }
+    for (size_t i = 0; i < bytes / 4; i++)
+        ((unsigned*)block.shared)[i] = Poison;
 }
 
-void run_block(Worker* w, uint3 block, dim3 grid, dim3 size, size_t sharedBytes)
+// How a launch is divided.
+struct Shape {
+    dim3 grid, block;
+    unsigned cluster;
+    size_t sharedBytes;
+};
+
+void set_up_cluster(Worker* w, long first, const Shape& shape)
 {
-    set_up_block(w, block, grid, size, sharedBytes);
+    const dim3 grid = shape.grid, size = shape.block;
+    const int n = size.x * size.y * size.z, warps = (n + 31) / 32, blocks = shape.cluster, all = n * blocks;
+    w->cluster.reset(0, all);
+    w->ready.clear();
+    if ((int)w->fibers.size() < all) {
+        const size_t old = w->fibers.size();
+        w->fibers.resize(all);
+        for (size_t i = old; i < (size_t)all; i++)
+            prepare_fiber(w->fibers[i]);
+    }
+    if ((int)w->warps.size() < warps * blocks)
+        w->warps.resize(warps * blocks);
+    if ((int)w->blocks.size() < blocks)
+        w->blocks.resize(blocks);
+    for (int b = 0; b < blocks; b++) {
+        w->blocks[b].reset(b * n, n);
+        set_up_shared(w->blocks[b], shape.sharedBytes);
+        const long at = first + b;
+        for (int i = 0; i < n; i++) {
+            Fiber& fiber = w->fibers[b * n + i];
+            fiber.index = {i % size.x, i / size.x % size.y, i / (size.x * size.y)};
+            fiber.block = {(unsigned)(at % grid.x), (unsigned)(at / grid.x % grid.y), (unsigned)(at / ((long)grid.x * grid.y))};
+            fiber.blockSize = {size.x, size.y, size.z};
+            fiber.gridSize = {grid.x, grid.y, grid.z};
+            fiber.blockOfCluster = b;
+            fiber.clusterRank = b;
+            fiber.clusterSize = blocks;
+            fiber.lane = i & 31;
+            fiber.warp = b * warps + (i >> 5);
+            fiber.waited = false;
+            fiber.state = State::Ready;
+            fiber.copies.clear();
+            fiber.groups.clear();
+            fiber.stores.clear();
+            fiber.products.clear();
+            fiber.productGroups.clear();
+            fiber.mayMultiply = false;
+        }
+        for (int i = 0; i < warps; i++) {
+            const int lanes = n - i * 32;
+            Warp& warp = w->warps[b * warps + i];
+            warp.first = b * n + i * 32;
+            warp.end = (b + 1) * n;
+            warp.arrived = 0;
+            warp.live = lanes >= 32 ? ~0u : (1u << lanes) - 1;
+        }
+    }
+    // Taken from the back: a block goes on as far as it can before the next one of its cluster begins.
+    for (int i = 0; i < all; i++)
+        w->ready.push_back(w->order == Order::Reverse ? i : all - 1 - i);
+}
+
+void run_cluster(Worker* w, long first, const Shape& shape)
+{
+    set_up_cluster(w, first, shape);
     RELEASE(&w->startTag);
     while (!w->ready.empty()) {
         size_t at = w->ready.size() - 1;
@@ -255,11 +308,11 @@ void run_block(Worker* w, uint3 block, dim3 grid, dim3 size, size_t sharedBytes)
         emulator_switch(&w->schedulerStack, w->fibers[i].stackPointer);
     }
     ACQUIRE(&w->endTag);
-    if (!w->live)
+    if (!w->cluster.live)
         return;
-    for (int i = 0; i < w->threads; i++)
+    for (int i = 0; i < w->cluster.threads; i++)
         if (w->fibers[i].state != State::Done) {
-            w->fail("deadlock: " + std::to_string(w->live) + " threads were never released; thread " + std::to_string(i) + " waits at " + place(w->fibers[i].file, w->fibers[i].line));
+            w->fail("deadlock: " + std::to_string(w->cluster.live) + " threads were never released; thread " + std::to_string(i) + " waits at " + place(w->fibers[i].file, w->fibers[i].line));
             break;
         }
     // Unfinished fibers must never be resumed by the next launch.
@@ -281,6 +334,36 @@ void list(Site& site)
     allSites = &site;
     __atomic_store_n(&site.listed, true, __ATOMIC_RELEASE);
 }
+
+// The running thread waits for all others of the group, in the state `waiting`.
+void meet(Worker* w, Group& group, State waiting, Site& site, const char* name)
+{
+    Fiber& fiber = w->fibers[w->running];
+    if (group.arrived == 0) {
+        group.file = site.file;
+        group.line = site.line;
+        if (group.live < group.threads)
+            w->fail(std::string(name) + " after some threads returned, " + place(site.file, site.line));
+    } else if (group.line != site.line || strcmp(group.file, site.file) != 0) {
+        w->fail(std::string("divergent ") + name + ": " + place(group.file, group.line) + " and " + place(site.file, site.line));
+    }
+    char* tag = &group.tag[group.barriers & 1];
+    RELEASE(tag);
+    fiber.state = waiting;
+    fiber.file = site.file;
+    fiber.line = site.line;
+    if (++group.arrived == group.live) {
+        group.arrived = 0;
+        group.barriers++;
+        for (int k = 0; k < group.threads; k++) {
+            const int i = group.first + (w->order == Order::Reverse ? k : group.threads - 1 - k);
+            if (w->fibers[i].state == waiting)
+                w->make_ready(i);
+        }
+    }
+    w->leave();
+    ACQUIRE(tag);
+}
 }  // namespace
 
 void sync_block(Site& site)
@@ -289,35 +372,16 @@ void sync_block(Site& site)
     if (site.removed)
         return;
     Worker* w = my_worker();
-    Fiber& fiber = w->fibers[w->running];
-    if (w->arrived == 0) {
-        w->barrierFile = site.file;
-        w->barrierLine = site.line;
-        if (w->live < w->threads)
-            w->fail("__syncthreads after some threads returned, " + place(site.file, site.line));
-    } else if (w->barrierLine != site.line || strcmp(w->barrierFile, site.file) != 0) {
-        w->fail("divergent __syncthreads: " + place(w->barrierFile, w->barrierLine) + " and " + place(site.file, site.line));
-    }
-    char* tag = &w->barrierTag[w->barriers & 1];
-    RELEASE(tag);
-    fiber.state = State::AtBarrier;
-    fiber.file = site.file;
-    fiber.line = site.line;
-    if (++w->arrived == w->live) {
-        w->arrived = 0;
-        w->barriers++;
-        if (w->order == Order::Reverse) {
-            for (int i = 0; i < w->threads; i++)
-                if (w->fibers[i].state == State::AtBarrier)
-                    w->make_ready(i);
-        } else {
-            for (int i = w->threads - 1; i >= 0; i--)
-                if (w->fibers[i].state == State::AtBarrier)
-                    w->make_ready(i);
-        }
-    }
-    w->leave();
-    ACQUIRE(tag);
+    meet(w, w->block_of(w->fibers[w->running]), State::AtBarrier, site, "__syncthreads");
+}
+
+void sync_cluster(Site& site)
+{
+    list(site);
+    if (site.removed)
+        return;
+    Worker* w = my_worker();
+    meet(w, w->cluster, State::AtClusterBarrier, site, "cluster_sync");
 }
 
 const unsigned (*exchange(unsigned mask, const unsigned* words, int n, const char* file, int line))[8]
@@ -342,10 +406,9 @@ const unsigned (*exchange(unsigned mask, const unsigned* words, int n, const cha
     fiber.line = line;
     if (warp.arrived == (mask & warp.live)) {
         warp.arrived = 0;
-        const int base = fiber.warp * 32;
         for (int k = 0; k < 32; k++) {
-            const int lane = w->order == Order::Reverse ? k : 31 - k, i = base + lane;
-            if (i < w->threads && (mask >> lane & 1) && w->fibers[i].state == State::InWarpOperation)
+            const int lane = w->order == Order::Reverse ? k : 31 - k, i = warp.first + lane;
+            if (i < warp.end && (mask >> lane & 1) && w->fibers[i].state == State::InWarpOperation)
                 w->make_ready(i);
         }
     }
@@ -367,9 +430,17 @@ void sync_warp(Site& site)
     ACQUIRE(tag);
 }
 
-void* dynamic_shared() { return my_worker()->shared; }
+void* dynamic_shared()
+{
+    Worker* w = my_worker();
+    return w->block_of(w->fibers[w->running]).shared;
+}
 
-size_t dynamic_shared_bytes() { return my_worker()->sharedBytes; }
+size_t dynamic_shared_bytes()
+{
+    Worker* w = my_worker();
+    return w->block_of(w->fibers[w->running]).sharedBytes;
+}
 
 void report(const char* what, const char* file, int line) { my_worker()->fail(what + (", " + place(file, line))); }
 
@@ -435,7 +506,7 @@ Site* sites() { return allSites; }
 
 void set_error(const std::string& what) { failure = what; }
 
-bool launch(Kernel* kernel, dim3 grid, dim3 block, size_t dynamicShared, void** arguments, bool overlaps)
+bool launch(Kernel* kernel, dim3 grid, dim3 block, size_t dynamicShared, unsigned cluster, void** arguments, bool overlaps)
 {
     const long blocks = (long)grid.x * grid.y * grid.z, threads = (long)block.x * block.y * block.z;
     failure.clear();
@@ -443,6 +514,7 @@ bool launch(Kernel* kernel, dim3 grid, dim3 block, size_t dynamicShared, void** 
         failure = "a launch of " + std::to_string(blocks) + " blocks of " + std::to_string(threads) + " threads is not possible";
         return false;
     }
+    const long clusters = blocks / cluster;
     std::atomic<long> next{0};
     std::atomic<bool> failed{false};
     std::mutex errorLock;
@@ -467,9 +539,9 @@ bool launch(Kernel* kernel, dim3 grid, dim3 block, size_t dynamicShared, void** 
         w->order = chosenOrder;
         w->random = 12345u + chosenSeed * 7919u;
         w->error.clear();
-        for (long taken; !failed && (taken = next++) < blocks;) {
-            const long i = chosenOrder == Order::Reverse ? blocks - 1 - taken : taken;
-            run_block(w, {(unsigned)(i % grid.x), (unsigned)(i / grid.x % grid.y), (unsigned)(i / ((long)grid.x * grid.y))}, grid, block, dynamicShared);
+        for (long taken; !failed && (taken = next++) < clusters;) {
+            const long i = chosenOrder == Order::Reverse ? clusters - 1 - taken : taken;
+            run_cluster(w, i * cluster, {grid, block, cluster, dynamicShared});
             if (!w->error.empty()) {
                 std::lock_guard<std::mutex> hold(errorLock);
                 failure = std::string(kernel->name) + ": " + w->error;
@@ -480,8 +552,8 @@ bool launch(Kernel* kernel, dim3 grid, dim3 block, size_t dynamicShared, void** 
         idle.push_back(w);
     };
     long workers = chosenThreads > 0 ? chosenThreads : (long)std::thread::hardware_concurrency();
-    if (workers > blocks)
-        workers = blocks;
+    if (workers > clusters)
+        workers = clusters;
     if (workers <= 1) {
         work();
     } else {

@@ -15,9 +15,9 @@ enum class Order { Forward, Reverse, Random };
 void configure(Order order, int threads, unsigned seed);
 Kernel* find(const char* name);
 Kernel* first_kernel();
-// Runs every block; false when the kernel broke a rule of the execution model, with the reason in last_error(). Kernels run one after the other, but in one that is launched to
-// overlap with the kernel before it every thread must call AFTER_EARLIER_KERNELS.
-bool launch(Kernel* kernel, dim3 grid, dim3 block, size_t dynamicShared, void** arguments, bool overlaps);
+// Runs every block, `cluster` neighbours along x at a time; false when the kernel broke a rule of the execution model, with the reason in last_error(). Kernels run one after the
+// other, but in one that is launched to overlap with the kernel before it every thread must call AFTER_EARLIER_KERNELS.
+bool launch(Kernel* kernel, dim3 grid, dim3 block, size_t dynamicShared, unsigned cluster, void** arguments, bool overlaps);
 // For a rule that is broken outside of launch().
 void set_error(const std::string& what);
 const std::string& last_error();

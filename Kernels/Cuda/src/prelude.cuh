@@ -121,6 +121,24 @@ DEVICE void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[
 }
 #endif
 
+#if __CUDA_ARCH__ >= 900
+// ---- clusters: blocks that run at the same time and can wait for each other; how many is said at the launch. Every block of a cluster has its own shared memory.
+DEVICE unsigned cluster_rank()
+{
+    unsigned r;
+    asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
+    return r;
+}
+DEVICE unsigned cluster_size()
+{
+    unsigned r;
+    asm("mov.u32 %0, %%cluster_nctarank;" : "=r"(r));
+    return r;
+}
+// Every thread of the cluster; what any of them wrote before, to global memory too, all of them see afterwards.
+DEVICE void cluster_sync() { asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+#endif
+
 #if __CUDA_ARCH__ == 900 && defined(__CUDA_ARCH_FEAT_SM90_ALL)
 // ---- wgmma: four warps (a warpgroup) multiply tiles that lie in shared memory, asynchronously.
 // The hardware reads those through a path of its own (the async proxy), to which ordinary stores are visible only after fence_operands() and a barrier.
@@ -181,6 +199,12 @@ WARPGROUP_MULTIPLY(warpgroup_multiply_bf16, "k16.f32.bf16.bf16", ", 0, 0")
 #define HAS_WGMMA 1
 #else
 #define HAS_WGMMA 0
+#endif
+
+#if defined(VAE_EMULATOR) || __CUDA_ARCH__ >= 900
+#define HAS_CLUSTERS 1
+#else
+#define HAS_CLUSTERS 0
 #endif
 
 #define KERNEL extern "C" __global__ void

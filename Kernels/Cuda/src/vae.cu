@@ -8,16 +8,9 @@
 //   update_variance          4 rows bytes
 // Ladder: separate exp, noise, product and sum kernels (about 60 bytes an element) -> one launch, noise made in registers (this version).
 #include "moments.cuh"
+#include "reparameterise.cuh"
 
 #define LOG_TWO_PI 1.83787706640934548f
-
-// One element: z, and the KL of its factor in nats, doubled.
-DEVICE float reparameterise_element(float mu, float log_var, float epsilon, float* z)
-{
-    const float sigma = exp_f(0.5f * log_var);
-    *z = fmaf(sigma, epsilon, mu);
-    return exp_f(log_var) - 1.0f - log_var + mu * mu;
-}
 
 // n = h, or h / 4 where h is a multiple of 4 and every address is aligned: four elements then share one Philox call.
 KERNEL __launch_bounds__(256) reparameterise(unsigned rows, unsigned n, int quads, const float* __restrict__ mu, const float* __restrict__ log_var, const unsigned* __restrict__ state, unsigned draw, float* __restrict__ epsilon, float* __restrict__ z, float* __restrict__ kl)
@@ -34,38 +27,17 @@ KERNEL __launch_bounds__(256) reparameterise(unsigned rows, unsigned n, int quad
                 z[i] = zi;
                 return twice_kl;
             }
-            const uint4 words = draw_words(state, draw, i);
-            const float2 p = normal_pair(words.x, words.y), q = normal_pair(words.z, words.w);
-            const float4 m = load4(mu + 4 * (size_t)i), l = load4(log_var + 4 * (size_t)i);
-            float4 out;
-            const float a = reparameterise_element(m.x, l.x, p.x, &out.x), b = reparameterise_element(m.y, l.y, p.y, &out.y);
-            const float c = reparameterise_element(m.z, l.z, q.x, &out.z), d = reparameterise_element(m.w, l.w, q.y, &out.w);
-            store4(epsilon + 4 * (size_t)i, make_float4(p.x, p.y, q.x, q.y));
-            store4(z + 4 * (size_t)i, out);
-            return (a + b) + (c + d);
+            return reparameterise_four(mu, log_var, state, draw, i, epsilon, z);
         },
         [=](unsigned row, unsigned, float2 sum) { kl[row] = 0.5f * SumState::value(sum); });
 }
 EXPORT(reparameterise)
 
-// gz or gkl may be absent.
 KERNEL __launch_bounds__(256) reparameterise_gradient(unsigned count, Divider h, const float* gz, const float* gkl, const float* mu, const float* log_var, const float* epsilon, float* dmu, float* dlog_var, int accumulate)
 {
     AFTER_EARLIER_KERNELS();
-    FOR_EACH(i, count) {
-        float m = 0.0f, l = 0.0f;
-        if (gz) {
-            m = gz[i];
-            l = gz[i] * epsilon[i] * exp_f(0.5f * log_var[i]) * 0.5f;
-        }
-        if (gkl) {
-            const float g = gkl[h.divide(i)];
-            m = fmaf(g, mu[i], m);
-            l = fmaf(g, 0.5f * (exp_f(log_var[i]) - 1.0f), l);
-        }
-        dmu[i] = accumulate ? dmu[i] + m : m;
-        dlog_var[i] = accumulate ? dlog_var[i] + l : l;
-    }
+    FOR_EACH(i, count)
+        reparameterise_gradient_element(i, gkl ? h.divide(i) : 0, gz, gkl, mu, log_var, epsilon, dmu, dlog_var, accumulate);
 }
 EXPORT(reparameterise_gradient)
 
