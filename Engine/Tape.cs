@@ -135,9 +135,9 @@ public sealed class Tape : IDisposable
             if (output.GradientUnmasked)
                 Kernels.ReluMask(output.Data, output.Gradient);
             backward();
-            // Every consumer came later on the tape, so nobody reads these gradients again.
-            output.ClearGradient(releaseMemory: true);
-            second?.ClearGradient(releaseMemory: true);
+            // Every consumer came later on the tape, so nobody reads these gradients again, unless the device has put a call off that will.
+            output.ClearGradient(releaseMemory: !IsKept(output));
+            second?.ClearGradient(releaseMemory: !IsKept(second));
         }
     }
 
@@ -175,6 +175,8 @@ public sealed class Tape : IDisposable
         if (output.NeedsGradient || second is { NeedsGradient: true })
             nodes.Add((output, second, backward));
     }
+
+    private bool IsKept(Tensor tensor) => sizeof(float) * (long)tensor.Length <= Kernels.LargestBufferToKeep;
 
     internal Slice<float> Temporary(int length)
     {

@@ -10,6 +10,8 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
 
     public string Name => Inner.Name;
 
+    public long LargestBufferToKeep => Inner.LargestBufferToKeep;
+
     /// <summary>Does, or puts off, one kernel call.</summary>
     protected abstract void Invoke(KernelCost cost, Action<IBackend> call);
 

@@ -12,6 +12,12 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>For people: "cpu", "cuda:0".</summary>
     string Name { get; }
 
+    /// <summary>
+    /// Buffers of at most so many bytes should not be used for something else soon after a call that reads them: a device may put small calls off, and a call that writes where one that waits
+    /// still has to read ends that. 0 where it makes no difference.
+    /// </summary>
+    long LargestBufferToKeep => 0;
+
     // ---- memory
 
     void Upload<T>(ReadOnlySpan<T> from, Slice<T> to) where T : unmanaged;

@@ -21,7 +21,10 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
     /// <summary>Whether training steps are also timed with launches that overlap; everything else is without.</summary>
     private readonly bool comparesOverlap = cuda.Overlap;
 
-    /// <summary>Of a training step without and with launches that overlap, so that a drift of the clock rate favours neither.</summary>
+    /// <summary>How training steps are also timed with dependent layers of few rows as one launch; everything else is without.</summary>
+    private readonly ChainShape? chains = cuda.Chains;
+
+    /// <summary>Of a training step without and with launches that overlap or chains, so that a drift of the clock rate favours none.</summary>
     private const int Turns = 3;
 
     private static readonly RunConfiguration ConvolutionalVae = new() { Latents = 128, Epochs = 1 };
@@ -33,7 +36,8 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
     /// <param name="Flops">Operations in one run, 0 where bytes are what counts.</param>
     /// <param name="Bytes">Least bytes moved in one run.</param>
     /// <param name="OverlappingSeconds">With launches that overlap; null where that was not measured.</param>
-    private sealed record Row(string Name, double Seconds, double Flops, double Bytes, double? OverlappingSeconds = null);
+    /// <param name="ChainedSeconds">With chains of layers as one launch; null where that was not measured.</param>
+    private sealed record Row(string Name, double Seconds, double Flops, double Bytes, double? OverlappingSeconds = null, double? ChainedSeconds = null);
 
     /// <summary>A training step of a model.</summary>
     private sealed record Workload(string Model, int Size, int Channels, RunConfiguration Configuration, int Batch)
@@ -53,6 +57,7 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
     public JsonObject Run(Output output)
     {
         cuda.Overlap = false;
+        cuda.Chains = null;
         List<Row> rows =
         [
             MatMul(LargestProduct),
@@ -62,11 +67,18 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
             Mixture(tiny ? 64 : 4096, 10),
             .. TrainingSteps.Select(Training),
         ];
-        output.Table(["workload", "time, us", "launches overlapping, us", "GFLOP/s", "GB/s"], rows.Select(r => (IReadOnlyList<string>)
-            [r.Name, Number(r.Seconds * 1e6), r.OverlappingSeconds is { } s ? Number(s * 1e6) : "", r.Flops > 0 ? Number(r.Flops / r.Seconds * 1e-9) : "", r.Bytes > 0 ? Number(r.Bytes / r.Seconds * 1e-9) : ""]));
+        output.Table(["workload", "time, us", "launches overlapping, us", "in chains, us", "GFLOP/s", "GB/s"], rows.Select(r => (IReadOnlyList<string>)
+            [r.Name, Number(r.Seconds * 1e6), r.OverlappingSeconds is { } s ? Number(s * 1e6) : "", r.ChainedSeconds is { } c ? Number(c * 1e6) : "", r.Flops > 0 ? Number(r.Flops / r.Seconds * 1e-9) : "", r.Bytes > 0 ? Number(r.Bytes / r.Seconds * 1e-9) : ""]));
         var json = new JsonObject();
         foreach (var r in rows)
-            json[r.Name] = new JsonObject { ["seconds"] = r.Seconds, ["overlapping_seconds"] = r.OverlappingSeconds, ["flops_per_second"] = r.Flops / r.Seconds, ["bytes_per_second"] = r.Bytes / r.Seconds };
+            json[r.Name] = new JsonObject
+            {
+                ["seconds"] = r.Seconds,
+                ["overlapping_seconds"] = r.OverlappingSeconds,
+                ["chained_seconds"] = r.ChainedSeconds,
+                ["flops_per_second"] = r.Flops / r.Seconds,
+                ["bytes_per_second"] = r.Bytes / r.Seconds,
+            };
         return json;
     }
 
@@ -121,24 +133,32 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
         new($"log_density_{points}x{points}x{h}", Time(b => b.MixtureLogDensity(points, points, h, s[0], s[1], s[2], PairLogWeights.Uniform(points), 0, default, s[3], s[4])),
             20.0 * points * points * h, 0));
 
-    /// <summary>A whole training step, as one graph: gathering the batch, both passes, Adam, the variance. With VAE_CUDA_OVERLAP=1 the graph without launches that overlap and the one with them are timed in turn.</summary>
+    /// <summary>
+    /// A whole training step, as one graph: gathering the batch, both passes, Adam, the variance. With VAE_CUDA_OVERLAP=1 the graph without launches that overlap and the one with them are
+    /// timed in turn, with VAE_CUDA_CHAIN=1 that with chains too.
+    /// </summary>
     private Row Training(Workload workload)
     {
-        double seconds = double.PositiveInfinity, overlappingSeconds = double.PositiveInfinity;
+        double seconds = double.PositiveInfinity, overlappingSeconds = double.PositiveInfinity, chainedSeconds = double.PositiveInfinity;
         WithStep(workload, (compute, step) =>
         {
             using var plain = compute.Capture(step);
             cuda.Overlap = comparesOverlap;
             using var overlapping = comparesOverlap ? compute.Capture(step) : null;
             cuda.Overlap = false;
+            cuda.Chains = chains;
+            using var chained = chains is not null ? compute.Capture(step) : null;
+            cuda.Chains = null;
             for (int turn = 0; turn < (tiny ? 1 : Turns); turn++)
             {
                 seconds = Math.Min(seconds, Time(_ => plain.Replay()));
                 if (overlapping is not null)
                     overlappingSeconds = Math.Min(overlappingSeconds, Time(_ => overlapping.Replay()));
+                if (chained is not null)
+                    chainedSeconds = Math.Min(chainedSeconds, Time(_ => chained.Replay()));
             }
         });
-        return new(workload.Name, seconds, 0, 0, comparesOverlap ? overlappingSeconds : null);
+        return new(workload.Name, seconds, 0, 0, comparesOverlap ? overlappingSeconds : null, chains is not null ? chainedSeconds : null);
     }
 
     private void WithStep(Workload workload, Action<Compute, Action> use)

@@ -17,7 +17,7 @@ internal static class DoctorCommand
     {
         var command = new Command("doctor", "device, instruction sets, threads, memory, measured copy bandwidth and peak of fused multiply-adds");
         var selfTest = new Option<bool>("--selftest") { Description = "run every kernel against the double-precision reference on the chosen device, with its time, rate and share of the measured ceiling" };
-        var bench = new Option<bool>("--bench") { Description = "time kernels and whole training steps on a GPU with CUDA events; training steps also with launches that overlap when VAE_CUDA_OVERLAP=1" };
+        var bench = new Option<bool>("--bench") { Description = "time kernels and whole training steps on a GPU with CUDA events; training steps also with launches that overlap when VAE_CUDA_OVERLAP=1, and in chains when VAE_CUDA_CHAIN=1" };
         command.Options.Add(selfTest);
         var tune = new Option<FileInfo>("--tune") { Description = "measure which kernel of a GPU is fastest for each product and convolution of --bench and write the table to this file" };
         command.Options.Add(bench);
@@ -36,6 +36,14 @@ internal static class DoctorCommand
                 using var byWarpgroups = new CudaBackend(hopper.Ordinal, hopper.Precision, tiles: TileTable.PreferringWarpgroups);
                 context.Output.Line("\nmatrix work by wgmma, which is used where a table of measurements says so:");
                 json["selftest_wgmma"] = new DoctorSelfTest(byWarpgroups, ceiling, quick: IsAnotherDriver).Run(KernelCases.All().Where(c => c.IsMatrixWork), context.Output, out bool alsoPassed);
+                passed &= alsoPassed;
+            }
+            if (parsed.GetValue(selfTest) && backend is CudaBackend { CanChain: true } card)
+            {
+                using var byLinks = new CudaBackend(card.Ordinal, card.Precision) { Chains = ChainShape.Usual with { LeastLinks = 1 } };
+                string[] links = ["MatMul", "LinearPair", "LinearPairBackwardData", "Reparameterise", "ReparameteriseGradient"];
+                context.Output.Line("\ndense layers of few rows as links of chains, which are used when VAE_CUDA_CHAIN=1 says so:");
+                json["selftest_chain"] = new DoctorSelfTest(byLinks, ceiling, quick: IsAnotherDriver).Run(KernelCases.All().Where(c => links.Contains(c.Operation)), context.Output, out bool alsoPassed);
                 passed &= alsoPassed;
             }
             if (parsed.GetValue(tune) is { } table)

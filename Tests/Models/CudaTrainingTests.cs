@@ -48,6 +48,49 @@ public sealed class CudaTrainingTests
         Assert.That(overlapping, Is.EqualTo(plain));
     }
 
+    /// <summary>Of the 33 launches of a step the five dense links forward become one, and the five backward too; the weight gradients between them stay.</summary>
+    [TestCase(Precision.Fp32, 1e-3)]
+    [TestCase(Precision.Tf32, 2e-2)]
+    [TestCase(Precision.Bf16, 5e-2)]
+    public void Chains_take_eight_launches_from_a_step_of_the_convolutional_net_and_train_alike(Precision precision, double tolerance)
+    {
+        var configuration = Small.Configuration() with { Network = "conv", Batch = 16, Epochs = 5, Latents = 8 };
+        double[] plain = Curve(CudaEmulator.Open(precision), configuration, size: 28, images: 16, out int calls);
+        double[] chained = Curve(CudaEmulator.OpenChaining(ChainShape.Usual, precision), configuration, size: 28, images: 16, out int calls2);
+        Assert.That(calls2, Is.EqualTo(calls - 8));
+        for (int i = 0; i < plain.Length; i++)
+            Assert.That(chained[i], Is.EqualTo(plain[i]).Within(tolerance * Math.Max(1, Math.Abs(plain[i]))), $"step {i + 1}");
+    }
+
+    [TestCase("mlp:32,16", 12)]
+    [TestCase("conv:8,8", 12)]
+    public void Every_gradient_through_chains_is_that_of_separate_launches(string network, int size)
+    {
+        var configuration = Small.Configuration() with { Network = network };
+        var data = Small.Halves(20, size);
+        float[][] plain = Gradients(CudaEmulator.Open()), chained = Gradients(CudaEmulator.OpenChaining(new(2, 2)));
+        for (int i = 0; i < plain.Length; i++)
+            Assert.That(chained[i], Is.EqualTo(plain[i]).Within(1e-5 * plain[i].Max(Math.Abs)), $"parameter {i}");
+
+        float[][] Gradients(IBackend backend)
+        {
+            using var compute = new Compute(backend);
+            using var training = new TrainingData(compute, data, "none", 1);
+            using var model = Small.Create(compute, configuration, data);
+            var indices = compute.Pool.Rent<int>(20);
+            backend.Upload<int>([.. Enumerable.Range(0, 20)], indices);
+            model.Rng.BeginStep(1);
+            using (var outer = new Tape(compute, gradients: false, training: true))
+            {
+                var x = training.Gather(indices, model.Rng);
+                using var tape = new Tape(compute);
+                tape.Backward(model.Objective(x).Seeds());
+            }
+            compute.Pool.Return(indices);
+            return [.. model.Parameters.Select(p => p.Value.GradientToArray())];
+        }
+    }
+
     [TestCaseSource(nameof(Models))]
     public void Every_model_trains_as_on_the_CPU(string model)
     {
@@ -56,6 +99,15 @@ public sealed class CudaTrainingTests
         Assert.That(cpu, Has.Length.EqualTo(2));
         for (int i = 0; i < cpu.Length; i++)
             Assert.That(cuda[i], Is.EqualTo(cpu[i]).Within(1e-3 * Math.Max(1, Math.Abs(cpu[i]))), $"epoch {i + 1}");
+    }
+
+    [TestCaseSource(nameof(Models))]
+    public void Every_model_trains_with_chains_as_without(string model)
+    {
+        var configuration = Small.Configuration(model) with { Batch = 10, Epochs = 2 };
+        double[] plain = Curve(CudaEmulator.Open(), configuration, size: 8, images: 20, out _), chained = Curve(CudaEmulator.OpenChaining(ChainShape.Usual), configuration, size: 8, images: 20, out _);
+        for (int i = 0; i < plain.Length; i++)
+            Assert.That(chained[i], Is.EqualTo(plain[i]).Within(1e-3 * Math.Max(1, Math.Abs(plain[i]))), $"epoch {i + 1}");
     }
 
     private static double[] Curve(IBackend backend, RunConfiguration configuration, int size, int images, out int calls)

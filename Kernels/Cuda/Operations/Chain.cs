@@ -28,6 +28,7 @@ public sealed unsafe partial class CudaBackend
 
     /// <summary>What a block may have to fetch for one link: by counting, about as long as a launch of its own would take (src/chain.cuh).</summary>
     private const long MostBytesOfLink = 320 << 10;
+    private const long LargestResultOfLink = 2 << 20;
     private const string ChainVariable = "VAE_CUDA_CHAIN";
 
     private static readonly KernelSlot[] ChainKernels = Array.ConvertAll(Enum.GetValues<Precision>(), p => new KernelSlot($"chain_{NameOf(p)}", $"chain_{NameOf(p)}"));
@@ -143,6 +144,8 @@ public sealed unsafe partial class CudaBackend
             field = value;
         }
     }
+
+    public long LargestBufferToKeep => Chains is null ? 0 : LargestResultOfLink;
 
     /// <summary>As many as clusters can run at once.</summary>
     private int MostRowsOfChain => Chains is { } shape ? RowsOfCluster * Math.Max(1, context.Multiprocessors / shape.Blocks) : 0;
