@@ -265,6 +265,19 @@ public sealed class CudaBackendTests
         Assert.That(cuda.Synchronise, Throws.TypeOf<DeviceException>().With.Message.Contains("fill: launched to overlap with the kernel before it, but its PTX does not wait for that one"));
     }
 
+    [Test]
+    public void The_emulator_refuses_clusters_of_a_kernel_with_static_shared_memory()
+    {
+        using var folder = new EditedKernels();
+        folder.Edit("chain.cuh", source => source.Replace("DYNAMIC_SHARED(shared);", "DYNAMIC_SHARED(shared); __shared__ float once[64]; once[threadIdx.x % 64] = chain.rows; __syncthreads(); shared[threadIdx.x] = once[63 - threadIdx.x % 64];", StringComparison.Ordinal));
+        folder.Edit("chain_fp32.cu", source => source);
+        using var cuda = CudaEmulator.OpenChaining(new(2, 1));
+        using var pool = new BufferPool(cuda);
+        Slice<float> a = Upload(cuda, pool, [1f, 2f, 3f, 4f]), w = Upload(cuda, pool, new float[16]), c = Upload(cuda, pool, new float[4]);
+        cuda.MatMul(new(1, 4, 4), a, w, c, default, Activation.None, default);
+        Assert.That(cuda.Synchronise, Throws.TypeOf<DeviceException>().With.Message.Contains("chain_fp32: launched in clusters, for which the emulator has dynamic shared memory only"));
+    }
+
     /// <summary>Operands that bf16 holds exactly, and their neighbours: to nearest, ties to the even one, then products and sums as float32 makes them.</summary>
     [TestCase(1f, 1f)]
     [TestCase(1.00390625f, 1f)]

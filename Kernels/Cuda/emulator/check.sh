@@ -29,7 +29,7 @@ step() { # name, command...
   if "$@"; then echo "== $name: passed ($((SECONDS - start)) s)"; else echo "== $name: FAILED ($((SECONDS - start)) s)"; failed=$((failed + 1)); fi
 }
 
-# Takes each __syncthreads and cluster_sync out in turn. Where every order still gives the same bits, ThreadSanitizer must see a race, at which it stops (status 66).
+# Takes each __syncthreads and cluster_wait out in turn. Where every order still gives the same bits, ThreadSanitizer must see a race, at which it stops (status 66).
 mutations() {
   local missed=0 status
   for ((i = 0; ; i++)); do

@@ -1,7 +1,7 @@
 // Native checks of the kernels on the emulator, without .NET, so that sanitizers can be built in:
 //   checks run         every case in every thread order, on one and on two OS threads: the same bits each time
 //   checks mistakes    deliberately wrong kernels are reported
-//   checks mutation N  the Nth __syncthreads or cluster_sync is taken out: other bits in some order, a broken rule, or (in a ThreadSanitizer build) a race; 3 when there are not so many
+//   checks mutation N  the Nth __syncthreads or cluster_wait is taken out: other bits in some order, a broken rule, or (in a ThreadSanitizer build) a race; 3 when there are not so many
 #include "chain.cuh"
 #include "scheduler.h"
 #include <atomic>
@@ -405,14 +405,23 @@ int mistakes()
         printf("%s  %s: %s\n", noticed ? "ok   " : "FAIL ", kernel, broken.c_str());
         failures += !noticed;
     }
-    const std::map<const char*, const char*> expectedOfClusters = {{"divergent_cluster_barriers", "divergent cluster_sync"}, {"returns_before_cluster_barrier", "after some threads returned"}, {"waits_at_another_barrier", "deadlock"}};
+    const std::map<const char*, const char*> expectedOfClusters = {{"divergent_cluster_barriers", "divergent cluster_arrive"}, {"returns_before_cluster_barrier", "after some threads returned"}, {"waits_at_another_barrier", "returned while others wait at __syncthreads"}, {"arrives_without_waiting", "between cluster_arrive and cluster_wait"}};
     for (const auto& [kernel, message] : expectedOfClusters) {
         Buffer out = zeros(64);
         broken.clear();
-        const bool noticed = !launch_clusters(2, kernel, {2, 1, 1}, {32, 1, 1}, 0, out.p()) && (broken.find(message) != std::string::npos || broken.find("returned while others wait at cluster_sync") != std::string::npos);
+        const bool noticed = !launch_clusters(2, kernel, {2, 1, 1}, {32, 1, 1}, 0, out.p()) && (broken.find(message) != std::string::npos || broken.find("returned while others have come to cluster_arrive") != std::string::npos);
         printf("%s  %s: %s\n", noticed ? "ok   " : "FAIL ", kernel, broken.c_str());
         failures += !noticed;
     }
+    Buffer late = zeros(128);
+    emulator::configure(Order::Reverse, 1, 1);
+    launch_clusters(2, "writes_after_arriving", {2, 1, 1}, {32, 1, 1}, 0, late.p());
+    bool unseen = false;
+    for (int i = 64; i < 128; i++)
+        unseen |= late.p()[i] == 0.0f;
+    printf("%s  writes_after_arriving: %s\n", unseen ? "ok   " : "FAIL ", unseen ? "not seen" : "seen");
+    failures += !unseen;
+    emulator::configure(Order::Forward, 1, 1);
     // What only wgmma can get wrong; each thread of a warpgroup stores one line of both operands.
     const std::map<const char*, const char*> expectedOfWgmma = {{"forgets_to_fence_operands", "without fencing"}, {"forgets_wgmma_fence", "without wgmma.fence"}, {"forgets_to_wait_for_wgmma", "without waiting"}, {"misaligned_operand", "multiple of 1024"}, {"operand_beyond_shared_memory", "leaves shared memory"}};
     for (const auto& [kernel, message] : expectedOfWgmma) {

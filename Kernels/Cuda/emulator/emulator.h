@@ -44,6 +44,7 @@ struct Thread {
     uint3 index, block, blockSize, gridSize;
     int lane, warp;
     unsigned clusterRank, clusterSize;
+    bool arrivedAtCluster;
     unsigned exchanges;
     bool waited;  // for the kernels before this one
     std::vector<OperandStore> stores;
@@ -64,7 +65,8 @@ struct Site {
 };
 
 void sync_block(Site& site);
-void sync_cluster(Site& site);
+void arrive_at_cluster(const char* file, int line);
+void wait_for_cluster(Site& site);
 void sync_warp(Site& site);
 // Every lane of the mask deposits n words; returns the 32 x 8 table of the round, valid until the round after next.
 const unsigned (*exchange(unsigned mask, const unsigned* words, int n, const char* file, int line))[8];
@@ -231,7 +233,8 @@ inline void fence_operands()
 #define EMULATOR_SITE(action) ({ static emulator::Site site = {__FILE__, __LINE__, false, false, false, nullptr}; action(site); })
 #define __syncthreads() EMULATOR_SITE(emulator::sync_block)
 #define __syncwarp() EMULATOR_SITE(emulator::sync_warp)
-#define cluster_sync() EMULATOR_SITE(emulator::sync_cluster)
+#define cluster_arrive() emulator::arrive_at_cluster(__FILE__, __LINE__)
+#define cluster_wait() EMULATOR_SITE(emulator::wait_for_cluster)
 #define __shfl_xor_sync(mask, v, lanes) emulator::shuffle(mask, v, emulator::current->lane ^ (lanes), __FILE__, __LINE__)
 #define mma_tf32(d, a, b) emulator::mma<1, emulator::tf32_of>(d, a, b, __FILE__, __LINE__)
 #define mma_bf16(d, a, b) emulator::mma<2, emulator::bf16_of>(d, a, b, __FILE__, __LINE__)

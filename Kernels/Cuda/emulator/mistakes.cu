@@ -65,9 +65,10 @@ KERNEL divergent_cluster_barriers(float* out)
 {
     AFTER_EARLIER_KERNELS();
     if (cluster_rank() == 0)
-        cluster_sync();
+        cluster_arrive();
     else
-        cluster_sync();
+        cluster_arrive();
+    cluster_wait();
     out[32 * blockIdx.x + threadIdx.x] = 1.0f;
 }
 EXPORT(divergent_cluster_barriers)
@@ -77,7 +78,8 @@ KERNEL returns_before_cluster_barrier(float* out)
     AFTER_EARLIER_KERNELS();
     if (cluster_rank() == 1)
         return;
-    cluster_sync();
+    cluster_arrive();
+    cluster_wait();
     out[threadIdx.x] = 1.0f;
 }
 EXPORT(returns_before_cluster_barrier)
@@ -85,13 +87,33 @@ EXPORT(returns_before_cluster_barrier)
 KERNEL waits_at_another_barrier(float* out)
 {
     AFTER_EARLIER_KERNELS();
+    cluster_arrive();
     if (threadIdx.x < 16)
-        cluster_sync();
-    else
         __syncthreads();
+    else
+        cluster_wait();
     out[threadIdx.x] = 1.0f;
 }
 EXPORT(waits_at_another_barrier)
+
+KERNEL arrives_without_waiting(float* out)
+{
+    AFTER_EARLIER_KERNELS();
+    cluster_arrive();
+    out[threadIdx.x] = 1.0f;
+}
+EXPORT(arrives_without_waiting)
+
+// Every block writes when it has arrived, which the others need not see when they have waited.
+KERNEL writes_after_arriving(float* out)
+{
+    AFTER_EARLIER_KERNELS();
+    cluster_arrive();
+    out[32 * blockIdx.x + threadIdx.x] = 1.0f;
+    cluster_wait();
+    out[64 + 32 * blockIdx.x + threadIdx.x] = out[32 * (1 - blockIdx.x) + threadIdx.x];
+}
+EXPORT(writes_after_arriving)
 
 // A product of 64 x 64 tiles of ones by wgmma, with one mistake.
 enum class Mistake { NoFenceOfOperands, NoFenceOfSums, NoWait, Misaligned, TooFar };

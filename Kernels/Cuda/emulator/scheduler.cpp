@@ -66,6 +66,7 @@ enum class State { Ready, AtBarrier, AtClusterBarrier, InWarpOperation, Done };
 
 struct Fiber : Thread {
     int blockOfCluster;
+    unsigned clusterBarrier;  // at which it has arrived
     void* stackPointer;
     char* stack;
     State state;
@@ -192,8 +193,10 @@ void fiber_main()
             w->fail("thread " + std::to_string(fiber.index.x) + " returned without fencing what it stored for wgmma");
         if (block.arrived)
             w->fail("thread " + std::to_string(fiber.index.x) + " returned while others wait at __syncthreads, " + place(block.file, block.line));
-        if (w->cluster.arrived)
-            w->fail("thread " + std::to_string(fiber.index.x) + " of block " + std::to_string(fiber.clusterRank) + " of a cluster returned while others wait at cluster_sync, " + place(w->cluster.file, w->cluster.line));
+        if (w->cluster.arrived && !fiber.arrivedAtCluster)
+            w->fail("thread " + std::to_string(fiber.index.x) + " of block " + std::to_string(fiber.clusterRank) + " of a cluster returned while others have come to cluster_arrive, " + place(w->cluster.file, w->cluster.line));
+        if (fiber.arrivedAtCluster)
+            w->fail("thread " + std::to_string(fiber.index.x) + " of block " + std::to_string(fiber.clusterRank) + " of a cluster returned between cluster_arrive and cluster_wait");
         w->leave();
     }
 }
@@ -260,6 +263,7 @@ void set_up_cluster(Worker* w, long first, const Shape& shape)
             fiber.blockOfCluster = b;
             fiber.clusterRank = b;
             fiber.clusterSize = blocks;
+            fiber.arrivedAtCluster = false;
             fiber.lane = i & 31;
             fiber.warp = b * warps + (i >> 5);
             fiber.waited = false;
@@ -335,34 +339,39 @@ void list(Site& site)
     __atomic_store_n(&site.listed, true, __ATOMIC_RELEASE);
 }
 
-// The running thread waits for all others of the group, in the state `waiting`.
-void meet(Worker* w, Group& group, State waiting, Site& site, const char* name)
+// The first of a group's threads to come to a barrier says which it is, the others must come to the same.
+void come_to(Worker* w, Group& group, const char* file, int line, const char* name)
 {
-    Fiber& fiber = w->fibers[w->running];
     if (group.arrived == 0) {
-        group.file = site.file;
-        group.line = site.line;
+        group.file = file;
+        group.line = line;
         if (group.live < group.threads)
-            w->fail(std::string(name) + " after some threads returned, " + place(site.file, site.line));
-    } else if (group.line != site.line || strcmp(group.file, site.file) != 0) {
-        w->fail(std::string("divergent ") + name + ": " + place(group.file, group.line) + " and " + place(site.file, site.line));
+            w->fail(std::string(name) + " after some threads returned, " + place(file, line));
+    } else if (group.line != line || strcmp(group.file, file) != 0) {
+        w->fail(std::string("divergent ") + name + ": " + place(group.file, group.line) + " and " + place(file, line));
     }
-    char* tag = &group.tag[group.barriers & 1];
-    RELEASE(tag);
+}
+
+// True for the last to arrive, which lets those go on that wait.
+bool arrive(Worker* w, Group& group, State waiting)
+{
+    if (++group.arrived < group.live)
+        return false;
+    group.arrived = 0;
+    group.barriers++;
+    for (int k = 0; k < group.threads; k++) {
+        const int i = group.first + (w->order == Order::Reverse ? k : group.threads - 1 - k);
+        if (w->fibers[i].state == waiting)
+            w->make_ready(i);
+    }
+    return true;
+}
+
+void wait_at(Fiber& fiber, State waiting, const Site& site)
+{
     fiber.state = waiting;
     fiber.file = site.file;
     fiber.line = site.line;
-    if (++group.arrived == group.live) {
-        group.arrived = 0;
-        group.barriers++;
-        for (int k = 0; k < group.threads; k++) {
-            const int i = group.first + (w->order == Order::Reverse ? k : group.threads - 1 - k);
-            if (w->fibers[i].state == waiting)
-                w->make_ready(i);
-        }
-    }
-    w->leave();
-    ACQUIRE(tag);
 }
 }  // namespace
 
@@ -372,16 +381,50 @@ void sync_block(Site& site)
     if (site.removed)
         return;
     Worker* w = my_worker();
-    meet(w, w->block_of(w->fibers[w->running]), State::AtBarrier, site, "__syncthreads");
+    Fiber& fiber = w->fibers[w->running];
+    Group& block = w->block_of(fiber);
+    come_to(w, block, site.file, site.line, "__syncthreads");
+    char* tag = &block.tag[block.barriers & 1];
+    RELEASE(tag);
+    wait_at(fiber, State::AtBarrier, site);
+    arrive(w, block, State::AtBarrier);
+    w->leave();
+    ACQUIRE(tag);
 }
 
-void sync_cluster(Site& site)
+// What a thread does between here and its wait, others may do after theirs: the last to arrive goes on behind those that it lets go on, but in forward order.
+void arrive_at_cluster(const char* file, int line)
+{
+    Worker* w = my_worker();
+    Fiber& fiber = w->fibers[w->running];
+    if (fiber.arrivedAtCluster)
+        w->fail("cluster_arrive twice without cluster_wait, " + place(file, line));
+    come_to(w, w->cluster, file, line, "cluster_arrive");
+    fiber.arrivedAtCluster = true;
+    fiber.clusterBarrier = w->cluster.barriers;
+    RELEASE(&w->cluster.tag[fiber.clusterBarrier & 1]);
+    if (arrive(w, w->cluster, State::AtClusterBarrier) && w->order != Order::Forward) {
+        fiber.state = State::Ready;
+        w->ready.insert(w->ready.begin(), w->running);
+        w->leave();
+    }
+}
+
+void wait_for_cluster(Site& site)
 {
     list(site);
+    Worker* w = my_worker();
+    Fiber& fiber = w->fibers[w->running];
+    if (!fiber.arrivedAtCluster)
+        w->fail("cluster_wait without cluster_arrive, " + place(site.file, site.line));
+    fiber.arrivedAtCluster = false;
     if (site.removed)
         return;
-    Worker* w = my_worker();
-    meet(w, w->cluster, State::AtClusterBarrier, site, "cluster_sync");
+    if (w->cluster.barriers == fiber.clusterBarrier) {
+        wait_at(fiber, State::AtClusterBarrier, site);
+        w->leave();
+    }
+    ACQUIRE(&w->cluster.tag[fiber.clusterBarrier & 1]);
 }
 
 const unsigned (*exchange(unsigned mask, const unsigned* words, int n, const char* file, int line))[8]

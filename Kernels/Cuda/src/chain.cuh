@@ -9,19 +9,21 @@
 // In a block the warps share its columns, 32 to a warp, and what of them is left over K; their sums meet in shared memory and are added in order: the same bits each time.
 //
 // A weight is read once by each cluster and used by one lane of one warp: it goes from memory straight to registers, four floats at a time, of which a fragment of 32 columns by 16 k
-// takes whole lines. Only the 16 rows of x, which all warps need, are in shared memory.
+// takes whole lines. The next ones are on their way while these are multiplied, the first ones of a link while its cluster waits. Only the 16 rows of x, which all warps need, are in
+// shared memory.
 //
-// By counting, for 100 rows in 7 clusters of 8 blocks (16 blocks in brackets), in tf32. A block must fetch 4 k n / 8 bytes of weights and 64 k of x from the second-level cache, of which
-// a multiprocessor gets at most 64 bytes a cycle (nominal, at 1.98 GHz; nothing here has been measured):
-//   link            KB a block     us       multiplications of 16 x 8 x 8 a block
-//   1568 to 256     294 (196)   2.4 (1.6)   784 (392)
-//   256 to 2 x 128   48  (32)   0.4 (0.3)   128  (64)
-//   128 to 256       24  (16)   0.2 (0.1)    64  (32)
-//   256 to 1568     212 (114)   1.7 (0.9)   784 (392)
-//   and to each a barrier and two trips to the cache, some 1 us (a guess)
-// Four tensor cores need about 6 cycles for each multiplication, 784 of them 0.6 us: the bytes limit the two wide links, waiting the others. Separate launches spread a link over all
-// multiprocessors, and each costs 2 to 3 us (a guess): so a chain gains where links are small, and about nothing where 4 k n / 8 + 64 k exceeds some 320 KB, which the host leaves alone.
-// Ladder: a launch for each link -> this. Not done: the next link's weights asked for before the barrier, from which the two wide links would gain most.
+// By counting, in clusters of 8 blocks, for the busiest of them (nothing here has been measured). It must fetch its columns of the weights and all 16 rows of x from the second-level cache, of
+// which a multiprocessor gets at most 64 bytes a cycle (nominal, at 1.98 GHz):
+//   link              KB     us     multiplications of 16 x 8 x 8
+//   1568 to 256      294    2.4     784
+//   256 to 2 x 128    48    0.4     128
+//   128 to 256        24    0.2      64
+//   256 to 1568      240    1.9     896    (49 units of 32 columns on 8 blocks: 7 for one, 6 for the others)
+//   and to each a barrier and the trip of x from the cache: some 0.7 us, a guess
+// Four tensor cores take about 6 cycles for a multiplication, 784 of them 0.6 us: bytes limit the two wide links, waiting the others. A launch of its own spreads a link over all
+// multiprocessors and costs 2 to 3 us, a guess: a chain gains where links are small, and about nothing where a block must fetch some 320 KB, at which the host stops. 16 blocks to a cluster
+// would help the last link only: 256 columns are 8 units.
+// Ladder: a launch for each link -> this. Not done: x fetched once for all blocks of a cluster, 88 KB less of 294.
 // Kernels: chain_PRECISION, for the file that includes this one and says
 //   PRECISION      the end of the kernel's name
 //   Multiply       how a warp multiplies: RowsFma or RowsTensor
@@ -67,58 +69,68 @@ struct Chain {
 // Floats from row to row of x in shared memory, where the 16-byte loads of a fragment fall into 32 banks.
 DEVICE unsigned chain_line(unsigned k) { return (k + 31) / 32 * 32 + 16; }
 
-// The weights of four neighbouring columns, `column` to column + 3, and of k to k + 3: in[e][j] of row k + e where they are stored [k, n], in[j][e] where transposed. Zeros from `end` on.
+// The weights that a lane has loaded ahead.
+struct Weights {
+    float4 in[4][4];
+};
+
+// The weights of four neighbouring columns, `column` to column + 3, and of k to k + 3: in[e][j] of row k + e where they are stored [k, n], in[j][e] where transposed. Behind the ends the
+// last ones again, which are in the first-level cache by then: such columns are not stored, and what is multiplied with such k are zeros of x. Neither a branch nor a selection
+// depends on what is loaded, so nothing waits for it before it is multiplied.
 template<bool Transposed> DEVICE void load_weights(const LinkProduct& p, unsigned column, unsigned k, unsigned end, float4 (&in)[4])
 {
-    const bool valid = column < p.n && k < end;
-    // Read in any case, from a place that may be read: a branch around each load would keep them from being under way together.
-    const float* const from = valid ? p.w + ((Transposed ? column : k) * p.of_w.line + p.of_w.at(Transposed ? k : column)) : p.w;
-    const unsigned line = valid ? p.of_w.line : 0;
+    column = column < p.n ? column : p.n - 4;
+    k = k < end ? k : end - 4;
+    const float* const from = p.w + ((Transposed ? column : k) * p.of_w.line + p.of_w.at(Transposed ? k : column));
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        const float4 v = load4(from + i * line);
-        in[i] = make_float4(valid ? v.x : 0.0f, valid ? v.y : 0.0f, valid ? v.z : 0.0f, valid ? v.w : 0.0f);
-    }
+    for (int i = 0; i < 4; i++)
+        in[i] = load4(from + i * p.of_w.line);
 }
 
-// The compiler may not move the loads above behind this, to where their values are used: they should all be under way together.
+// The compiler may not move the loads above behind this, to where their values are used: they should be under way while something else is done.
 DEVICE void loads_first() { asm volatile("" ::: "memory"); }
-
-// Where the steps below `last` end.
-DEVICE unsigned last_k(const LinkProduct& p, unsigned last) { return last * ChainStep < p.k ? last * ChainStep : p.k; }
 
 DEVICE float component(const float4& v, int i) { return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w; }
 
-// A way for a warp to multiply 16 rows of x in shared memory with 32 columns:
-//   add      the products of steps first to last - 1 of 16 k, to a lane's sums
+// What a warp computes of a product: 32 columns, and of K the steps of 16 from `first` to below `last`.
+struct Part {
+    unsigned column0, first, last;
+    DEVICE_MEMBER unsigned end(const LinkProduct& p) const { return last == 0 ? 4 : last * ChainStep < p.k ? last * ChainStep : p.k; }
+};
+
+// A way for a warp to multiply 16 rows of x in shared memory with a part of the weights, which come in chunks of some steps:
+//   load     a lane's weights of the chunk that begins at this step
+//   add      the products of such a chunk, to a lane's sums
 //   store    all sums, as [16, 32]
 struct RowsFma {
     // A lane has rows 4 r to 4 r + 3 and columns 4 c to 4 c + 3.
     static DEVICE_MEMBER int row() { return threadIdx.x % 32 / 8 * 4; }
     static DEVICE_MEMBER int column() { return threadIdx.x % 8 * 4; }
 
-    template<bool Transposed> static DEVICE_MEMBER void add(const LinkProduct& p, const float* x, unsigned column0, unsigned first, unsigned last, float (&sums)[ChainSums])
+    static constexpr int Chunk = 1;
+
+    template<bool Transposed> static DEVICE_MEMBER void load(const LinkProduct& p, const Part& part, unsigned step, Weights& w)
     {
-        constexpr int Ahead = 4;
-        const unsigned line = chain_line(p.k), end = last_k(p, last);
-        for (unsigned k0 = first * ChainStep; k0 < end; k0 += 4 * Ahead) {
-            float4 w[Ahead][4];
+        const unsigned end = part.end(p);
 #pragma unroll
-            for (int a = 0; a < Ahead; a++)
-                load_weights<Transposed>(p, column0 + column(), k0 + 4 * a, end, w[a]);
-            loads_first();
+        for (int a = 0; a < 4; a++)
+            load_weights<Transposed>(p, part.column0 + column(), step * ChainStep + 4 * a, end, w.in[a]);
+    }
+
+    template<bool Transposed> static DEVICE_MEMBER void add(const LinkProduct& p, const Part&, unsigned step, const Weights& w, const float* x, float (&sums)[ChainSums])
+    {
+        const unsigned line = chain_line(p.k);
 #pragma unroll
-            for (int a = 0; a < Ahead; a++)
+        for (int a = 0; a < 4; a++)
 #pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    const float4 v = load4(x + (row() + i) * line + k0 + 4 * a);
+            for (int i = 0; i < 4; i++) {
+                const float4 v = load4(x + (row() + i) * line + step * ChainStep + 4 * a);
 #pragma unroll
-                    for (int e = 0; e < 4; e++)
+                for (int e = 0; e < 4; e++)
 #pragma unroll
-                        for (int j = 0; j < 4; j++)
-                            sums[4 * i + j] = fmaf(component(v, e), Transposed ? component(w[a][j], e) : component(w[a][e], j), sums[4 * i + j]);
-                }
-        }
+                    for (int j = 0; j < 4; j++)
+                        sums[4 * i + j] = fmaf(component(v, e), Transposed ? component(w.in[a][j], e) : component(w.in[a][e], j), sums[4 * i + j]);
+            }
     }
 
     static DEVICE_MEMBER void store(const float (&sums)[ChainSums], float* to)
@@ -159,31 +171,33 @@ template<class Number> struct RowsTensor {
     static DEVICE_MEMBER int g() { return threadIdx.x % 32 / 4; }
     static DEVICE_MEMBER int t() { return threadIdx.x % 4; }
 
-    template<bool Transposed> static DEVICE_MEMBER void add(const LinkProduct& p, const float* x, unsigned column0, unsigned first, unsigned last, float (&sums)[ChainSums])
+    // A warp waits for 8 KB at a time, a block for 64 KB.
+    static constexpr int Chunk = 4;
+
+    template<bool Transposed> static DEVICE_MEMBER void load(const LinkProduct& p, const Part& part, unsigned step, Weights& w)
     {
-        // Steps whose weights are asked for together: a warp then waits for 8 KB at a time, a block for 64 KB.
-        constexpr int Ahead = 4;
-        const unsigned line = chain_line(p.k), end = last_k(p, last);
-        for (unsigned step = first; step < last; step += Ahead) {
-            float4 in[Ahead][4];
+        const unsigned end = part.end(p);
 #pragma unroll
-            for (int s = 0; s < Ahead; s++)
-                load_weights<Transposed>(p, column0 + 4 * g(), (step + s) * ChainStep + 4 * t(), end, in[s]);
-            loads_first();
+        for (int s = 0; s < Chunk; s++)
+            load_weights<Transposed>(p, part.column0 + 4 * g(), (step + s) * ChainStep + 4 * t(), end, w.in[s]);
+    }
+
+    template<bool Transposed> static DEVICE_MEMBER void add(const LinkProduct& p, const Part& part, unsigned step, const Weights& w, const float* x, float (&sums)[ChainSums])
+    {
+        const unsigned line = chain_line(p.k);
 #pragma unroll
-            for (int s = 0; s < Ahead; s++)
-                if (step + s < last) {
-                    const float* const from = x + g() * line + (step + s) * ChainStep + 4 * t();
-                    const float4 rows[2] = {load4(from), load4(from + 8 * line)};
-                    float w[4][4];
+        for (int s = 0; s < Chunk; s++)
+            if (step + s < part.last) {
+                const float* const from = x + g() * line + (step + s) * ChainStep + 4 * t();
+                const float4 rows[2] = {load4(from), load4(from + 8 * line)};
+                float columns[4][4];
 #pragma unroll
-                    for (int e = 0; e < 4; e++)
+                for (int e = 0; e < 4; e++)
 #pragma unroll
-                        for (int j = 0; j < 4; j++)
-                            w[e][j] = Transposed ? component(in[s][j], e) : component(in[s][e], j);
-                    multiply_step(Number(), rows, w, sums);
-                }
-        }
+                    for (int j = 0; j < 4; j++)
+                        columns[e][j] = Transposed ? component(w.in[s][j], e) : component(w.in[s][e], j);
+                multiply_step(Number(), rows, columns, sums);
+            }
     }
 
     static DEVICE_MEMBER void store(const float (&sums)[ChainSums], float* to)
@@ -195,7 +209,7 @@ template<class Number> struct RowsTensor {
 };
 #endif
 
-// The 16 rows of x from row0 on, zeros behind its ends, into shared memory. Past the first-level cache, which may still have what was there before another block wrote.
+// The 16 rows of x from row0 on, zeros behind its ends, into shared memory. That other blocks wrote them before the cluster's barrier, whose acquire is for all that is read after it.
 DEVICE void fetch_rows(const LinkProduct& p, unsigned row0, unsigned rows, float* x)
 {
     const unsigned line = chain_line(p.k), end = (p.k + ChainStep - 1) / ChainStep * ChainStep;
@@ -208,32 +222,72 @@ DEVICE void fetch_rows(const LinkProduct& p, unsigned row0, unsigned rows, float
     copy_async_wait<0>();
 }
 
-// This block's columns of a product: units of 32, dealt out to the blocks of the cluster in turn.
-template<class Multiply, bool Transposed> DEVICE void link_product(const LinkProduct& p, unsigned row0, unsigned rows, float* x, float* partial)
+// This block's columns of a product: units of 32, dealt out to the blocks of the cluster in turn. They are computed in rounds, in which each warp has a unit, or a slice of K of one
+// where there are more warps than units.
+struct UnitsOfBlock {
+    unsigned mine, steps, rank, blocks;
+    DEVICE_MEMBER UnitsOfBlock(const LinkProduct& p) : steps((p.k + ChainStep - 1) / ChainStep), rank(cluster_rank()), blocks(cluster_size())
+    {
+        const unsigned all = (p.n + ChainColumns - 1) / ChainColumns;
+        mine = rank < all ? (all - rank + blocks - 1) / blocks : 0;
+    }
+    DEVICE_MEMBER unsigned units(unsigned begin) const { return mine - begin < ChainWarps ? mine - begin : ChainWarps; }
+    DEVICE_MEMBER unsigned column(unsigned unit) const { return (rank + unit * blocks) * ChainColumns; }
+
+    // Of this warp in the round that begins with this unit; empty where it has nothing to do.
+    DEVICE_MEMBER Part part(unsigned begin) const
+    {
+        if (begin >= mine)
+            return Part{0, 0, 0};
+        const unsigned warp = threadIdx.x / 32, slices = ChainWarps / units(begin), each = (steps + slices - 1) / slices, first = warp % slices * each;
+        return warp < units(begin) * slices && first < steps ? Part{column(begin + warp / slices), first, first + each < steps ? first + each : steps} : Part{0, 0, 0};
+    }
+};
+
+template<class Multiply, bool Transposed> DEVICE void load_first(const LinkProduct& p, unsigned begin, Weights& w)
 {
-    const unsigned warp = threadIdx.x / 32, rank = cluster_rank(), blocks = cluster_size();
-    const unsigned all = (p.n + ChainColumns - 1) / ChainColumns, mine = rank < all ? (all - rank + blocks - 1) / blocks : 0;
-    const unsigned steps = (p.k + ChainStep - 1) / ChainStep;
-    if (mine == 0)
+    const Part part = UnitsOfBlock(p).part(begin);
+    Multiply::template load<Transposed>(p, part, part.first, w);
+}
+
+// The first chunk of a link's weights, which do not depend on the links before it.
+template<class Multiply> DEVICE void load_ahead(const Link& link, Weights& w)
+{
+    if (link.kind == LinkKind::Product)
+        load_first<Multiply, false>(link.product, 0, w);
+    else if (link.kind == LinkKind::TransposedProduct)
+        load_first<Multiply, true>(link.product, 0, w);
+    loads_first();
+}
+
+// w: the first chunk of the weights.
+template<class Multiply, bool Transposed> DEVICE void link_product(const LinkProduct& p, unsigned row0, unsigned rows, Weights& w, float* x, float* partial)
+{
+    const UnitsOfBlock share(p);
+    if (share.mine == 0)
         return;
     fetch_rows(p, row0, rows, x);
     __syncthreads();
-    for (unsigned begin = 0; begin < mine; begin += ChainWarps) {
-        // Each warp has a unit, or a slice of K of one where there are more warps than units.
-        const unsigned units = mine - begin < ChainWarps ? mine - begin : ChainWarps, slices = ChainWarps / units, each = (steps + slices - 1) / slices;
-        if (warp < units * slices) {
-            const unsigned column0 = (rank + (begin + warp / slices) * blocks) * ChainColumns, first = warp % slices * each;
-            float sums[ChainSums];
+    for (unsigned begin = 0; begin < share.mine; begin += ChainWarps) {
+        const unsigned units = share.units(begin), slices = ChainWarps / units;
+        const Part part = share.part(begin);
+        float sums[ChainSums];
 #pragma unroll
-            for (int i = 0; i < ChainSums; i++)
-                sums[i] = 0.0f;
-            Multiply::template add<Transposed>(p, x, column0, first, first + each < steps ? first + each : steps, sums);
-            Multiply::store(sums, partial + warp * (ChainRows * ChainColumns));
+        for (int i = 0; i < ChainSums; i++)
+            sums[i] = 0.0f;
+        for (unsigned step = part.first; step < part.last; step += Multiply::Chunk) {
+            Weights next = w;
+            if (step + Multiply::Chunk < part.last)
+                Multiply::template load<Transposed>(p, part, step + Multiply::Chunk, next);
+            loads_first();
+            Multiply::template add<Transposed>(p, part, step, w, x, sums);
+            w = next;
         }
+        Multiply::store(sums, partial + threadIdx.x / 32 * (ChainRows * ChainColumns));
         __syncthreads();
         for (unsigned v = threadIdx.x; v < units * ChainRows * (ChainColumns / 4); v += 32 * ChainWarps) {
             const unsigned unit = v / (ChainRows * ChainColumns / 4), within = v % (ChainRows * ChainColumns / 4) * 4;
-            const unsigned row = row0 + within / ChainColumns, column = (rank + (begin + unit) * blocks) * ChainColumns + within % ChainColumns;
+            const unsigned row = row0 + within / ChainColumns, column = share.column(begin + unit) + within % ChainColumns;
             const float* from = partial + unit * slices * (ChainRows * ChainColumns) + within;
             float4 sum = load4(from);
             for (unsigned s = 1; s < slices; s++) {
@@ -243,8 +297,10 @@ template<class Multiply, bool Transposed> DEVICE void link_product(const LinkPro
             if (row < rows && column < p.n)
                 finish_four(p.e, (size_t)row * p.of_y.line + p.of_y.at(column), p.of_bias.at(column), sum);
         }
-        if (begin + ChainWarps < mine)
+        if (begin + ChainWarps < share.mine) {
+            load_first<Multiply, Transposed>(p, begin + ChainWarps, w);
             __syncthreads();
+        }
     }
 }
 
@@ -271,22 +327,27 @@ DEVICE void link_reparameterisation_gradient(const LinkSample& s, unsigned row0,
         reparameterise_gradient_element(row0 * h + i, row0 + s.h.divide(i), s.gz, s.gkl, s.mu, s.log_var, s.epsilon, s.dmu, s.dlog_var, s.accumulate);
 }
 
-// partial: floats of shared memory before the warps' sums, that is 16 lines of the longest x.
+// floats_of_x: 16 lines of the longest x there may be; behind them in shared memory are the warps' sums.
 template<class Multiply> DEVICE void run_chain(const Chain& chain, unsigned floats_of_x, float* shared)
 {
     const unsigned row0 = blockIdx.x / cluster_size() * ChainRows;
+    Weights w = {};
+    load_ahead<Multiply>(chain.links[0], w);
     for (unsigned l = 0; l < chain.count; l++) {
         const LinkKind kind = chain.links[l].kind;
         if (kind == LinkKind::Product)
-            link_product<Multiply, false>(chain.links[l].product, row0, chain.rows, shared, shared + floats_of_x);
+            link_product<Multiply, false>(chain.links[l].product, row0, chain.rows, w, shared, shared + floats_of_x);
         else if (kind == LinkKind::TransposedProduct)
-            link_product<Multiply, true>(chain.links[l].product, row0, chain.rows, shared, shared + floats_of_x);
+            link_product<Multiply, true>(chain.links[l].product, row0, chain.rows, w, shared, shared + floats_of_x);
         else if (kind == LinkKind::Reparameterise)
             link_reparameterise(chain.links[l].sample, row0, chain.rows);
         else
             link_reparameterisation_gradient(chain.links[l].sample, row0, chain.rows);
-        if (l + 1 < chain.count)
-            cluster_sync();
+        if (l + 1 == chain.count)
+            break;
+        cluster_arrive();
+        load_ahead<Multiply>(chain.links[l + 1], w);
+        cluster_wait();
     }
 }
 

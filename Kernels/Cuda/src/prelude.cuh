@@ -135,8 +135,9 @@ DEVICE unsigned cluster_size()
     asm("mov.u32 %0, %%cluster_nctarank;" : "=r"(r));
     return r;
 }
-// Every thread of the cluster; what any of them wrote before, to global memory too, all of them see afterwards.
-DEVICE void cluster_sync() { asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+// By every thread of the cluster: what any of them wrote before it arrived, to global memory too, all of them see after they have waited. In between there is time for something else.
+DEVICE void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+DEVICE void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 #endif
 
 #if __CUDA_ARCH__ == 900 && defined(__CUDA_ARCH_FEAT_SM90_ALL)
