@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace VaeFromScratch.Kernels.Cuda;
 
@@ -176,6 +177,11 @@ public sealed unsafe partial class CudaBackend
     /// <summary>Puts the noise or its gradient off if it can be a link, launches it otherwise.</summary>
     private void LaunchOrLink(SampleCall call)
     {
+        if (Chains is null || (!call.IsGradient && !call.InQuads))
+        {
+            Launch(call);
+            return;
+        }
         var touched = new Accesses(stackalloc Access[Accesses.Most]);
         long n = (long)call.Rows * call.H;
         foreach (var read in (ReadOnlySpan<nint>)[call.Mu.Address, call.LogVar.Address, call.Gz.Address])
@@ -186,8 +192,7 @@ public sealed unsafe partial class CudaBackend
         foreach (var written in (ReadOnlySpan<nint>)[call.Z.Address, call.DMu.Address, call.DLogVar.Address])
             touched.Add(written, n, call.H, true);
         touched.Add(call.Kl.Address, call.Rows, 1, true);
-        bool isLink = Chains is not null && (call.IsGradient || call.InQuads);
-        if (!isLink || !TryLink(new(call.IsGradient ? LinkKind.ReparameterisationGradient : LinkKind.Reparameterise, call.Rows, default, call), touched.All))
+        if (!TryLink(new(call.IsGradient ? LinkKind.ReparameterisationGradient : LinkKind.Reparameterise, call.Rows, default, call), touched.All))
             Launch(call);
     }
 
@@ -253,12 +258,17 @@ public sealed unsafe partial class CudaBackend
         touched.Add(sums.Out, sums.OfOut, sums.OfOut.IsPair ? sums.Columns / 2 : sums.Columns, 0, true);
     }
 
-    /// <summary>Launches a weight gradient: before the chain that waits if it touches nothing of it, else behind it.</summary>
+    /// <summary>Launches a weight gradient: before a chain that waits if it touches nothing of it, else behind it.</summary>
     private void LaunchBesideChain(TileProduct gradient, ColumnSums sums = default)
     {
+        if (chain.Count == 0)
+        {
+            Launch(gradient, sums);
+            return;
+        }
         var touched = new Accesses(stackalloc Access[Accesses.Most]);
         AddAccesses(ref touched, gradient, sums);
-        bool waits = Conflict(touched.All, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(chainAccesses));
+        bool waits = Conflict(touched.All, CollectionsMarshal.AsSpan(chainAccesses));
         foreach (var (other, otherSums) in afterChain)
             waits |= Conflict(touched.All, other, otherSums);
         if (waits)
