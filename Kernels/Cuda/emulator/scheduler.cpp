@@ -405,7 +405,8 @@ void arrive_at_cluster(const char* file, int line)
     RELEASE(&w->cluster.tag[fiber.clusterBarrier & 1]);
     if (arrive(w, w->cluster, State::AtClusterBarrier) && w->order != Order::Forward) {
         fiber.state = State::Ready;
-        w->ready.insert(w->ready.begin(), w->running);
+        w->ready.push_back(w->running);
+        std::swap(w->ready.front(), w->ready.back());
         w->leave();
     }
 }
