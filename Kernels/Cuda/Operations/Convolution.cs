@@ -14,7 +14,7 @@ public sealed unsafe partial class CudaBackend
         p => [new("conv", "conv_forward", p, true, false), new("conv", "conv_backward_data", p, true, true), new("conv", "conv_backward_weight", p, false, false)]);
 
     /// <summary>As src/gemm.cuh's.</summary>
-    private readonly struct ConvGeometry(ConvShape shape, int channelsOfK)
+    private readonly struct ConvGeometry(ConvShape shape, int channelsOfK) : ISizes
     {
         public readonly int Batch = shape.Batch, Height = shape.Height, Width = shape.Width, InChannels = shape.InChannels, OutChannels = shape.OutChannels,
             KernelHeight = shape.KernelHeight, KernelWidth = shape.KernelWidth, Stride = shape.Stride, Padding = shape.Padding, OutHeight = shape.OutHeight, OutWidth = shape.OutWidth;
@@ -47,7 +47,7 @@ public sealed unsafe partial class CudaBackend
     }
 
     /// <summary>As src/conv_few.cu's.</summary>
-    private readonly record struct FewChannels(int Rows, int Pixels);
+    private readonly record struct FewChannels(int Rows, int Pixels) : ISizes;
 
     /// <summary>How images of few channels are cut into blocks whose operands fit shared memory; false where another kernel is for them.</summary>
     private bool PlanFewChannels(ConvShape shape, out FewChannels few)
@@ -75,8 +75,8 @@ public sealed unsafe partial class CudaBackend
     {
         var (geometry, epilogue) = (product.Geometry, product.Epilogue);
         epilogue.C = product.C.Address;
-        LaunchWithShared(BackwardDataFew, new(geometry.Batch, (geometry.Height + few.Rows - 1) / few.Rows), FewChannelsThreads, FewChannelsShared,
-            product.A, product.B, KernelArgument.Structure(&geometry), KernelArgument.Structure(&epilogue), KernelArgument.Structure(&few));
+        LaunchWithShared(BackwardDataFew, new(geometry.Batch, (geometry.Height + few.Rows - 1) / few.Rows), FewChannelsThreads, FewChannelsShared, MemoryOf(product, default),
+            KernelArgument.Declared(product.A.Address), KernelArgument.Declared(product.B.Address), KernelArgument.Sizes(&geometry), KernelArgument.Structure(&epilogue), KernelArgument.Sizes(&few));
     }
 
     public void Conv2dBackwardWeight(ConvShape shape, Slice<float> x, Slice<float> dy, Slice<float> dw, bool accumulate)

@@ -112,6 +112,12 @@ public sealed unsafe partial class CudaBackend
 
         public Columns(int line) => (Line, First) = ((uint)line, uint.MaxValue);
 
+        /// <summary>Whether they lie in two.</summary>
+        public bool IsPair => First is not (0 or uint.MaxValue);
+
+        /// <summary>Where the second of two begins.</summary>
+        public nint Second(nint first) => first + (nint)(Jump + Line) * sizeof(float);
+
         public Columns(int line, SlicePair pair) => (Line, First, Jump) = ((uint)line, (uint)line, (pair.Second.Address - pair.First.Address) / sizeof(float) - line);
     }
 
@@ -167,18 +173,25 @@ public sealed unsafe partial class CudaBackend
         var (kernel, shape, geometry, epilogue) = (choice.Kernel, product.Product, product.Geometry, product.Epilogue);
         epilogue.C = product.C.Address;
         epilogue.Vectors = product.Wide.Stores ? 1 : 0;
-        var grid = PlanTiles(choice, shape.M, shape.N, shape.K, product.Classes, ref epilogue, floatsPerSharing: 2 * sums.Columns);
+        var (grid, ownFloats) = PlanTiles(choice, shape.M, shape.N, shape.K, product.Classes, ref epilogue);
+        var memory = MemoryOf(product, sums);
+        if (grid.Y > 1)
+        {
+            var scratch = TakeScratch(ownFloats + 2L * grid.Y * sums.Columns, ref memory);
+            (epilogue.Partial, epilogue.Tickets) = (scratch.Partial, scratch.Tickets);
+        }
         int tiles = grid.X;
         sums.FirstBlock = (uint)tiles;
         if (sums.Columns > 0)
         {
             grid = grid with { X = tiles + (sums.Columns + sums.Width - 1) / sums.Width };
-            sums.Partial = epilogue.Partial + sizeof(float) * (nint)tiles * grid.Y * kernel.Rows * kernel.Columns;
+            sums.Partial = epilogue.Partial + sizeof(float) * (nint)ownFloats;
             sums.Tickets = epilogue.Tickets + sizeof(uint) * tiles;
         }
-        var sizes = product.Kernels.IsConvolution ? KernelArgument.Structure(&geometry) : KernelArgument.Structure(&shape);
-        ReadOnlySpan<KernelArgument> arguments = [product.A, product.B, sizes, KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums)];
-        LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, product.IsWeightGradient ? arguments : arguments[..^1]);
+        var sizes = product.Kernels.IsConvolution ? KernelArgument.Sizes(&geometry) : KernelArgument.Structure(&shape);
+        ReadOnlySpan<KernelArgument> arguments =
+            [KernelArgument.Declared(product.A.Address), KernelArgument.Declared(product.B.Address), sizes, KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums)];
+        LaunchWithShared(kernel.Slot, grid, kernel.Threads, kernel.SharedBytes, memory, product.IsWeightGradient ? arguments : arguments[..^1]);
     }
 
     /// <summary>What was measured for this product or one like it, else what the rule says.</summary>
@@ -235,8 +248,8 @@ public sealed unsafe partial class CudaBackend
     private static int Tiles(TileKernel kernel, int rows, int columns) => (rows + kernel.Rows - 1) / kernel.Rows * ((columns + kernel.Columns - 1) / kernel.Columns);
 
     /// <summary>The grid of a tile kernel. Where the tiles alone leave multiprocessors idle, several blocks share a tile's K and the last of them adds up.</summary>
-    /// <param name="floatsPerSharing">Scratch memory behind the tiles' own that the launch needs for each block that shares a tile.</param>
-    private Dim PlanTiles(TileChoice choice, int rows, int columns, int k, int classes, ref Epilogue epilogue, long floatsPerSharing)
+    /// <returns>The grid, and the floats of scratch memory for the tiles of blocks that share them; of no use where grid.Y is 1.</returns>
+    private (Dim Grid, long Floats) PlanTiles(TileChoice choice, int rows, int columns, int k, int classes, ref Epilogue epilogue)
     {
         const int FewestSteps = 4;
         var kernel = choice.Kernel;
@@ -247,12 +260,6 @@ public sealed unsafe partial class CudaBackend
         int stepsEach = (steps + sharing - 1) / sharing;
         sharing = (steps + stepsEach - 1) / stepsEach;
         epilogue.Steps = (uint)stepsEach;
-        if (sharing > 1)
-        {
-            long own = (long)tiles * classes * sharing * kernel.Rows * kernel.Columns;
-            epilogue.Partial = workspace.Floats(own + sharing * floatsPerSharing).Address;
-            epilogue.Tickets = workspace.Tickets.Address;
-        }
-        return new(tiles, sharing, classes);
+        return (new(tiles, sharing, classes), (long)tiles * classes * sharing * kernel.Rows * kernel.Columns);
     }
 }

@@ -73,7 +73,7 @@ public sealed unsafe partial class CudaBackend
         int Sharing(TileChoice choice)
         {
             var epilogue = product.Epilogue;
-            return PlanTiles(choice, product.Product.M, product.Product.N, product.Product.K, product.Classes, ref epilogue, 0).Y;
+            return PlanTiles(choice, product.Product.M, product.Product.N, product.Product.K, product.Classes, ref epilogue).Grid.Y;
         }
     }
 }
