@@ -29,6 +29,9 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
     private readonly BufferPool pool = new(backend);
     private readonly List<Slice<float>> outputs = [], buffers = [];
     private readonly Random random = new(20_240_601);
+    private bool stopsAtCall;
+
+    private sealed class CallReached : Exception;
 
     public IBackend Backend { get; } = backend;
 
@@ -99,6 +102,8 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
     public void Run(Action<IBackend> call)
     {
         Call = call;
+        if (stopsAtCall)
+            throw new CallReached();
         call(Backend);
         Backend.Synchronise();
     }
@@ -173,6 +178,20 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
         var context = new CaseContext(backend, leastTolerance ?? ToleranceOf(backend, kernelCase), round);
         kernelCase.Body(context);
         context.CheckGuards();
+        return context;
+    }
+
+    /// <summary>The arrays and the call of a case, for tests that need no reference: nothing has been called yet.</summary>
+    public static CaseContext Prepare(IBackend backend, KernelCase kernelCase)
+    {
+        var context = new CaseContext(backend) { stopsAtCall = true };
+        try
+        {
+            kernelCase.Body(context);
+        }
+        catch (CallReached)
+        {
+        }
         return context;
     }
 
