@@ -23,8 +23,17 @@ struct __align__(8) uint2 { unsigned x, y; };
 struct __align__(16) uint4 { unsigned x, y, z, w; };
 struct uint3 { unsigned x, y, z; };
 struct dim3 { unsigned x, y, z; };
+// Opaque; made by the stand-in for the driver.
+struct __align__(64) TensorMap { unsigned long long words[16]; };
+typedef unsigned long long Mbarrier;
 
 namespace emulator {
+
+// Addresses of shared memory.
+struct Range {
+    unsigned first, end;
+    bool meets(Range other) const { return first < other.end && other.first < end; }
+};
 
 // A store to a tile that wgmma will read.
 struct OperandStore {
@@ -38,6 +47,7 @@ struct Product {
     int sums;
     unsigned long long a, b;
     bool bf16;
+    Range rangeA, rangeB;
 };
 
 struct Thread {
@@ -72,6 +82,15 @@ size_t dynamic_shared_bytes();
 void report(const char* what, const char* file, int line);
 // Whether what is asynchronous happens when it is asked for, the earliest moment, or when it is waited for, the last.
 bool is_early();
+
+// The barriers and copies of Hopper's copy engine, see copy_engine.h. A copy lands where it is asked for, or once no thread can go on without it.
+void set_up_barrier(Mbarrier* barrier, unsigned arrivals, const char* file, int line);
+void fence_barriers();
+void arrive_expecting(Mbarrier* barrier, unsigned bytes, const char* file, int line);
+void wait_for_phase(Mbarrier* barrier, unsigned parity, const char* file, int line);
+void start_tile_copy(void* to, const TensorMap& map, int column, int row, Mbarrier* barrier, const char* file, int line);
+// Whether this thread has waited for the copies that fill what it is about to multiply.
+void check_tiles(Range range, const char* file, int line);
 
 struct Copy {
     float* to;
@@ -149,13 +168,26 @@ inline unsigned shared_address(const void* p) { return DynamicSharedAddress + (u
 
 // ---- wgmma
 
-// The word of line `row` at `byte` of a tile, K-major with 128-byte swizzle: lines of 128 bytes, groups of eight of them a stride apart; bits 4 to 6 of the address are exchanged by bits 7 to 9.
+// The 128-byte swizzle: bits 4 to 6 of an address are exchanged by bits 7 to 9.
+inline unsigned swizzled(unsigned address) { return address ^ (address >> 7 & 7) << 4; }
+
+inline unsigned start_of(unsigned long long descriptor) { return (unsigned)(descriptor & 0x3fff) << 4; }
+inline unsigned stride_of(unsigned long long descriptor) { return (unsigned)(descriptor >> 32 & 0x3fff) << 4; }
+
+// The whole patterns of eight lines in which an instruction reads a part of each line.
+inline Range range_of(unsigned long long descriptor, int lines)
+{
+    const unsigned first = start_of(descriptor) & ~1023u;
+    return {first, first + (lines / 8 - 1) * stride_of(descriptor) + 1024};
+}
+
+// The word of line `row` at `byte` of a tile, K-major with 128-byte swizzle: lines of 128 bytes, groups of eight of them a stride apart.
 inline unsigned operand_word(unsigned long long descriptor, int row, int byte, const char* file, int line)
 {
-    const unsigned start = (unsigned)(descriptor & 0x3fff) << 4, stride = (unsigned)(descriptor >> 32 & 0x3fff) << 4;
+    const unsigned start = start_of(descriptor), stride = stride_of(descriptor);
     if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0 || (start & 0x380) != 0)
         report("a descriptor of another layout than 128-byte swizzle from a multiple of 1024 bytes", file, line);
-    const unsigned plain = start + row / 8 * stride + row % 8 * 128 + byte, address = plain ^ (plain >> 7 & 7) << 4;
+    const unsigned address = swizzled(start + row / 8 * stride + row % 8 * 128 + byte);
     if (address < DynamicSharedAddress || address + 4 > DynamicSharedAddress + dynamic_shared_bytes()) {
         report("a descriptor that leaves shared memory", file, line);
         return 0;
@@ -184,7 +216,9 @@ inline void warpgroup_multiply(float* d, int sums, unsigned long long a, unsigne
 {
     if (!current->mayMultiply)
         report("wgmma without wgmma.fence since its sums could last be touched", file, line);
-    const Product product = {d, sums, a, b, bf16};
+    const Product product = {d, sums, a, b, bf16, range_of(a, 64), range_of(b, 2 * sums)};
+    check_tiles(product.rangeA, file, line);
+    check_tiles(product.rangeB, file, line);
     if (is_early())
         multiply(product, file, line);
     current->products.push_back(product);
@@ -223,6 +257,7 @@ inline void fence_operands()
     for (const OperandStore& store : current->stores)
         *store.to = store.value;
     current->stores.clear();
+    fence_barriers();
 }
 }  // namespace emulator
 
@@ -237,6 +272,11 @@ inline void fence_operands()
 #define blockDim (emulator::current->blockSize)
 #define gridDim (emulator::current->gridSize)
 #define AFTER_EARLIER_KERNELS() (void)(emulator::current->waited = true)
+#define mbarrier_init(barrier, arrivals) emulator::set_up_barrier(barrier, arrivals, __FILE__, __LINE__)
+#define mbarrier_arrive_expecting(barrier, bytes) emulator::arrive_expecting(barrier, bytes, __FILE__, __LINE__)
+#define mbarrier_wait(barrier, parity) emulator::wait_for_phase(barrier, parity, __FILE__, __LINE__)
+#define copy_tile_async(to, map, column, row, barrier) emulator::start_tile_copy(to, *(map), column, row, barrier, __FILE__, __LINE__)
+#define TENSOR_MAP(name, kernel, index, parameter) const TensorMap* const name = &(parameter)
 #define DYNAMIC_SHARED(name) float* name = (float*)emulator::dynamic_shared()
 #define EXPORT(name) static emulator::Registration registration_##name{#name, &name};
 #define DEVICE static inline __attribute__((always_inline))
