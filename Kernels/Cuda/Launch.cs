@@ -49,6 +49,8 @@ internal readonly unsafe struct KernelArgument
 
     public static implicit operator KernelArgument(Slice<float> slice) => new((ulong)slice.Address);
 
+    public static implicit operator KernelArgument(Operand operand) => new((ulong)operand.Address);
+
     public static implicit operator KernelArgument(Slice<int> slice) => new((ulong)slice.Address);
 
     public static implicit operator KernelArgument(Slice<uint> slice) => new((ulong)slice.Address);

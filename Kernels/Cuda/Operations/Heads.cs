@@ -11,9 +11,10 @@ public sealed unsafe partial class CudaBackend
         public long Jump;
         public nint MuBias, LogVarBias, Sums, Indicators, Partial, Tickets;
         public float InversePoints;
+        public int XIsHalf;
     }
 
-    public void HeadMoments(int rows, int inputs, int h, Slice<float> x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators)
+    public void HeadMoments(int rows, int inputs, int h, Operand x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators)
     {
         const int BlocksPerMultiprocessor = 2, FloatsOfState = 4;
         if (rows == 0 || h == 0)
@@ -35,6 +36,7 @@ public sealed unsafe partial class CudaBackend
             Sums = sums.Address,
             Indicators = indicators.Address,
             InversePoints = points > 0 ? (float)(1.0 / points) : 0,
+            XIsHalf = HalfIf(x, 1),
         };
         if (sharing > 1)
         {

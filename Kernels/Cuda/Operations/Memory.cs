@@ -3,7 +3,15 @@ namespace VaeFromScratch.Kernels.Cuda;
 public sealed unsafe partial class CudaBackend
 {
     private static readonly KernelSlot FillKernel = new("memory", "fill"), CopyBlockKernel = new("memory", "copy_block"), PermuteKernel = new("memory", "permute"),
-        GatherBytesKernel = new("memory", "gather_bytes"), GatherRowsKernel = new("memory", "gather_rows");
+        GatherBytesKernel = new("memory", "gather_bytes"), GatherRowsKernel = new("memory", "gather_rows"), ConvertKernel = new("memory", "convert");
+
+    public Storage CompactStorage => Precision == Precision.Bf16 ? Storage.Bf16 : Storage.Float32;
+
+    public void Convert(Operand from, Operand to)
+    {
+        if (to.Length > 0)
+            Launch(ConvertKernel, Blocks(to.Length, 4), 256, from, from.Storage == Storage.Bf16, to, to.Storage == Storage.Bf16, to.Length);
+    }
 
     public void Fill(Slice<float> y, float value)
     {

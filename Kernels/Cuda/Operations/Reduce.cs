@@ -31,12 +31,14 @@ public sealed unsafe partial class CudaBackend
 
     private static int PowerOfTwo(int n) => (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, n));
 
-    public void Sum(Slice<float> x, int outer, int n, int inner, float scale, Slice<float> y, bool accumulate)
+    public void Sum(Slice<float> x, int outer, int n, int inner, float scale, Slice<float> y, bool accumulate) => SumOf(x, outer, n, inner, scale, y, accumulate);
+
+    private void SumOf(Operand x, int outer, int n, int inner, float scale, Slice<float> y, bool accumulate)
     {
         if (outer == 0 || inner == 0)
             return;
         var plan = PlanReduction(outer, n, inner, floatsOfState: 2);
-        Launch(SumKernel, plan.Grid, plan.Block, x, outer, n, inner, scale, y, accumulate, plan.Partial, workspace.Tickets);
+        Launch(SumKernel, plan.Grid, plan.Block, x, x.Storage == Storage.Bf16, outer, n, inner, scale, y, accumulate, plan.Partial, workspace.Tickets);
     }
 
     public void Spread(Slice<float> y, int outer, int n, int inner, float scale, Slice<float> x, bool accumulate)

@@ -81,7 +81,8 @@ public sealed unsafe partial class CudaBackend
         Launch(EncodingMomentsKernel, plan.Grid, plan.Block, rows, h, mu, logVar, sums, points > 0 ? (float)(1.0 / points) : 0f, indicators, plan.Partial, workspace.Tickets);
     }
 
-    private static bool IsAligned(Slice<float> slice) => slice.Address % 16 == 0;
+    /// <summary>Whether four numbers can be read at once.</summary>
+    private static bool IsAligned(Operand operand) => operand.Address % (4 * operand.Size) == 0;
 
     private static bool IsAligned(SlicePair pair) => IsAligned(pair.First) && IsAligned(pair.Second);
 }

@@ -154,6 +154,17 @@ template<int Words, float (*number)(unsigned word, int k)> void mma(float (&d)[4
     }
 }
 
+inline void load_matrices(unsigned (&d)[4], const void* row, const char* file, int line)
+{
+    const uintptr_t address = (uintptr_t)row;
+    const unsigned mine[2] = {(unsigned)address, (unsigned)(address >> 32)};
+    const auto table = exchange(0xffffffffu, mine, 2, file, line);
+    for (int i = 0; i < 4; i++) {
+        const unsigned* const from = table[i * 8 + current->lane / 4];
+        d[i] = ((const unsigned*)(from[0] | (uintptr_t)from[1] << 32))[current->lane % 4];
+    }
+}
+
 // To nearest, ties to even; NaN stays NaN.
 inline unsigned bf16_bits(float x)
 {
@@ -267,6 +278,7 @@ inline void fence_operands()
 #define __shfl_xor_sync(mask, v, lanes) emulator::shuffle(mask, v, emulator::current->lane ^ (lanes), __FILE__, __LINE__)
 #define mma_tf32(d, a, b) emulator::mma<1, emulator::tf32_of>(d, a, b, __FILE__, __LINE__)
 #define mma_bf16(d, a, b) emulator::mma<2, emulator::bf16_of>(d, a, b, __FILE__, __LINE__)
+#define load_matrices(d, row) emulator::load_matrices(d, row, __FILE__, __LINE__)
 #define threadIdx (emulator::current->index)
 #define blockIdx (emulator::current->block)
 #define blockDim (emulator::current->blockSize)
@@ -286,6 +298,11 @@ DEVICE float2 make_float2(float x, float y) { return {x, y}; }
 DEVICE float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 DEVICE float4 load4(const float* p) { return *(const float4*)__builtin_assume_aligned(p, 16); }
 DEVICE void store4(float* p, float4 v) { *(float4*)__builtin_assume_aligned(p, 16) = v; }
+DEVICE uint4 load_4_or_2_words(const void* p, bool four)
+{
+    const unsigned* const words = (const unsigned*)__builtin_assume_aligned(p, 8);
+    return four ? uint4{words[0], words[1], words[2], words[3]} : uint4{words[0], words[1], 0x7fc0dead, 0x7fc0dead};
+}
 DEVICE float load_shared_by_blocks(const float* p) { return *(const volatile float*)p; }
 DEVICE void __threadfence() {}  // atomicInc below orders memory on the host
 DEVICE unsigned atomicInc(unsigned* p, unsigned limit)

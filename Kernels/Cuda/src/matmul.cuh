@@ -20,7 +20,7 @@ struct ProductShape {
     {                                                                                                                                    \
         AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
-        product<Tile<rows, columns, width>>(A{a, s.m, s.k, s.a}, B{b, s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared);         \
+        product<Tile<rows, columns, width>>(A{numbers_of<Tile<rows, columns, width>>(a, e, HalfA), s.m, s.k, s.a}, B{numbers_of<Tile<rows, columns, width>>(b, e, HalfB), s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared);         \
     }                                                                                                                                    \
     EXPORT(name)
 
@@ -32,9 +32,9 @@ struct ProductShape {
     {                                                                                                                                    \
         AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
-        if (sum_columns<Tile<rows, columns, width>::Threads>(sums, shared))                                                              \
+        if (sum_columns<Tile<rows, columns, width>::Threads, Tile<rows, columns, width>::Halves>(sums, shared))                                                              \
             return;                                                                                                                      \
-        product<Tile<rows, columns, width>>(ColumnMajor{a, s.m, s.k, s.a}, ColumnMajor{b, s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared); \
+        product<Tile<rows, columns, width>>(ColumnMajor{numbers_of<Tile<rows, columns, width>>(a, e, HalfA), s.m, s.k, s.a}, ColumnMajor{numbers_of<Tile<rows, columns, width>>(b, e, HalfB), s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared); \
     }                                                                                                                                    \
     EXPORT(name)
 

@@ -53,6 +53,15 @@ VAE_INTRINSIC float sqrtf(float a) { return __nvvm_sqrt_rn_f(a); }
 DEVICE float4 load4(const float* p) { return *reinterpret_cast<const float4*>(p); }
 DEVICE void store4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
 
+// Two words of global memory, or four: one of two loads by a predicate, for which the compiler would make a branch. The other two words are anything.
+DEVICE uint4 load_4_or_2_words(const void* p, bool four)
+{
+    uint4 v;
+    asm volatile("{ .reg .pred four; setp.ne.u32 four, %5, 0; @four ld.global.v4.u32 {%0, %1, %2, %3}, [%4]; @!four ld.global.v2.u32 {%0, %1}, [%4]; }"
+        : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p), "r"((unsigned)four) : "memory");
+    return v;
+}
+
 // A read that another block's write must be visible to: past the first-level cache.
 DEVICE float load_shared_by_blocks(const float* p) { return *reinterpret_cast<const volatile float*>(p); }
 
@@ -103,6 +112,12 @@ DEVICE unsigned to_bf16_pair(float low, float high)
     return r;
 }
 
+// Four 8 x 8 matrices of bf16 from shared memory: lane l gives the address of row l % 8 of matrix l / 8, 16 bytes, and gets from each matrix columns 2 (l % 4) and the next of row l / 4.
+DEVICE void load_matrices(unsigned (&d)[4], const void* row)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]) : "r"(shared_address(row)) : "memory");
+}
+
 // d [16, 8] += a [16, 8] b [8, 8] on the tensor cores. With g = lane / 4 and t = lane % 4 a lane holds
 // a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b: (t, g), (t + 4, g); d: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
 DEVICE void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2])
@@ -119,6 +134,14 @@ DEVICE void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
+#else
+// Without the instruction, for kernels that may be asked to write bf16.
+DEVICE unsigned to_bf16(float x)
+{
+    const unsigned u = __float_as_uint(x);
+    return x != x ? 0x7fffu : (u + 0x7fffu + (u >> 16 & 1)) >> 16;
+}
+DEVICE unsigned to_bf16_pair(float low, float high) { return to_bf16(low) | to_bf16(high) << 16; }
 #endif
 
 #if __CUDA_ARCH__ == 900 && defined(__CUDA_ARCH_FEAT_SM90_ALL)
