@@ -158,10 +158,12 @@ internal struct LaunchAttribute
     public int Value;
 }
 
-/// <summary>The driver's CUtensorMap, opaque: a matrix in memory and the box of it that one copy of the copy engine brings. Its address must be a multiple of 64.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 128)]
+/// <summary>The driver's CUtensorMap, opaque: a matrix in memory and the box of it that one copy of the copy engine brings.</summary>
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
 internal struct TensorMap
 {
-    /// <summary>Of CUtensorMapDataType, CUtensorMapSwizzle and CUtensorMapL2promotion.</summary>
-    public const int Bf16 = 9, Swizzle128Bytes = 3, Promote128Bytes = 2;
+    public const int Bytes = 128, Alignment = 64;
+
+    /// <summary>Of CUtensorMapDataType, CUtensorMapSwizzle, CUtensorMapL2promotion; and of CUtensorMapInterleave and CUtensorMapFloatOOBfill, where what lies outside is zeros.</summary>
+    public const int Bf16 = 9, Swizzle128Bytes = 3, Promote128Bytes = 2, None = 0;
 }

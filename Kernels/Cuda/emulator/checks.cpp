@@ -106,12 +106,6 @@ Epilogue epilogue(const Buffer& c, const Buffer& bias, const Buffer& partial, co
     return {c.p(), bias.p(), nullptr, partial.p(), tickets.words(), steps, 1, 0, vectors};
 }
 
-// As matmul.cuh's.
-struct ProductShape {
-    unsigned m, n, k;
-    Columns a, b, c, bias;
-};
-
 // The columns of g [rows, columns] are summed by extra blocks of the launch.
 struct Sums {
     Buffer g, out, partial, tickets;

@@ -46,7 +46,7 @@ struct Product {
     float* d;
     int sums;
     unsigned long long a, b;
-    bool bf16;
+    bool bf16, across;  // k
     Range rangeA, rangeB;
 };
 
@@ -184,35 +184,47 @@ inline unsigned swizzled(unsigned address) { return address ^ (address >> 7 & 7)
 
 inline unsigned start_of(unsigned long long descriptor) { return (unsigned)(descriptor & 0x3fff) << 4; }
 inline unsigned stride_of(unsigned long long descriptor) { return (unsigned)(descriptor >> 32 & 0x3fff) << 4; }
+inline unsigned leading_of(unsigned long long descriptor) { return (unsigned)(descriptor >> 16 & 0x3fff) << 4; }
 
-// The whole patterns of eight lines in which an instruction reads a part of each line.
-inline Range range_of(unsigned long long descriptor, int lines)
+// The whole patterns of eight lines of 128 bytes that an instruction reads from. Along k there is a line for each row. Across k there is one for each of 16 k, of 64 rows, and the next 64
+// rows lie a leading distance further.
+inline Range range_of(unsigned long long descriptor, int rows, bool across)
 {
-    const unsigned first = start_of(descriptor) & ~1023u;
-    return {first, first + (lines / 8 - 1) * stride_of(descriptor) + 1024};
+    const unsigned first = start_of(descriptor) & ~1023u, lines = across ? 16 : rows;
+    return {first, first + (across ? (rows - 1) / 64 * leading_of(descriptor) : 0) + (lines / 8 - 1) * stride_of(descriptor) + 1024};
 }
 
-// The word of line `row` at `byte` of a tile, K-major with 128-byte swizzle: lines of 128 bytes, groups of eight of them a stride apart.
-inline unsigned operand_word(unsigned long long descriptor, int row, int byte, const char* file, int line)
+// What lies at an address of a tile with 128-byte swizzle, before the exchange of bits.
+inline const void* tile_at(unsigned long long descriptor, unsigned address, const char* file, int line)
+{
+    static const unsigned nothing = 0;
+    if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0 || (start_of(descriptor) & 0x380) != 0)
+        report("a descriptor of another layout than 128-byte swizzle from a multiple of 1024 bytes", file, line);
+    const unsigned at = swizzled(address);
+    if (at < DynamicSharedAddress || at + 4 > DynamicSharedAddress + dynamic_shared_bytes()) {
+        report("a descriptor that leaves shared memory", file, line);
+        return &nothing;
+    }
+    return (const char*)dynamic_shared() + at - DynamicSharedAddress;
+}
+
+// Word `word` of row `row` along k: lines of 128 bytes for each row, or across k for each k, groups of eight of them a stride apart.
+inline unsigned operand_word(unsigned long long descriptor, int row, int word, bool across, const char* file, int line)
 {
     const unsigned start = start_of(descriptor), stride = stride_of(descriptor);
-    if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0 || (start & 0x380) != 0)
-        report("a descriptor of another layout than 128-byte swizzle from a multiple of 1024 bytes", file, line);
-    const unsigned address = swizzled(start + row / 8 * stride + row % 8 * 128 + byte);
-    if (address < DynamicSharedAddress || address + 4 > DynamicSharedAddress + dynamic_shared_bytes()) {
-        report("a descriptor that leaves shared memory", file, line);
-        return 0;
-    }
-    return *(const unsigned*)((const char*)dynamic_shared() + address - DynamicSharedAddress);
+    if (!across)
+        return *(const unsigned*)tile_at(descriptor, start + row / 8 * stride + row % 8 * 128 + 4 * word, file, line);
+    const unsigned first = start + row / 64 * leading_of(descriptor) + row % 64 * 2 + 2 * word / 8 * stride + 2 * word % 8 * 128;
+    return *(const uint16_t*)tile_at(descriptor, first, file, line) | (unsigned)*(const uint16_t*)tile_at(descriptor, first + 128, file, line) << 16;
 }
 
 inline void multiply(const Product& p, const char* file, int line)
 {
     const int row = current->index.x / 32 % 4 * 16 + current->lane / 4, column = current->lane % 4 * 2, numbers = p.bf16 ? 2 : 1;
     for (int word = 0; word < 8; word++) {
-        const unsigned a0 = operand_word(p.a, row, 4 * word, file, line), a1 = operand_word(p.a, row + 8, 4 * word, file, line);
+        const unsigned a0 = operand_word(p.a, row, word, p.across, file, line), a1 = operand_word(p.a, row + 8, word, p.across, file, line);
         for (int j = 0; j < p.sums / 2; j++) {
-            const unsigned b = operand_word(p.b, j / 2 * 8 + column + j % 2, 4 * word, file, line);
+            const unsigned b = operand_word(p.b, j / 2 * 8 + column + j % 2, word, p.across, file, line);
             float* const d = p.d + j / 2 * 4 + j % 2;
             for (int k = 0; k < numbers; k++) {
                 const float y = p.bf16 ? bf16_of(b, k) : tf32_of(b, k);
@@ -223,11 +235,11 @@ inline void multiply(const Product& p, const char* file, int line)
     }
 }
 
-inline void warpgroup_multiply(float* d, int sums, unsigned long long a, unsigned long long b, bool bf16, const char* file, int line)
+inline void warpgroup_multiply(float* d, int sums, unsigned long long a, unsigned long long b, bool bf16, bool across, const char* file, int line)
 {
     if (!current->mayMultiply)
         report("wgmma without wgmma.fence since its sums could last be touched", file, line);
-    const Product product = {d, sums, a, b, bf16, range_of(a, 64), range_of(b, 2 * sums)};
+    const Product product = {d, sums, a, b, bf16, across, range_of(a, 64, across), range_of(b, 2 * sums, across)};
     check_tiles(product.rangeA, file, line);
     check_tiles(product.rangeB, file, line);
     if (is_early())
@@ -334,7 +346,8 @@ DEVICE void fence_operands() { emulator::fence_operands(); }
 DEVICE void warpgroup_begin() { emulator::warpgroup_begin(); }
 DEVICE void warpgroup_commit() { emulator::warpgroup_commit(__FILE__, __LINE__); }
 template<int Pending> DEVICE void warpgroup_wait() { emulator::warpgroup_wait(Pending, __FILE__, __LINE__); }
-template<int Sums> DEVICE void warpgroup_multiply_tf32(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, false, __FILE__, __LINE__); }
-template<int Sums> DEVICE void warpgroup_multiply_bf16(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, true, __FILE__, __LINE__); }
+template<int Sums> DEVICE void warpgroup_multiply_tf32(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, false, false, __FILE__, __LINE__); }
+template<int Sums> DEVICE void warpgroup_multiply_bf16(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, true, false, __FILE__, __LINE__); }
+template<int Sums> DEVICE void warpgroup_multiply_bf16_across(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, true, true, __FILE__, __LINE__); }
 DEVICE unsigned to_tf32(float x) { return (emulator::bits(x) + 0x1000u) & 0xffffe000u; }
 DEVICE unsigned to_bf16_pair(float low, float high) { return emulator::bf16_bits(low) | emulator::bf16_bits(high) << 16; }

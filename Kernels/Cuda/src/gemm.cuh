@@ -56,6 +56,12 @@ struct ColumnMajor {
     }
 };
 
+// Of C [m, n] = A [m, k] B [k, n], and where the columns of each lie.
+struct ProductShape {
+    unsigned m, n, k;
+    Columns a, b, c, bias;
+};
+
 struct ConvGeometry {
     unsigned batch, height, width, in_channels, out_channels, kernel_height, kernel_width, stride, padding, out_height, out_width;
     Divider by_channels;  // of whichever channels k runs over

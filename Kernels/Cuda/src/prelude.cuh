@@ -201,7 +201,8 @@ DEVICE void copy_tile_async(void* to, const TensorMap* map, int column, int row,
 #define PLACES_128 PLACES_64 ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95" \
     ",%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111,%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127"
 #define SUMS_64(d, i) SUMS_16(d, i), SUMS_16(d, i + 16), SUMS_16(d, i + 32), SUMS_16(d, i + 48)
-// The predicate says that the sums are added to; the two ones after it that neither operand is negated; bf16's zeros that both lie along k.
+// The predicate says that the sums are added to; the two ones after it that neither operand is negated; bf16's last two whether the first and the
+// second lie across k.
 #define WGMMA(shape_and_types, places, a_place, b_place, transposed, ...)                                                                     \
     asm volatile("{ .reg .pred add; setp.ne.b32 add, 1, 0; wgmma.mma_async.sync.aligned." shape_and_types " {" places "}, %" a_place ", %" b_place ", add, 1, 1" transposed "; }" \
         : __VA_ARGS__ : "l"(a), "l"(b))
@@ -223,6 +224,7 @@ DEVICE void copy_tile_async(void* to, const TensorMap* map, int column, int row,
 
 WARPGROUP_MULTIPLY(warpgroup_multiply_tf32, "k8.f32.tf32.tf32", "")
 WARPGROUP_MULTIPLY(warpgroup_multiply_bf16, "k16.f32.bf16.bf16", ", 0, 0")
+WARPGROUP_MULTIPLY(warpgroup_multiply_bf16_across, "k16.f32.bf16.bf16", ", 1, 1")
 #endif
 
 #define DYNAMIC_SHARED(name)                                       \
