@@ -203,12 +203,11 @@ struct WholeNumbers {
     {
         return row < rows && column < columns ? __uint_as_float((unsigned)((unsigned short*)words.p())[row * columns + column] << 16) : 0.0f;
     }
-    // Of boxes of 64 x 64.
-    TensorMap map() const
+    TensorMap map(unsigned boxRows) const
     {
         TensorMap map;
         const uint64_t sizes[2] = {columns, rows}, strides[1] = {2 * columns};
-        const unsigned box[2] = {64, 64}, ones[2] = {1, 1};
+        const unsigned box[2] = {64, boxRows}, ones[2] = {1, 1};
         if (!emulator::encode_matrix(&map, 9, 2, words.p(), sizes, strides, box, ones, 0, 3, 0, 0))
             broken = "a tensor map was refused";
         return map;
@@ -222,7 +221,7 @@ Hash square_by_copies(unsigned rows, unsigned k, unsigned first)
 {
     const WholeNumbers x(rows, k);
     Buffer out = zeros(64 * 64);
-    launch("square_by_copies", {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(), first, k, out.p());
+    launch("square_by_copies", {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(64), first, k, out.p());
     for (unsigned i = 0; i < 64 && broken.empty(); i++)
         for (unsigned j = 0; j < 64; j++) {
             float expected = 0;
@@ -232,6 +231,41 @@ Hash square_by_copies(unsigned rows, unsigned k, unsigned first)
                 broken = "the square by the copy engine is wrong";
         }
     return hash_of({out});
+}
+
+// A product by wgmma of bf16 in memory, copied or through registers: the same bits. B is float32 but in a weight gradient.
+Hash copied_product(const std::string& layout, unsigned m, unsigned n, unsigned k, unsigned rows, unsigned columns, unsigned sharing)
+{
+    const bool across = layout == "tn";
+    const WholeNumbers a(across ? k : m, across ? m : k), b(k, n);
+    const Buffer floats(k * n);
+    const unsigned tiles = (m + rows - 1) / rows * ((n + columns - 1) / columns), steps = (k + 63) / 64;
+    const std::string name = "matmul_" + layout + "_" + std::to_string(rows) + "x" + std::to_string(columns) + "_v4_bf16_";
+    const ProductShape shape = {m, n, k, Columns::of_one(across ? m : k), Columns::of_one(layout == "nt" ? k : n), Columns::of_one(n), Columns::of_one(n)};
+    const dim3 block = {rows / 64 * 128, 1, 1};
+    Hash hashes[2];
+    for (const bool copies : {false, true}) {
+        const Sums sums(k, n, 32, tiles, sharing);
+        const dim3 grid = {tiles + (across ? sums.blocks() : 0), sharing, 1};
+        const size_t shared = 3 * 128 * (rows + columns) + 1024 + (copies ? 24 : 0);
+        const Buffer c = zeros(m * n), partial = zeros((size_t)tiles * 2 * sharing * rows * columns), tickets = zeros(tiles * (sharing + 1));
+        Epilogue e = {};
+        e.c = c.p(), e.partial = partial.p(), e.tickets = tickets.words();
+        e.steps = (steps + sharing - 1) / sharing, e.group = sharing, e.vectors = 1, e.halves = HalfA | (across ? HalfB : 0);
+        const std::string kernel = name + (copies ? "tma" : "wgmma");
+        if (across && copies)
+            launch(kernel.c_str(), grid, block, shared, a.map(64), b.map(64), shape, e, sums.arguments);
+        else if (across)
+            launch(kernel.c_str(), grid, block, shared, a.words.p(), b.words.p(), shape, e, sums.arguments);
+        else if (copies)
+            launch(kernel.c_str(), grid, block, shared, a.map(rows), floats.p(), shape, e);
+        else
+            launch(kernel.c_str(), grid, block, shared, a.words.p(), floats.p(), shape, e);
+        hashes[copies] = hash_of({c, sums.out});
+    }
+    if (hashes[0] != hashes[1] && broken.empty())
+        broken = name + "tma has other bits than the kernel through registers";
+    return hashes[1];
 }
 
 struct Case {
@@ -371,6 +405,10 @@ const std::vector<Case> cases = {
         return convolution("conv_forward_128x32_v4_tf32_wgmma", 0, 4, 8, warpgroup_shared(160), 32, 1) ^ convolution("conv_backward_data_128x64_v4_tf32_wgmma", 1, 4, 8, warpgroup_shared(192), 64, 1)
             ^ convolution("conv_backward_weight_128x32_v4_tf32_wgmma", 2, 4, 8, warpgroup_shared(160), 32, 2);
     }},
+    {"copied products", [] {
+        return copied_product("nn", 136, 68, 328, 64, 64, 1) ^ copied_product("nt", 136, 132, 200, 128, 128, 1) ^ copied_product("tn", 72, 264, 391, 128, 256, 2) ^ copied_product("nn", 8, 260, 520, 128, 256, 2)
+            ^ copied_product("tn", 72, 72, 70, 64, 64, 1) ^ copied_product("tn", 136, 136, 200, 128, 128, 1) ^ copied_product("nt", 64, 64, 64, 64, 64, 1);
+    }},
     {"square by the copy engine", [] { return square_by_copies(70, 200, 32) ^ square_by_copies(64, 64, 0) ^ square_by_copies(3, 8, 0); }},
 };
 
@@ -458,7 +496,7 @@ int mistakes()
             const WholeNumbers x(70, 200);
             Buffer out = zeros(64 * 64);
             broken.clear();
-            const bool noticed = !launch(kernel, {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(), 0u, 200u, out.p()) && broken.find(message) != std::string::npos;
+            const bool noticed = !launch(kernel, {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(64), 0u, 200u, out.p()) && broken.find(message) != std::string::npos;
             printf("%s  %s, %s order: %s\n", noticed ? "ok   " : "FAIL ", kernel, name_of(order), broken.c_str());
             failures += !noticed;
         }
@@ -466,11 +504,11 @@ int mistakes()
         emulator::configure(Order::Reverse, 1, 1);
         const WholeNumbers x(70, 200);
         Buffer out = zeros(128);
-        launch("loads_before_it_has_landed", {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(), out.p());
+        launch("loads_before_it_has_landed", {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(64), out.p());
         const bool poisoned = out.p()[3] != out.p()[3];
         printf("%s  loads_before_it_has_landed: reads %f\n", poisoned ? "ok   " : "FAIL ", out.p()[3]);
         broken.clear();
-        const bool noticed = !launch("returns_before_it_has_landed", {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(), out.p()) && broken.find("ended before a copy") != std::string::npos;
+        const bool noticed = !launch("returns_before_it_has_landed", {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(64), out.p()) && broken.find("ended before a copy") != std::string::npos;
         printf("%s  returns_before_it_has_landed: %s\n", noticed ? "ok   " : "FAIL ", broken.c_str());
         failures += !poisoned + !noticed;
         emulator::configure(Order::Forward, 1, 1);
