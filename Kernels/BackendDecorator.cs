@@ -101,36 +101,36 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
     public void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits, bool accumulate) =>
         Invoke("softmax_cross_entropy_gradient", 5.0 * rows * n, (2.0 * n + 2) * rows, b => b.SoftmaxCrossEntropyGradient(rows, n, g, logits, classes, dlogits, accumulate));
 
-    public void MatMul(MatMulShape shape, Operand a, Operand b, Operand c, Slice<float> bias, Activation activation, Operand reluMask) =>
+    public virtual void MatMul(MatMulShape shape, Operand a, Operand b, Operand c, Slice<float> bias, Activation activation, Operand reluMask) =>
         Invoke(new($"matmul {(shape.TransposeA ? 'T' : 'N')}{(shape.TransposeB ? 'T' : 'N')} {shape.M}x{shape.K}x{shape.N}", shape.Flops,
             BytesOf((double)shape.M * shape.K + (double)shape.K * shape.N + (double)shape.M * shape.N, a, b, c)), k => k.MatMul(shape, a, b, c, bias, activation, reluMask));
 
-    public void LinearPair(int rows, int inputs, int outputs, Operand x, SlicePair weights, SlicePair biases, SlicePair y) =>
+    public virtual void LinearPair(int rows, int inputs, int outputs, Operand x, SlicePair weights, SlicePair biases, SlicePair y) =>
         Invoke(PairCost("linear_pair", rows, inputs, outputs, x), b => b.LinearPair(rows, inputs, outputs, x, weights, biases, y));
 
-    public void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Operand dx, bool accumulate, Operand reluMask) =>
+    public virtual void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Operand dx, bool accumulate, Operand reluMask) =>
         Invoke(PairCost("linear_pair_data", rows, inputs, outputs, dx), b => b.LinearPairBackwardData(rows, inputs, outputs, g, weights, dx, accumulate, reluMask));
 
-    public void LinearPairBackwardWeight(int rows, int inputs, int outputs, Operand x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate) =>
+    public virtual void LinearPairBackwardWeight(int rows, int inputs, int outputs, Operand x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate) =>
         Invoke(PairCost("linear_pair_weight", rows, inputs, outputs, x), b => b.LinearPairBackwardWeight(rows, inputs, outputs, x, g, dweights, dbiases, accumulate));
 
     private static KernelCost PairCost(string operation, int rows, int inputs, int outputs, Operand wide) =>
         new($"{operation} {rows}x{inputs}x2*{outputs}", 4.0 * rows * inputs * outputs, BytesOf((double)rows * inputs + 2.0 * inputs * outputs + 2.0 * rows * outputs, wide));
 
-    public void Conv2dForward(ConvShape shape, Operand x, Slice<float> w, Operand y, Slice<float> bias, Activation activation, bool accumulate, Operand reluMask) =>
+    public virtual void Conv2dForward(ConvShape shape, Operand x, Slice<float> w, Operand y, Slice<float> bias, Activation activation, bool accumulate, Operand reluMask) =>
         Invoke(ConvCost("conv_forward", shape, x, y), b => b.Conv2dForward(shape, x, w, y, bias, activation, accumulate, reluMask));
 
-    public void Conv2dBackwardData(ConvShape shape, Operand dy, Slice<float> w, Operand dx, Slice<float> bias, Activation activation, bool accumulate, Operand reluMask) =>
+    public virtual void Conv2dBackwardData(ConvShape shape, Operand dy, Slice<float> w, Operand dx, Slice<float> bias, Activation activation, bool accumulate, Operand reluMask) =>
         Invoke(ConvCost("conv_backward_data", shape, dx, dy), b => b.Conv2dBackwardData(shape, dy, w, dx, bias, activation, accumulate, reluMask));
 
-    public void Conv2dBackwardWeight(ConvShape shape, Operand x, Operand dy, Slice<float> dw, bool accumulate) =>
+    public virtual void Conv2dBackwardWeight(ConvShape shape, Operand x, Operand dy, Slice<float> dw, bool accumulate) =>
         Invoke(ConvCost("conv_backward_weight", shape, x, dy), b => b.Conv2dBackwardWeight(shape, x, dy, dw, accumulate));
 
     private static KernelCost ConvCost(string operation, ConvShape s, Operand images, Operand maps) =>
         new($"{operation} {s.Batch}x{s.Height}x{s.Width}x{s.InChannels}->{s.OutChannels} {s.KernelHeight}x{s.KernelWidth}/{s.Stride}/{s.Padding}", s.Flops,
             BytesOf((double)s.InSize + s.OutSize + s.WeightSize, images, maps));
 
-    public void BiasGradient(int rows, int columns, Operand g, Slice<float> dbias, bool accumulate) =>
+    public virtual void BiasGradient(int rows, int columns, Operand g, Slice<float> dbias, bool accumulate) =>
         Invoke(new("bias_gradient", (double)rows * columns, BytesOf((double)rows * columns, g)), b => b.BiasGradient(rows, columns, g, dbias, accumulate));
 
     public void ReluMask(Slice<float> y, Slice<float> g) => Invoke("relu_mask", y.Length, 3.0 * y.Length, b => b.ReluMask(y, g));
@@ -206,7 +206,7 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
     public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points, Slice<float> indicators) =>
         Invoke("encoding_moments", 20.0 * rows * h, 2.0 * rows * h, b => b.EncodingMoments(rows, h, mu, logVar, sums, points, indicators));
 
-    public void HeadMoments(int rows, int inputs, int h, Operand x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators) =>
+    public virtual void HeadMoments(int rows, int inputs, int h, Operand x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators) =>
         Invoke(new($"head_moments {rows}x{inputs}x2*{h}", 4.0 * rows * inputs * h + 20.0 * rows * h, BytesOf((double)rows * inputs + 2.0 * inputs * h, x)),
             b => b.HeadMoments(rows, inputs, h, x, weights, biases, sums, points, indicators));
 

@@ -10,7 +10,9 @@ public enum Precision
     Fp32,
     /// <summary>Operands rounded to 10 bits of mantissa on the tensor cores, sums in float32. Needs compute capability 8.0.</summary>
     Tf32,
-    /// <summary>Operands rounded to 7 bits of mantissa (8 with the leading one) as they reach the tensor cores, sums in float32; memory holds float32. Needs compute capability 8.0.</summary>
+    /// <summary>
+    /// Operands rounded to 7 bits of mantissa (8 with the leading one), sums in float32; what only products read may lie in memory as bf16 too. Needs compute capability 8.0.
+    /// </summary>
     Bf16,
 }
 

@@ -1,4 +1,4 @@
-// Convolutions with operands rounded to bf16 on their way from shared memory to the tensor cores, sums in float32: memory holds and moves float32.
+// Convolutions with operands in bf16, sums in float32; images and feature maps lie in memory as float32 or as bf16, which halves the bytes that bind a large batch.
 #include "prelude.cuh"
 
 #if HAS_TENSOR_CORES
