@@ -36,6 +36,7 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged<nint, int, int, int> FunctionSetAttribute;
     public readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> LaunchKernel;
     public readonly delegate* unmanaged<LaunchConfiguration*, nint, void**, void**, int> LaunchKernelWithAttributes;
+    public readonly delegate* unmanaged<TensorMap*, int, uint, ulong, ulong*, ulong*, uint*, uint*, int, int, int, int, int> TensorMapEncodeTiled;
     public readonly delegate* unmanaged<nint*, uint, int> StreamCreate;
     public readonly delegate* unmanaged<nint, int> StreamSynchronize, StreamDestroy;
     public readonly delegate* unmanaged<nint, int, int> StreamBeginCapture;
@@ -80,6 +81,7 @@ internal sealed unsafe class CudaDriver
         FunctionSetAttribute = (delegate* unmanaged<nint, int, int, int>)Entry("cuFuncSetAttribute");
         LaunchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Entry("cuLaunchKernel");
         LaunchKernelWithAttributes = (delegate* unmanaged<LaunchConfiguration*, nint, void**, void**, int>)Entry("cuLaunchKernelEx");
+        TensorMapEncodeTiled = (delegate* unmanaged<TensorMap*, int, uint, ulong, ulong*, ulong*, uint*, uint*, int, int, int, int, int>)Entry("cuTensorMapEncodeTiled");
         StreamCreate = (delegate* unmanaged<nint*, uint, int>)Entry("cuStreamCreate");
         StreamSynchronize = (delegate* unmanaged<nint, int>)Entry("cuStreamSynchronize");
         StreamDestroy = (delegate* unmanaged<nint, int>)Entry("cuStreamDestroy_v2");
@@ -166,4 +168,14 @@ internal struct LaunchAttribute
     public int Id;
     [FieldOffset(8)]
     public int Value;
+}
+
+/// <summary>The driver's CUtensorMap, opaque: a matrix in memory and the box of it that one copy of the copy engine brings.</summary>
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
+internal struct TensorMap
+{
+    public const int Bytes = 128, Alignment = 64;
+
+    /// <summary>Of CUtensorMapDataType, CUtensorMapSwizzle, CUtensorMapL2promotion; and of CUtensorMapInterleave and CUtensorMapFloatOOBfill, where what lies outside is zeros.</summary>
+    public const int Bf16 = 9, Swizzle128Bytes = 3, Promote128Bytes = 2, None = 0;
 }

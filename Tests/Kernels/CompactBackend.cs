@@ -58,10 +58,10 @@ internal sealed class CompactBackend(IBackend inner, int narrowed) : BackendDeco
     private void With((Operand Operand, int Bit)[] operands, Action<Operand[]> call)
     {
         using var pool = new BufferPool(Inner);
-        var passed = Array.ConvertAll(operands, o => o.Operand.Length == 0 || (o.Bit & narrowed) == 0 ? o.Operand : Narrow(pool, o.Operand));
+        var passed = Array.ConvertAll(operands, o => o.Operand.Length == 0 || o.Operand.Storage == Storage.Bf16 || (o.Bit & narrowed) == 0 ? o.Operand : Narrow(pool, o.Operand));
         call(passed);
         for (int i = 0; i < passed.Length; i++)
-            if (passed[i].Storage == Storage.Bf16)
+            if (passed[i].Storage != operands[i].Operand.Storage)
             {
                 Narrowed++;
                 Inner.Convert(passed[i], operands[i].Operand);

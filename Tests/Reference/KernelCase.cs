@@ -78,6 +78,14 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
         return slice;
     }
 
+    /// <summary>Numbers as the device stores them where only products and convolutions read them.</summary>
+    public Operand Stored(float[] values)
+    {
+        var stored = pool.Rent(values.Length, Backend.CompactStorage);
+        Backend.Convert(Upload(values), stored);
+        return stored;
+    }
+
     /// <summary>An output buffer of n floats, poisoned, with a guard zone behind it that the kernel may not touch.</summary>
     public Slice<float> Output(int n)
     {

@@ -5,12 +5,13 @@ namespace VaeFromScratch.Kernels.Cuda;
 /// </remarks>
 public sealed unsafe partial class CudaBackend
 {
-    /// <summary>The instruction that multiplies a tile: src/gemm_fp32.cuh, src/gemm_tf32.cuh and gemm_bf16.cuh, src/gemm_warpgroup.cuh.</summary>
+    /// <summary>How a tile is multiplied: src/gemm_fp32.cuh, src/gemm_tf32.cuh and gemm_bf16.cuh, src/gemm_warpgroup.cuh, and as that with copied operands src/gemm_copies.cuh.</summary>
     private enum Multiplier
     {
         Fma,
         Mma,
         Wgmma,
+        Tma,
     }
 
     /// <summary>A kernel that computes one tile of C at a time.</summary>
@@ -20,6 +21,9 @@ public sealed unsafe partial class CudaBackend
 
         public readonly int Rows, Columns, StepDepth, Threads, SharedBytes;
         public readonly KernelSlot Slot;
+
+        /// <summary>Whether the copy engine brings its operands.</summary>
+        public readonly bool Copies;
 
         /// <summary>As <see cref="TileRow.Kernel"/> names it.</summary>
         public readonly string Label;
@@ -36,9 +40,11 @@ public sealed unsafe partial class CudaBackend
         public TileKernel(string file, string name, int rows, int columns, int width, Precision precision, Multiplier multiplier, bool aAlongK, bool bAlongK)
         {
             (Rows, Columns, Label) = (rows, columns, $"{rows}x{columns} {multiplier.ToString().ToLowerInvariant()}");
-            string ending = NameOf(precision) + (multiplier == Multiplier.Wgmma ? "_wgmma" : "");
+            Copies = multiplier == Multiplier.Tma;
+            bool byWarpgroups = multiplier is Multiplier.Wgmma or Multiplier.Tma;
+            string ending = NameOf(precision) + (byWarpgroups ? "_" + multiplier.ToString().ToLowerInvariant() : "");
             Slot = new($"{file}_{ending}", $"{name}_{rows}x{columns}_v{width}_{ending}");
-            bool inLines = multiplier == Multiplier.Wgmma || precision == Precision.Bf16;
+            bool inLines = byWarpgroups || precision == Precision.Bf16;
             StepDepth = multiplier switch
             {
                 _ when inLines => LineBytes / (precision == Precision.Tf32 ? 4 : 2),
@@ -56,7 +62,8 @@ public sealed unsafe partial class CudaBackend
                 Multiplier.Fma => 2 * sizeof(float) * StepDepth * (rows + (aAlongK ? 4 : 0) + columns + (bAlongK ? 4 : 0)),
                 Multiplier.Mma when inLines => 2 * LineBytes * (rows + columns),
                 Multiplier.Mma => 3 * sizeof(float) * (PaddedTile(aAlongK, rows) + PaddedTile(bAlongK, columns)),
-                _ => 3 * LineBytes * (rows + columns) + AlignmentOfWarpgroup,
+                // Those that copy have a barrier of 8 bytes for each stage.
+                _ => 3 * LineBytes * (rows + columns) + AlignmentOfWarpgroup + (Copies ? 3 * sizeof(ulong) : 0),
             };
             // The finished tile goes through the same memory.
             SharedBytes = Math.Max(stages, sizeof(float) * rows * columns);
@@ -76,6 +83,9 @@ public sealed unsafe partial class CudaBackend
         /// <summary>By wgmma, from the smallest tile to the largest; none in float32 and for the encoder's heads.</summary>
         public readonly TileKernel[] Warpgroup = [];
 
+        /// <summary>As <see cref="Warpgroup"/>, for operands stored in bf16 that the copy engine brings.</summary>
+        public readonly TileKernel[] Copying = [];
+
         public TileKernels(string file, string operation, Precision precision, bool aAlongK, bool bAlongK)
         {
             (Operation, Precision) = (operation, NameOf(precision));
@@ -89,6 +99,8 @@ public sealed unsafe partial class CudaBackend
                 Warpgroup = [Kernel(narrowRows, narrowColumns, 4, Multiplier.Wgmma), Kernel(128, wideColumns, 4, Multiplier.Wgmma)];
                 if (file == "matmul")
                     Warpgroup = [.. Warpgroup, Kernel(128, 256, 4, Multiplier.Wgmma)];
+                if (file == "matmul" && precision == Cuda.Precision.Bf16 && aAlongK | !bAlongK)
+                    Copying = [Kernel(64, 64, 4, Multiplier.Tma), Kernel(128, 128, 4, Multiplier.Tma), Kernel(128, 256, 4, Multiplier.Tma)];
             }
 
             TileKernel Kernel(int rows, int columns, int width, Multiplier by) => new(file, operation, rows, columns, width, precision, by, aAlongK, bAlongK);
@@ -188,7 +200,7 @@ public sealed unsafe partial class CudaBackend
         public const int UsualBlocks = 2;
     }
 
-    private readonly Dictionary<(TileProblem, Wide), TileChoice> chosen = [];
+    private readonly Dictionary<(TileProblem, Wide, bool CanCopy), TileChoice> chosen = [];
 
     private void Launch(TileProduct product, ColumnSums sums = default)
     {
@@ -214,8 +226,9 @@ public sealed unsafe partial class CudaBackend
         var memory = MemoryOf(product, sums);
         Share(ref epilogue, ref sums, ref memory, tiles * product.Classes, sharing, kernel.Rows * kernel.Columns);
         var sizes = product.Kernels.IsConvolution ? KernelArgument.Sizes(&geometry) : KernelArgument.Structure(&shape);
-        ReadOnlySpan<KernelArgument> arguments =
-            [KernelArgument.Declared(product.A.Address), KernelArgument.Declared(product.B.Address), sizes, KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums)];
+        byte* room = stackalloc byte[RoomForMaps];
+        var (a, b) = kernel.Copies ? Maps(kernel, product, room) : (KernelArgument.Declared(product.A.Address), KernelArgument.Declared(product.B.Address));
+        ReadOnlySpan<KernelArgument> arguments = [a, b, sizes, KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums)];
         LaunchWithShared(kernel.Slot, GridWith(sums, tiles, sharing) with { Z = product.Classes }, kernel.Threads, kernel.SharedBytes, memory, product.IsWeightGradient ? arguments : arguments[..^1]);
     }
 
@@ -223,10 +236,10 @@ public sealed unsafe partial class CudaBackend
     private TileChoice Choose(TileProduct product)
     {
         if (tiles.PrefersWarpgroups && CanUseWarpgroups(product))
-            return new(Candidates(product).Last(k => k == product.Kernels.Warpgroup[0] || k.Rows <= product.Product.M || k.Columns <= product.Product.N), TileChoice.UsualBlocks);
+            return new(Candidates(product).Last(k => k == product.Kernels.Warpgroup[0] || k == product.Kernels.Copying.FirstOrDefault() || k.Rows <= product.Product.M || k.Columns <= product.Product.N), TileChoice.UsualBlocks);
         if (tiles.Rows.Count == 0)
             return Rule(product);
-        var key = (product.Problem, product.Wide);
+        var key = (product.Problem, product.Wide, CanCopy(product));
         if (!chosen.TryGetValue(key, out var choice))
         {
             var row = tiles.Find(context.ComputeCapabilityName, product.Problem);
@@ -267,6 +280,10 @@ public sealed unsafe partial class CudaBackend
         if (!CanUseWarpgroups(product))
             yield break;
         foreach (var kernel in CanUseWide(product) ? kernels.Warpgroup : kernels.Warpgroup[..1])
+            yield return kernel;
+        if (!CanCopy(product))
+            yield break;
+        foreach (var kernel in CanUseWide(product) ? kernels.Copying : kernels.Copying[..1])
             yield return kernel;
     }
 

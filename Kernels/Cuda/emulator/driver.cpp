@@ -4,6 +4,7 @@
 // VAE_EMULATOR_ORDER (forward, reverse, random), VAE_EMULATOR_THREADS; a process that has it loaded calls vaeEmulatorConfigure. The order is that of threads and blocks, and of a
 // graph's nodes as far as its edges leave it open.
 #include "scheduler.h"
+#include "copy_engine.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -23,7 +24,7 @@ typedef unsigned long long Address;
 
 namespace {
 
-enum Result { Success = 0, InvalidValue = 1, OutOfMemory = 2, InvalidDevice = 101, NoBinary = 209, InvalidPtx = 218, NotFound = 500, LaunchFailed = 719, CaptureUnsupported = 900, CaptureInvalidated = 901 };
+enum Result { Success = 0, InvalidValue = 1, OutOfMemory = 2, InvalidDevice = 101, NoBinary = 209, InvalidPtx = 218, NotFound = 500, LaunchFailed = 719, CaptureUnsupported = 900, CaptureInvalidated = 901, NotSupported = 801 };
 
 struct Node {
     std::function<int()> work;
@@ -59,6 +60,8 @@ struct KernelNodeParams {
 };
 static_assert(sizeof(LaunchAttribute) == 72 && sizeof(LaunchConfig) == 56 && sizeof(KernelNodeParams) == 56, "as in cuda.h");
 struct Block { char* base; size_t mapped, bytes; };
+// Arguments are kept at addresses of this alignment, the largest that a parameter asks for: a tensor map's.
+struct alignas(64) ArgumentLine { char bytes[64]; };
 
 constexpr size_t Page = 4096;
 constexpr int ProgrammaticStreamSerialization = 6;
@@ -128,12 +131,12 @@ std::function<int()> prepare(const LaunchConfig& config, const Function* functio
         overlaps = config.attributes[i].allowed;
     }
     Kernel* const kernel = function->kernel;
-    std::vector<char> arguments;
+    std::vector<ArgumentLine> arguments;
     std::vector<size_t> offsets;
     for (int i = 0; i < kernel->parameters; i++) {
-        arguments.resize((arguments.size() + 15) & ~(size_t)15);
         offsets.push_back(arguments.size());
-        arguments.insert(arguments.end(), (char*)parameters[i], (char*)parameters[i] + kernel->size[i]);
+        arguments.resize(arguments.size() + (kernel->size[i] + sizeof(ArgumentLine) - 1) / sizeof(ArgumentLine));
+        memcpy(&arguments[offsets[i]], parameters[i], kernel->size[i]);
     }
     const dim3 grid = {config.gridX, config.gridY, config.gridZ}, block = {config.blockX, config.blockY, config.blockZ};
     return [=, shared = config.shared, waits = function->waits]() mutable -> int {
@@ -145,7 +148,7 @@ std::function<int()> prepare(const LaunchConfig& config, const Function* functio
         }
         std::vector<void*> pointers;
         for (size_t offset : offsets)
-            pointers.push_back(arguments.data() + offset);
+            pointers.push_back(&arguments[offset]);
         return emulator::launch(kernel, grid, block, shared, pointers.data(), overlaps) ? Success : LaunchFailed;
     };
 }
@@ -380,7 +383,7 @@ API cuGetErrorName(int error, const char** name)
 {
     static const std::map<int, const char*> names{{InvalidValue, "CUDA_ERROR_INVALID_VALUE"}, {OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY"}, {InvalidDevice, "CUDA_ERROR_INVALID_DEVICE"},
         {NoBinary, "CUDA_ERROR_NO_BINARY_FOR_GPU"}, {InvalidPtx, "CUDA_ERROR_INVALID_PTX"}, {NotFound, "CUDA_ERROR_NOT_FOUND"}, {LaunchFailed, "CUDA_ERROR_LAUNCH_FAILED"},
-        {CaptureUnsupported, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}, {CaptureInvalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
+        {NotSupported, "CUDA_ERROR_NOT_SUPPORTED"}, {CaptureUnsupported, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}, {CaptureInvalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
     const auto found = names.find(error);
     *name = found == names.end() ? "CUDA_ERROR_UNKNOWN" : found->second;
     return Success;
@@ -439,6 +442,13 @@ API cuFuncSetAttribute(void* function, int attribute, int value)
     return Success;
 }
 API cuFuncGetAttribute(int* value, int, void*) { *value = 0; return Success; }
+API cuTensorMapEncodeTiled(TensorMap* map, int type, unsigned rank, void* at, const uint64_t* sizes, const uint64_t* strides, const unsigned* box, const unsigned* elementStrides,
+    int interleave, int swizzle, int promotion, int fill)
+{
+    if (compute < 90)
+        return NotSupported;
+    return emulator::encode_matrix(map, type, rank, at, sizes, strides, box, elementStrides, interleave, swizzle, promotion, fill) ? Success : InvalidValue;
+}
 API cuLaunchKernelEx(const LaunchConfig* config, void* handle, void** parameters, void** extra)
 {
     auto work = config ? prepare(*config, (const Function*)handle, parameters, extra) : nullptr;

@@ -1,6 +1,6 @@
 // Matrix products and convolutions are one computation, C [M, N] = A [M, K] B [K, N] with K cut into steps: only where an element of A or B is found differs.
 // This file has those addresses ("operands"), what happens to a finished sum ("output"), the sharing of a long K among blocks, and the product of a tile put together from
-// them. gemm_fp32.cuh, gemm_tf32.cuh, gemm_bf16.cuh and gemm_warpgroup.cuh have the ways of multiplying a tile; matmul.cuh and conv.cuh the kernels, for each.
+// them. gemm_fp32.cuh, gemm_tf32.cuh, gemm_bf16.cuh, gemm_warpgroup.cuh and gemm_copies.cuh have the ways of multiplying a tile; matmul.cuh and conv.cuh the kernels, for each.
 #pragma once
 #include "numbers.cuh"
 #include "reduce.cuh"
@@ -54,6 +54,12 @@ struct ColumnMajor {
         valid = r.valid && c.valid;
         return valid ? c.offset + r.offset : 0;
     }
+};
+
+// Of C [m, n] = A [m, k] B [k, n], and where the columns of each lie.
+struct ProductShape {
+    unsigned m, n, k;
+    Columns a, b, c, bias;
 };
 
 struct ConvGeometry {

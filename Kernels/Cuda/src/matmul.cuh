@@ -8,11 +8,6 @@
 #pragma once
 #include "gemm.cuh"
 
-struct ProductShape {
-    unsigned m, n, k;
-    Columns a, b, c, bias;
-};
-
 #define MATMUL(layout, A, B, rows, columns, width) MATMUL_KERNEL(TILE_NAME(matmul_##layout, rows, columns, width), A, B, rows, columns, width)
 #define MATMUL_KERNEL(name, A, B, rows, columns, width)                                                                                  \
     KERNEL __launch_bounds__(Tile<rows, columns, width>::Threads) name(                                                                  \
