@@ -20,7 +20,7 @@ public sealed class CommonOptions
     private readonly Option<string> device = new("--device") { Description = "auto, cpu, cuda or cuda:N", DefaultValueFactory = _ => "auto" };
     private readonly Option<int> threads = new("--threads") { Description = "CPU threads; 0 for one per logical processor" };
     private readonly Option<ulong> seed = new("--seed") { Description = "seed of every random draw (default: the run's own, or 1)", DefaultValueFactory = _ => 1 };
-    private readonly Option<string> precision = new("--precision") { Description = "fp32, tf32 or bf16 for the operands of matrix products and convolutions on CUDA", DefaultValueFactory = _ => "tf32" };
+    private readonly Option<string> precision = new("--precision") { Description = "fp32, tf32 or bf16 for the operands of matrix products and convolutions on CUDA; bf16 also stores hidden layers in bf16", DefaultValueFactory = _ => "tf32" };
     private readonly Option<string?> dataDir = new("--data-dir") { Description = "folder of the data sets (default: $VAE_DATA, else datasets/ here or beside the executable)" };
     private readonly Option<string?> cacheDir = new("--cache-dir") { Description = "folder for converted data (default: $XDG_CACHE_HOME/vae, else ~/.cache/vae)" };
     private readonly Option<bool> verbose = new("--verbose") { Description = "show stack traces of failures" };

@@ -39,7 +39,7 @@ public sealed class FactorMoments : IDisposable
     /// <param name="features">[rows, inputs].</param>
     /// <param name="weights">Of mu and of logVar, [inputs, H] each.</param>
     /// <param name="biases">[H] each.</param>
-    public void AddHeads(int rows, int inputs, Slice<float> features, SlicePair weights, SlicePair biases)
+    public void AddHeads(int rows, int inputs, Operand features, SlicePair weights, SlicePair biases)
     {
         backend.HeadMoments(rows, inputs, factors, features, weights, biases, sums);
         Points += rows;

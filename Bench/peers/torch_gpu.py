@@ -2,7 +2,8 @@
 """PyTorch on the same GPU, for comparison with `vae doctor --bench`: prints one JSON object.
 
 Written for PyTorch 2.11. Every workload is timed with CUDA events: eager, with torch.compile(mode="max-autotune"), which uses CUDA graphs, and, for training steps,
-as one CUDA graph of the whole compiled step, optimiser included; tf32 is on, images are channels_last, the data is on the device. Times are medians.
+as one CUDA graph of the whole compiled step, optimiser included; tf32 is on, images are channels_last, the data is on the device; workloads that end in _bf16 run the forward pass under autocast to
+bf16. Times are medians.
 
     python3 Bench/peers/torch_gpu.py [--only NAME] [--repetitions N]
 """
@@ -130,7 +131,7 @@ def as_one_graph(step):
     return graph.replay
 
 
-def training(make, size, channels, batch):
+def training(make, size, channels, batch, bf16=False):
     """Seconds of one training step of the model that make() gives: gather a batch, forward, backward, Adam."""
 
     def measure(mode, repetitions):
@@ -145,7 +146,9 @@ def training(make, size, channels, batch):
 
         def step():
             optimiser.zero_grad(set_to_none=True)
-            loss_of(data[order]).backward()
+            with torch.autocast("cuda", dtype=torch.bfloat16, enabled=bf16):
+                loss = loss_of(data[order])
+            loss.backward()
             optimiser.step()
 
         seconds = median_seconds(as_one_graph(step) if mode == "graph" else step, repetitions)
@@ -172,10 +175,10 @@ def information(points, factors):
     return measure
 
 
-def product(n, tf32=True):
+def product(n, tf32=True, dtype=torch.float32):
     def measure(mode, repetitions):
         torch.backends.cuda.matmul.allow_tf32 = tf32
-        a, b = torch.randn(n, n, device="cuda"), torch.randn(n, n, device="cuda")
+        a, b = torch.randn(n, n, device="cuda", dtype=dtype), torch.randn(n, n, device="cuda", dtype=dtype)
         f = torch.compile(torch.matmul, mode="max-autotune") if mode == "compiled" else torch.matmul
         seconds = median_seconds(lambda: f(a, b), repetitions)
         torch.backends.cuda.matmul.allow_tf32 = True
@@ -190,9 +193,12 @@ WORKLOADS = {
     "mnist_conv_vae_batch_4096": training(lambda: ConvVae(28, 1, [32, 32], 128), 28, 1, 4096),
     "celeba_conv_vae_batch_256": training(lambda: ConvVae(64, 3, [32, 32, 64, 64], 128), 64, 3, 256),
     "cifar_exon_batch_128": training(Exon, 32, 3, 128),
+    "mnist_conv_vae_batch_4096_bf16": training(lambda: ConvVae(28, 1, [32, 32], 128), 28, 1, 4096, bf16=True),
+    "celeba_conv_vae_batch_256_bf16": training(lambda: ConvVae(64, 3, [32, 32, 64, 64], 128), 64, 3, 256, bf16=True),
     "information_4000000x128": information(4_000_000, 128),
     "matmul_4096": product(4096),
     "matmul_4096_fp32": product(4096, tf32=False),
+    "matmul_4096_bf16": product(4096, dtype=torch.bfloat16),
 }
 
 

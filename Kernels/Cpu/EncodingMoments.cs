@@ -27,7 +27,7 @@ public sealed unsafe partial class CpuBackend
     }
 
     /// <remarks>A product and its moments a chunk of rows at a time, so that mu and logVar of a chunk stay in the cache; chunks depend on h alone.</remarks>
-    public void HeadMoments(int rows, int inputs, int h, Slice<float> x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators)
+    private void HeadMoments(int rows, int inputs, int h, Slice<float> x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators)
     {
         const int ChunkValues = 1 << 16, Group = 64;
         Check(x.Length == (long)rows * inputs, "head_moments", $"[{rows}, {inputs}] needs {(long)rows * inputs} elements, got x {x.Length}");

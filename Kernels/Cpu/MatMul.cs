@@ -17,7 +17,7 @@ public sealed unsafe partial class CpuBackend
     /// <summary>Bytes of working memory that the backend holds beside the buffers of its caller.</summary>
     public long ScratchBytes => sharedScratch.Bytes + threadScratch.Bytes + heads.Bytes + PlanBytes;
 
-    public void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias, Activation activation, Slice<float> reluMask)
+    private void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias, Activation activation, Slice<float> reluMask)
     {
         var (m, n, k) = (shape.M, shape.N, shape.K);
         RequireLength("matmul", "a", a.Length, (long)m * k, shape);
@@ -47,24 +47,22 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    public void BiasGradient(int rows, int columns, Slice<float> g, Slice<float> dbias, bool accumulate) => Sum(g, 1, rows, columns, 1, dbias, accumulate);
-
     /// <remarks>Two products: here a call costs next to nothing, and x [rows, inputs] is still in the cache for the second.</remarks>
-    public void LinearPair(int rows, int inputs, int outputs, Slice<float> x, SlicePair weights, SlicePair biases, SlicePair y)
+    private void LinearPair(int rows, int inputs, int outputs, Slice<float> x, SlicePair weights, SlicePair biases, SlicePair y)
     {
         MatMulShape shape = new(rows, outputs, inputs);
         MatMul(shape, x, weights.First, y.First, biases.First, Activation.None, default);
         MatMul(shape, x, weights.Second, y.Second, biases.Second, Activation.None, default);
     }
 
-    public void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Slice<float> dx, bool accumulate, Slice<float> reluMask)
+    private void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Slice<float> dx, bool accumulate, Slice<float> reluMask)
     {
         MatMulShape shape = new(rows, inputs, outputs, TransposeB: true);
         MatMul(shape with { Accumulate = accumulate }, g.Second, weights.Second, dx, default, Activation.None, reluMask);
         MatMul(shape with { Accumulate = true }, g.First, weights.First, dx, default, Activation.None, reluMask);
     }
 
-    public void LinearPairBackwardWeight(int rows, int inputs, int outputs, Slice<float> x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate)
+    private void LinearPairBackwardWeight(int rows, int inputs, int outputs, Slice<float> x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate)
     {
         MatMulShape shape = new(inputs, outputs, rows, TransposeA: true, Accumulate: accumulate);
         MatMul(shape, x, g.First, dweights.First, default, Activation.None, default);

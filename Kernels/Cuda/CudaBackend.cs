@@ -10,7 +10,9 @@ public enum Precision
     Fp32,
     /// <summary>Operands rounded to 10 bits of mantissa on the tensor cores, sums in float32. Needs compute capability 8.0.</summary>
     Tf32,
-    /// <summary>Operands rounded to 7 bits of mantissa (8 with the leading one) as they reach the tensor cores, sums in float32; memory holds float32. Needs compute capability 8.0.</summary>
+    /// <summary>
+    /// Operands rounded to 7 bits of mantissa (8 with the leading one), sums in float32; what only products read may lie in memory as bf16 too. Needs compute capability 8.0.
+    /// </summary>
     Bf16,
 }
 
@@ -23,7 +25,7 @@ public sealed unsafe partial class CudaBackend : IBackend
     private const uint NonBlockingStream = 1;
     private const int CaptureRelaxed = 2, OutOfMemory = 2, MaxDynamicShared = 8, NonPortableCluster = 14, PortableCluster = 8;
     private const int DefaultShared = 48 << 10;
-    private const string OverlapVariable = "VAE_CUDA_OVERLAP";
+    private const string OverlapVariable = "VAE_CUDA_OVERLAP", BranchesVariable = "VAE_CUDA_BRANCHES";
 
     private readonly CudaDriver driver;
     private readonly CudaContext context;
@@ -35,6 +37,7 @@ public sealed unsafe partial class CudaBackend : IBackend
     private nint stream;
     private nint[] functions = new nint[128];
     private bool capturing, disposed;
+    private BranchedGraph? branched;
     private int launches;
     private string? failure;
     private (string Name, Dim Grid, Dim Block) lastLaunch;
@@ -43,9 +46,13 @@ public sealed unsafe partial class CudaBackend : IBackend
     /// <param name="precision">Of matrix products and convolutions; fp32 where the GPU's tensor cores have neither tf32 nor bf16.</param>
     /// <param name="library">The driver library; by default the one that VAE_CUDA_LIBRARY names, else NVIDIA's.</param>
     /// <param name="tiles">Which kernels to use for which products; by default <see cref="TileTable.Default"/>.</param>
-    /// <exception cref="DeviceException">No driver, no such GPU, one that is too old, or a table of tiles that cannot be read.</exception>
+    /// <exception cref="DeviceException">No driver, no such GPU, one that is too old, a table of tiles that cannot be read, or settings that exclude one another.</exception>
     public CudaBackend(int ordinal = 0, Precision precision = Precision.Tf32, string? library = null, TileTable? tiles = null)
     {
+        bool wantsOverlap = Environment.GetEnvironmentVariable(OverlapVariable) == "1";
+        Branches = Environment.GetEnvironmentVariable(BranchesVariable) == "1";
+        if (wantsOverlap && Branches)
+            throw new DeviceException($"{OverlapVariable}=1 and {BranchesVariable}=1 exclude one another: take {OverlapVariable} away for steps with branches, or {BranchesVariable} for launches that overlap");
         this.tiles = tiles ?? TileTable.Default();
         driver = CudaDriver.Load(library);
         context = new(driver, ordinal);
@@ -56,7 +63,7 @@ public sealed unsafe partial class CudaBackend : IBackend
             precision = Precision.Fp32;
         }
         Precision = precision;
-        if (Environment.GetEnvironmentVariable(OverlapVariable) == "1")
+        if (wantsOverlap)
         {
             if (CanOverlap)
                 Overlap = true;
@@ -65,7 +72,7 @@ public sealed unsafe partial class CudaBackend : IBackend
         }
         bool chains = Environment.GetEnvironmentVariable(ChainVariable) == "1";
         if (chains && !CanChain)
-            missing.Add($"no chains, which are for 9.0: {ChainVariable} does nothing");
+            missing.Add($"no chains, which are for 9.0 in fp32 and tf32: {ChainVariable} does nothing");
         if (missing.Count > 0)
             Notice = $"{context.DeviceName} has compute capability {context.ComputeCapabilityName} and {string.Join("; ", missing)}";
         nint made;
@@ -99,6 +106,7 @@ public sealed unsafe partial class CudaBackend : IBackend
 
     /// <summary>
     /// Whether a kernel launched or captured from now on may be dispatched while the one before it still runs: VAE_CUDA_OVERLAP=1 when the backend was made. Same bits either way.
+    /// In a step captured with <see cref="Branches"/> it does not.
     /// </summary>
     /// <exception cref="DeviceException">Set on a GPU that cannot.</exception>
     public bool Overlap
@@ -106,6 +114,12 @@ public sealed unsafe partial class CudaBackend : IBackend
         get;
         set => field = !value || CanOverlap ? value : throw new DeviceException($"{Name}: launches overlap on compute capability 9.0 only");
     }
+
+    /// <summary>
+    /// Whether the kernels of a step captured from now on wait only for those whose memory they share, so that others run beside them: VAE_CUDA_BRANCHES=1 when the backend was made.
+    /// Same bits either way.
+    /// </summary>
+    public bool Branches { get; set; }
 
     internal CudaContext Context => context;
 
@@ -158,31 +172,44 @@ public sealed unsafe partial class CudaBackend : IBackend
     {
         Outside("capture");
         int before = launches;
-        // Relaxed: a kernel file that is first needed inside may still be loaded, a block still allocated.
-        Check(driver.StreamBeginCapture(stream, CaptureRelaxed), "beginning to capture a step");
+        if (Branches)
+            branched = new(driver);
+        else
+            // Relaxed: a kernel file that is first needed inside may still be loaded, a block still allocated.
+            Check(driver.StreamBeginCapture(stream, CaptureRelaxed), "beginning to capture a step");
         capturing = true;
         nint graph = 0;
-        int result;
+        int? longestChain;
         try
         {
             step(this);
             LaunchWhatWasPutOff();
+            Check(EndCapture(&graph, out longestChain), "capturing a step");
         }
         catch
         {
             ForgetWhatWasPutOff();
-            driver.StreamEndCapture(stream, &graph);
+            if (capturing)
+                _ = EndCapture(&graph, out _);
             if (graph != 0)
                 driver.GraphDestroy(graph);
             throw;
         }
-        finally
-        {
-            capturing = false;
-        }
-        result = driver.StreamEndCapture(stream, &graph);
-        Check(result, "capturing a step");
-        return new CudaGraph(this, driver, stream, graph, launches - before);
+        int calls = launches - before;
+        return new CudaGraph(this, driver, stream, graph, calls, longestChain ?? calls);
+    }
+
+    /// <param name="graph">What was captured, whole or not.</param>
+    /// <param name="longestChain">Null where all launches wait for one another.</param>
+    private int EndCapture(nint* graph, out int? longestChain)
+    {
+        capturing = false;
+        longestChain = branched?.LongestChain;
+        if (branched is null)
+            return driver.StreamEndCapture(stream, graph);
+        *graph = branched.Handle;
+        branched = null;
+        return 0;
     }
 
     public void Dispose()
@@ -239,10 +266,15 @@ public sealed unsafe partial class CudaBackend : IBackend
 
     /// <summary>Queues a kernel that asks for dynamic shared memory.</summary>
     private void LaunchWithShared(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments) =>
-        LaunchInClusters(kernel, grid, block, sharedBytes, 1, arguments);
+        LaunchWithShared(kernel, grid, block, sharedBytes, new LaunchMemory(), arguments);
+
+    /// <summary>Queues a kernel that asks for dynamic shared memory.</summary>
+    /// <param name="memory">What it touches besides its array arguments.</param>
+    private void LaunchWithShared(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, LaunchMemory memory, params ReadOnlySpan<KernelArgument> arguments) =>
+        LaunchInClusters(kernel, grid, block, sharedBytes, 1, memory, arguments);
 
     /// <summary>Queues a kernel whose blocks, this many neighbours along x at a time, run together and can wait for each other.</summary>
-    private void LaunchInClusters(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, int cluster, params ReadOnlySpan<KernelArgument> arguments)
+    private void LaunchInClusters(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, int cluster, LaunchMemory memory, params ReadOnlySpan<KernelArgument> arguments)
     {
         Enter();
         nint function = Function(kernel, sharedBytes);
@@ -250,15 +282,17 @@ public sealed unsafe partial class CudaBackend : IBackend
         int result;
         fixed (KernelArgument* first = arguments)
         {
+            var scratch = FindMemory(arguments, ref memory);
             for (int i = 0; i < arguments.Length; i++)
-                addresses[i] = KernelArgument.Address(first + i);
-            result = Overlap || cluster > 1
-                ? LaunchWithAttributes(function, grid, block, sharedBytes, cluster, addresses)
+                addresses[i] = KernelArgument.Address(first + i, &scratch);
+            result = branched is not null ? AddToGraph(branched, function, grid, block, sharedBytes, addresses, memory)
+                : Overlap || cluster > 1 ? LaunchWithAttributes(function, grid, block, sharedBytes, cluster, addresses)
                 : driver.LaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z, (uint)sharedBytes, stream, addresses, null);
         }
         lastLaunch = (kernel.Name, grid, block);
         launches++;
-        Check(result, $"launching {kernel.Name}, grid {grid}, block {block}{(cluster > 1 ? $", clusters of {cluster}" : "")}{(Overlap ? ", to overlap with the kernel before it" : "")}");
+        string how = branched is not null ? ", in a step with branches" : (cluster > 1 ? $", clusters of {cluster}" : "") + (Overlap ? ", to overlap with the kernel before it" : "");
+        Check(result, $"launching {kernel.Name}, grid {grid}, block {block}{how}");
         if (waitAfterEachLaunch && !capturing)
             Check(driver.StreamSynchronize(stream), $"running {kernel.Name}, grid {grid}, block {block}");
     }

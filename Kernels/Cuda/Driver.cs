@@ -36,10 +36,13 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged<nint, int, int, int> FunctionSetAttribute;
     public readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> LaunchKernel;
     public readonly delegate* unmanaged<LaunchConfiguration*, nint, void**, void**, int> LaunchKernelWithAttributes;
+    public readonly delegate* unmanaged<TensorMap*, int, uint, ulong, ulong*, ulong*, uint*, uint*, int, int, int, int, int> TensorMapEncodeTiled;
     public readonly delegate* unmanaged<nint*, uint, int> StreamCreate;
     public readonly delegate* unmanaged<nint, int> StreamSynchronize, StreamDestroy;
     public readonly delegate* unmanaged<nint, int, int> StreamBeginCapture;
     public readonly delegate* unmanaged<nint, nint*, int> StreamEndCapture;
+    public readonly delegate* unmanaged<nint*, uint, int> GraphCreate;
+    public readonly delegate* unmanaged<nint*, nint, nint*, nuint, KernelNode*, int> GraphAddKernelNode;
     public readonly delegate* unmanaged<nint*, nint, ulong, int> GraphInstantiate;
     public readonly delegate* unmanaged<nint, nint, int> GraphLaunch;
     public readonly delegate* unmanaged<nint, int> GraphExecDestroy, GraphDestroy;
@@ -78,11 +81,14 @@ internal sealed unsafe class CudaDriver
         FunctionSetAttribute = (delegate* unmanaged<nint, int, int, int>)Entry("cuFuncSetAttribute");
         LaunchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Entry("cuLaunchKernel");
         LaunchKernelWithAttributes = (delegate* unmanaged<LaunchConfiguration*, nint, void**, void**, int>)Entry("cuLaunchKernelEx");
+        TensorMapEncodeTiled = (delegate* unmanaged<TensorMap*, int, uint, ulong, ulong*, ulong*, uint*, uint*, int, int, int, int, int>)Entry("cuTensorMapEncodeTiled");
         StreamCreate = (delegate* unmanaged<nint*, uint, int>)Entry("cuStreamCreate");
         StreamSynchronize = (delegate* unmanaged<nint, int>)Entry("cuStreamSynchronize");
         StreamDestroy = (delegate* unmanaged<nint, int>)Entry("cuStreamDestroy_v2");
         StreamBeginCapture = (delegate* unmanaged<nint, int, int>)Entry("cuStreamBeginCapture_v2");
         StreamEndCapture = (delegate* unmanaged<nint, nint*, int>)Entry("cuStreamEndCapture");
+        GraphCreate = (delegate* unmanaged<nint*, uint, int>)Entry("cuGraphCreate");
+        GraphAddKernelNode = (delegate* unmanaged<nint*, nint, nint*, nuint, KernelNode*, int>)Entry("cuGraphAddKernelNode");
         GraphInstantiate = (delegate* unmanaged<nint*, nint, ulong, int>)Entry("cuGraphInstantiateWithFlags");
         GraphLaunch = (delegate* unmanaged<nint, nint, int>)Entry("cuGraphLaunch");
         GraphExecDestroy = (delegate* unmanaged<nint, int>)Entry("cuGraphExecDestroy");
@@ -143,6 +149,14 @@ internal unsafe struct LaunchConfiguration
     public uint Count;
 }
 
+/// <summary>The driver's CUDA_KERNEL_NODE_PARAMS_v1, which cuGraphAddKernelNode takes: 56 bytes.</summary>
+internal unsafe struct KernelNode
+{
+    public nint Function;
+    public uint GridX, GridY, GridZ, BlockX, BlockY, BlockZ, SharedBytes;
+    public void** Parameters, Extra;
+}
+
 /// <summary>The driver's CUlaunchAttribute, of the kinds whose value is one int or three.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 72)]
 internal struct LaunchAttribute
@@ -161,4 +175,14 @@ internal struct LaunchAttribute
     public int ValueY;
     [FieldOffset(16)]
     public int ValueZ;
+}
+
+/// <summary>The driver's CUtensorMap, opaque: a matrix in memory and the box of it that one copy of the copy engine brings.</summary>
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
+internal struct TensorMap
+{
+    public const int Bytes = 128, Alignment = 64;
+
+    /// <summary>Of CUtensorMapDataType, CUtensorMapSwizzle, CUtensorMapL2promotion; and of CUtensorMapInterleave and CUtensorMapFloatOOBfill, where what lies outside is zeros.</summary>
+    public const int Bf16 = 9, Swizzle128Bytes = 3, Promote128Bytes = 2, None = 0;
 }

@@ -16,7 +16,7 @@ public readonly record struct TileProblem(string Operation, string Precision, in
 /// <summary>What was measured to be fastest for one problem on one kind of GPU.</summary>
 /// <param name="ComputeCapability">Such as 9.0.</param>
 /// <param name="Problem">What is computed.</param>
-/// <param name="Kernel">The tile and the instruction that multiplies it: "128x128 wgmma", "64x64 mma", "64x64 fma".</param>
+/// <param name="Kernel">The tile and the instruction that multiplies it: "128x128 tma", "128x128 wgmma", "64x64 mma", "64x64 fma".</param>
 /// <param name="BlocksPerMultiprocessor">How many blocks for each multiprocessor share the sums of K where the tiles alone are too few.</param>
 /// <param name="Microseconds">Of one launch.</param>
 /// <param name="RuleMicroseconds">Of one launch of what would have been chosen without a measurement.</param>
@@ -46,7 +46,7 @@ public sealed class TileTable
     {
     }
 
-    /// <summary>No measurement; kernels of warpgroups (compute capability 9.0) wherever there is one, so that tests and self-tests reach them.</summary>
+    /// <summary>No measurement; kernels of warpgroups (compute capability 9.0) wherever there is one, with the copy engine where that can bring the operands, so that tests and self-tests reach them.</summary>
     public static TileTable PreferringWarpgroups { get; } = new() { PrefersWarpgroups = true };
 
     public bool PrefersWarpgroups { get; private init; }

@@ -7,12 +7,12 @@ cd "$(dirname "$0")"
 out=${OUT:-emulator/build}
 compiler=${CXX:-g++}
 mkdir -p "$out"
-options=(-std=c++17 -O2 -g1 -march=x86-64-v3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wno-unused-function -Wno-unknown-pragmas -Wno-maybe-uninitialized -Wno-uninitialized -fPIC -DVAE_EMULATOR -Iemulator -Isrc)
+options=(-std=c++17 -O2 -g1 -march=x86-64-v3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wno-unused-function -Wno-unknown-pragmas -Wno-maybe-uninitialized -Wno-uninitialized -Wno-psabi -fPIC -DVAE_EMULATOR -Iemulator -Isrc)
 if [[ $compiler == *g++* && $compiler != *clang* ]]; then options+=(-mtls-dialect=gnu2); fi
 read -ra more <<<"${FLAGS:-}"
 headers_changed() { [[ -n $(find src emulator build-emulator.sh \( -name '*.cuh' -o -name '*.h' -o -name '*.sh' \) -newer "$1" -print -quit) ]]; }
 jobs=()
-for source in emulator/scheduler.cpp emulator/driver.cpp src/*.cu; do
+for source in emulator/scheduler.cpp emulator/copy_engine.cpp emulator/driver.cpp src/*.cu; do
   object="$out/$(basename "${source%.*}").o"
   if [[ ! -e $object || $source -nt $object ]] || headers_changed "$object"; then
     "$compiler" -x c++ "${options[@]}" "${more[@]}" -c "$source" -o "$object" &

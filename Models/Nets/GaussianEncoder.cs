@@ -31,6 +31,6 @@ public sealed class GaussianEncoder(Module body, int features, Linear mu, Linear
     {
         var last = Features(x);
         var (weights, biases) = mu.ValuesBeside(logVar);
-        moments.AddHeads(last.Shape[0], features, last.Data, weights, biases);
+        moments.AddHeads(last.Shape[0], features, last.Values, weights, biases);
     }
 }

@@ -63,22 +63,13 @@ public sealed class CudaChainTests
     [TestCaseSource(nameof(Links))]
     public void A_link_matches_the_reference(KernelCase kernelCase)
     {
-        foreach (var precision in Enum.GetValues<Precision>())
+        foreach (var precision in (Precision[])[Precision.Fp32, Precision.Tf32])
             foreach (int blocks in (int[])[1, 2, 8])
             {
                 using var cuda = CudaEmulator.OpenChaining(new(blocks, 1), precision);
                 using var result = CaseContext.Evaluate(cuda, kernelCase);
                 Assert.That(result.Failures, Is.Empty, $"{kernelCase} in {CudaBackend.NameOf(precision)}, clusters of {blocks}");
             }
-    }
-
-    /// <summary>Products of two bf16 numbers are exact in float32.</summary>
-    [TestCaseSource(nameof(Links))]
-    public void A_link_in_bf16_matches_the_reference_on_rounded_operands_to_fp32(KernelCase kernelCase)
-    {
-        using var cuda = CudaEmulator.OpenChaining(new(2, 1), Precision.Bf16);
-        using var result = CaseContext.Evaluate(cuda, kernelCase, leastTolerance: 0, x => BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(x) & 0xffff0000));
-        Assert.That(result.Failures, Is.Empty, kernelCase.ToString());
     }
 
     [Test]
@@ -190,7 +181,6 @@ public sealed class CudaChainTests
 
     [TestCase(Precision.Fp32, 2e-6)]
     [TestCase(Precision.Tf32, 4e-3)]
-    [TestCase(Precision.Bf16, 3e-2)]
     public void A_whole_chain_computes_what_its_calls_compute(Precision precision, double tolerance)
     {
         foreach (int rows in (int[])[1, 16, 19, 32])

@@ -1,4 +1,5 @@
 using NUnit.Framework;
+using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Reference;
 
@@ -59,6 +60,51 @@ public sealed class CudaKernelTests
             using var result = CaseContext.Evaluate(backend, kernelCase, leastTolerance: 0, ToBf16);
             Assert.That(result.Failures, Is.Empty, kernelCase.ToString());
         }
+    }
+
+    /// <summary>
+    /// Operands and results in bf16 in memory, in the combinations that a training step has: activations and their gradients; the weight gradient of a layer on the image or on z, and of one
+    /// before it; everything. Inputs are numbers that bf16 holds, so that only the result is rounded, to 8 bits.
+    /// </summary>
+    [TestCaseSource(nameof(MatrixWork))]
+    public void Kernels_read_and_write_operands_stored_in_bf16(KernelCase kernelCase)
+    {
+        const double HalfUnitOfResult = 1.0 / 256;
+        foreach (var backend in (CudaBackend[])[bf16, bf16ByWarpgroups])
+            foreach (int narrowed in (int[])[CompactBackend.A, CompactBackend.B, CompactBackend.C | CompactBackend.Mask, CompactBackend.A | CompactBackend.B | CompactBackend.C | CompactBackend.Mask])
+            {
+                using var result = CaseContext.Evaluate(new CompactBackend(backend, narrowed), kernelCase, HalfUnitOfResult, ToBf16);
+                Assert.That(result.Failures, Is.Empty, $"{kernelCase}, operands {narrowed} in bf16");
+            }
+    }
+
+    [Test]
+    public void The_sums_of_a_result_in_bf16_are_those_in_float32_rounded_once()
+    {
+        const int Rows = 70, Columns = 40, Depth = 200;
+        float[] inFloat32 = Product(narrowed: CompactBackend.A), inBf16 = Product(narrowed: CompactBackend.A | CompactBackend.C);
+        Assert.That(inBf16, Is.EqualTo(Array.ConvertAll(inFloat32, ToBf16)));
+
+        float[] Product(int narrowed)
+        {
+            var backend = new CompactBackend(bf16, narrowed);
+            using var context = new CaseContext(backend, round: ToBf16);
+            var c = context.Output(Rows * Columns);
+            Slice<float> a = context.Upload(context.Uniform(Rows * Depth)), b = context.Upload(context.Uniform(Depth * Columns));
+            ((IBackend)backend).MatMul(new(Rows, Columns, Depth), a, b, c);
+            var values = new float[c.Length];
+            bf16.Download<float>(c, values);
+            Assert.That(backend.Narrowed, Is.EqualTo(int.PopCount(narrowed)));
+            return values;
+        }
+    }
+
+    [Test]
+    public void Operands_in_bf16_are_refused_by_backends_that_compute_in_more()
+    {
+        using var pool = new BufferPool(tf32);
+        Operand a = pool.Rent<ushort>(16), c = pool.Rent<float>(16);
+        Assert.That(() => ((IBackend)tf32).MatMul(new(4, 4, 4), a, pool.Rent<float>(16), c), Throws.InvalidOperationException.With.Message.Contains("bf16"));
     }
 
     /// <summary>To nearest, ties to even: 16 bits of a float32 are left.</summary>

@@ -6,6 +6,7 @@ public static class KernelCases
     public static IEnumerable<KernelCase> All() =>
     [
         .. MatMulCases.All(),
+        .. StoredCases.All(),
         .. ConvCases.All(),
         .. ElementwiseCases.All(),
         .. MemoryCases.All(),

@@ -105,7 +105,7 @@ public static class MatMulCases
             accumulate ? new(context.Output(starts[0]), context.Output(starts[1])) : new(context.Output(starts[0].Length), context.Output(starts[1].Length));
     }
 
-    private static double[] Multiply(MatMulShape s, float[] a, float[] b, float[] start, float[]? bias, bool relu, float[]? mask)
+    internal static double[] Multiply(MatMulShape s, float[] a, float[] b, float[] start, float[]? bias, bool relu, float[]? mask)
     {
         var c = new double[s.M * s.N];
         for (int i = 0; i < s.M; i++)

@@ -32,7 +32,7 @@ public sealed unsafe partial class CudaBackend
     private const long LargestResultOfLink = 2 << 20;
     private const string ChainVariable = "VAE_CUDA_CHAIN";
 
-    private static readonly KernelSlot[] ChainKernels = Array.ConvertAll(Enum.GetValues<Precision>(), p => new KernelSlot($"chain_{NameOf(p)}", $"chain_{NameOf(p)}"));
+    private static readonly KernelSlot[] ChainKernels = Array.ConvertAll([Precision.Fp32, Precision.Tf32], p => new KernelSlot($"chain_{NameOf(p)}", $"chain_{NameOf(p)}"));
 
     private readonly List<Link> chain = [];
     private readonly List<Access> chainAccesses = [];
@@ -129,10 +129,13 @@ public sealed unsafe partial class CudaBackend
         }
     }
 
-    /// <summary>Whether there are kernels for this GPU that compute chains.</summary>
-    public bool CanChain => context.Architecture == CudaContext.Hopper;
+    /// <summary>Whether there are kernels that compute chains: on compute capability 9.0, of layers that are stored in float32.</summary>
+    public bool CanChain => context.Architecture == CudaContext.Hopper && Precision != Precision.Bf16;
 
-    /// <summary>Whether and how dependent layers of few rows are launched as one kernel from now on: with VAE_CUDA_CHAIN=1 when the backend was made. Sums are added in another order.</summary>
+    /// <summary>
+    /// Whether and how dependent layers of few rows are launched as one kernel from now on: with VAE_CUDA_CHAIN=1 when the backend was made. Sums are added in another order. Not in a step
+    /// captured with <see cref="Branches"/>.
+    /// </summary>
     /// <exception cref="DeviceException">Set on a GPU that cannot.</exception>
     public ChainShape? Chains
     {
@@ -140,7 +143,7 @@ public sealed unsafe partial class CudaBackend
         set
         {
             if (value is { } shape && (!CanChain || shape.Blocks is < 1 or > ChainShape.MostBlocks))
-                throw new DeviceException($"{Name}: chains are for compute capability 9.0 only, in clusters of 1 to {ChainShape.MostBlocks} blocks");
+                throw new DeviceException($"{Name}: chains are for compute capability 9.0, fp32 and tf32, in clusters of 1 to {ChainShape.MostBlocks} blocks");
             Enter();
             field = value;
         }
@@ -149,7 +152,7 @@ public sealed unsafe partial class CudaBackend
     public long LargestBufferToKeep => Chains is null ? 0 : LargestResultOfLink;
 
     /// <summary>As many as clusters can run at once.</summary>
-    private int MostRowsOfChain => Chains is { } shape ? RowsOfCluster * Math.Max(1, context.Multiprocessors / shape.Blocks) : 0;
+    private int MostRowsOfChain => Chains is { } shape && branched is null ? RowsOfCluster * Math.Max(1, context.Multiprocessors / shape.Blocks) : 0;
 
     /// <summary>Puts the product off if it can be a link, launches it otherwise.</summary>
     private void LaunchOrLink(TileProduct product)
@@ -320,7 +323,7 @@ public sealed unsafe partial class CudaBackend
         for (int i = 0; i < links.Length; i++)
             arguments.Links[i] = ArgumentsOf(links[i]);
         int clusters = (arguments.Rows + RowsOfCluster - 1) / RowsOfCluster;
-        LaunchInClusters(ChainKernels[(int)Precision], clusters * shape.Blocks, ChainThreads, sizeof(float) * SharedFloatsOfChain, shape.Blocks, KernelArgument.Structure(&arguments), SharedFloatsOfX);
+        LaunchInClusters(ChainKernels[(int)Precision], clusters * shape.Blocks, ChainThreads, sizeof(float) * SharedFloatsOfChain, shape.Blocks, default, KernelArgument.Structure(&arguments), SharedFloatsOfX);
     }
 
     private static LinkArguments ArgumentsOf(Link link)

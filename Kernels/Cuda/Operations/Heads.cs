@@ -11,9 +11,10 @@ public sealed unsafe partial class CudaBackend
         public long Jump;
         public nint MuBias, LogVarBias, Sums, Indicators, Partial, Tickets;
         public float InversePoints;
+        public int XIsHalf;
     }
 
-    public void HeadMoments(int rows, int inputs, int h, Slice<float> x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators)
+    public void HeadMoments(int rows, int inputs, int h, Operand x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators)
     {
         const int BlocksPerMultiprocessor = 2, FloatsOfState = 4;
         if (rows == 0 || h == 0)
@@ -35,12 +36,20 @@ public sealed unsafe partial class CudaBackend
             Sums = sums.Address,
             Indicators = indicators.Address,
             InversePoints = points > 0 ? (float)(1.0 / points) : 0,
+            XIsHalf = HalfIf(x, 1),
         };
+        var memory = new LaunchMemory();
+        memory.Read(x);
+        memory.Read(weights);
+        memory.Read(biases);
+        memory.Write(sums);
+        memory.Write(indicators);
         if (sharing > 1)
         {
-            arguments.Partial = workspace.Floats((long)tiles * sharing * kernel.Columns * FloatsOfState).Address;
-            arguments.Tickets = workspace.Tickets.Address;
+            var scratch = TakeScratch((long)tiles * sharing * kernel.Columns * FloatsOfState, ref memory);
+            (arguments.Partial, arguments.Tickets) = (scratch.Partial, scratch.Tickets);
         }
-        LaunchWithShared(kernel.Slot, new(tiles, sharing), kernel.Threads, kernel.SharedBytes, x, weights.First, KernelArgument.Structure(&arguments));
+        LaunchWithShared(kernel.Slot, new(tiles, sharing), kernel.Threads, kernel.SharedBytes, memory,
+            KernelArgument.Declared(x.Address), KernelArgument.Declared(weights.First.Address), KernelArgument.Structure(&arguments));
     }
 }

@@ -41,28 +41,28 @@ public sealed unsafe partial class CudaBackend
         var (table, launches, repetitions, refused) = tuning!;
         if (table.Rows.Any(r => r.Problem == problem && r.ComputeCapability == context.ComputeCapabilityName))
             return;
-        float[] before = new float[product.C.Length], expected = new float[before.Length], found = new float[before.Length];
-        Download(product.C, before);
+        byte[] before = new byte[product.C.Bytes];
+        Download(Bytes(), before);
         var rule = Rule(product);
-        double ofRule = Measure(rule, expected), best = ofRule;
+        double ofRule = Measure(rule, out float[] expected), best = ofRule;
         var fastest = rule;
         // Where all tiles are occupied anyway the number of blocks changes nothing, and the first of equals stays.
         foreach (var choice in Candidates(product).SelectMany(kernel => BlocksTried.Select(blocks => new TileChoice(kernel, blocks))).DistinctBy(c => (c.Kernel, Sharing(c))))
         {
-            double seconds = Measure(choice, found);
+            double seconds = Measure(choice, out float[] found);
             if (!TileTable.Agree(expected, found))
                 refused($"{choice.Kernel.Slot.Name} does not compute {problem} as {rule.Kernel.Slot.Name} does and is not used for it");
             else if (seconds < best)
                 (fastest, best) = (choice, seconds);
         }
-        Upload<float>(before, product.C);
+        Upload<byte>(before, Bytes());
         table.Add(new(context.ComputeCapabilityName, problem, fastest.Kernel.Label, fastest.BlocksPerMultiprocessor, best * 1e6, ofRule * 1e6));
 
-        double Measure(TileChoice choice, float[] result)
+        double Measure(TileChoice choice, out float[] result)
         {
-            Upload<float>(before, product.C);
+            Upload<byte>(before, Bytes());
             Launch(choice, product, default);
-            Download(product.C, result);
+            result = Download(product.C);
             return Time(_ =>
             {
                 for (int i = 0; i < launches; i++)
@@ -70,10 +70,23 @@ public sealed unsafe partial class CudaBackend
             }, repetitions) / launches;
         }
 
-        int Sharing(TileChoice choice)
+        Slice<byte> Bytes() => new(product.C.Address, (int)product.C.Bytes);
+
+        int Sharing(TileChoice choice) => PlanSharing(choice, Tiles(choice.Kernel, product.Product.M, product.Product.N), product.Product.K, product.Classes, out _);
+    }
+
+    private float[] Download(Operand operand)
+    {
+        var values = new float[operand.Length];
+        if (operand.Storage == Storage.Float32)
         {
-            var epilogue = product.Epilogue;
-            return PlanTiles(choice, product.Product.M, product.Product.N, product.Product.K, product.Classes, ref epilogue, 0).Y;
+            Download(operand.Floats, values);
+            return values;
         }
+        var halves = new ushort[operand.Length];
+        Download<ushort>(new(operand.Address, operand.Length), halves);
+        for (int i = 0; i < values.Length; i++)
+            values[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
+        return values;
     }
 }

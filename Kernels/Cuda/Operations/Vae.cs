@@ -13,13 +13,13 @@ public sealed unsafe partial class CudaBackend
     public void Random(Distribution distribution, RandomDraw draw, Slice<float> y)
     {
         if (y.Length > 0)
-            Launch(RandomKernel, Blocks(y.Length, 4), 256, (int)distribution, draw.State, draw.Draw, y, y.Length);
+            Launch(RandomKernel, Blocks(y.Length, 4), 256, (int)distribution, Read(draw.State), draw.Draw, y, y.Length);
     }
 
     public void Shuffle(RandomDraw draw, Slice<int> order)
     {
         if (order.Length > 0)
-            Launch(ShuffleKernel, 1, ShuffleThreads, draw.State, draw.Draw, order.Length, order, workspace.Floats(3L * order.Length));
+            Launch(ShuffleKernel, 1, ShuffleThreads, Read(draw.State), draw.Draw, order.Length, order, new ScratchFloats(3L * order.Length));
     }
 
     public void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z, Slice<float> kl)
@@ -62,12 +62,12 @@ public sealed unsafe partial class CudaBackend
     {
         if (c.IsGradient)
         {
-            Launch(ReparameteriseGradientKernel, Blocks(c.Rows * c.H), 256, c.Rows * c.H, (Divider)c.H, c.Gz, c.Gkl, c.Mu, c.LogVar, c.Epsilon, c.DMu, c.DLogVar, c.Accumulate);
+            Launch(ReparameteriseGradientKernel, Blocks(c.Rows * c.H), 256, c.Rows * c.H, (Divider)c.H, Read(c.Gz), Read(c.Gkl), Read(c.Mu), Read(c.LogVar), Read(c.Epsilon), c.DMu, c.DLogVar, c.Accumulate);
             return;
         }
         int n = c.InQuads ? c.H / 4 : c.H;
         var plan = PlanReduction(c.Rows, n, 1, floatsOfState: 0);
-        Launch(ReparameteriseKernel, plan.Grid, plan.Block, c.Rows, n, c.InQuads, c.Mu, c.LogVar, c.Draw.State, c.Draw.Draw, c.Epsilon, c.Z, c.Kl);
+        Launch(ReparameteriseKernel, plan.Grid, plan.Block, c.Rows, n, c.InQuads, Read(c.Mu), Read(c.LogVar), Read(c.Draw.State), c.Draw.Draw, c.Epsilon, c.Z, c.Kl);
     }
 
     public void GaussianNll(int rows, int d, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> nll, Slice<float> squaredError)
@@ -75,13 +75,13 @@ public sealed unsafe partial class CudaBackend
         if (rows == 0)
             return;
         var plan = PlanReduction(rows, d, 1, floatsOfState: 2);
-        Launch(GaussianNllKernel, plan.Grid, plan.Block, rows, d, x, mean, variance, nll, squaredError, plan.Partial, workspace.Tickets);
+        Launch(GaussianNllKernel, plan.Grid, plan.Block, rows, d, Read(x), Read(mean), Read(variance), nll, squaredError, plan.Partial, KernelArgument.Tickets);
     }
 
     public void GaussianNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> dmean, bool accumulate)
     {
         if (rows * d > 0)
-            Launch(GaussianNllGradientKernel, Blocks(rows * d), 256, rows * d, (Divider)d, g, x, mean, variance, dmean, accumulate);
+            Launch(GaussianNllGradientKernel, Blocks(rows * d), 256, rows * d, (Divider)d, Read(g), Read(x), Read(mean), Read(variance), dmean, accumulate);
     }
 
     public void BernoulliNll(int rows, int d, Slice<float> x, Slice<float> logits, Slice<float> nll)
@@ -89,19 +89,19 @@ public sealed unsafe partial class CudaBackend
         if (rows == 0)
             return;
         var plan = PlanReduction(rows, d, 1, floatsOfState: 2);
-        Launch(BernoulliNllKernel, plan.Grid, plan.Block, rows, d, x, logits, nll, plan.Partial, workspace.Tickets);
+        Launch(BernoulliNllKernel, plan.Grid, plan.Block, rows, d, Read(x), Read(logits), nll, plan.Partial, KernelArgument.Tickets);
     }
 
     public void BernoulliNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> logits, Slice<float> dlogits, bool accumulate)
     {
         if (rows * d > 0)
-            Launch(BernoulliNllGradientKernel, Blocks(rows * d), 256, rows * d, (Divider)d, g, x, logits, dlogits, accumulate);
+            Launch(BernoulliNllGradientKernel, Blocks(rows * d), 256, rows * d, (Divider)d, Read(g), Read(x), Read(logits), dlogits, accumulate);
     }
 
     public void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor, Slice<float> variance)
     {
         var plan = PlanReduction(1, squaredError.Length, 1, floatsOfState: 2);
-        Launch(UpdateVarianceKernel, plan.Grid, plan.Block, squaredError, squaredError.Length, (float)(1 / count), 1 - decay, maximumChange, floor, variance, plan.Partial, workspace.Tickets);
+        Launch(UpdateVarianceKernel, plan.Grid, plan.Block, Read(squaredError), squaredError.Length, (float)(1 / count), 1 - decay, maximumChange, floor, variance, plan.Partial, KernelArgument.Tickets);
     }
 
     public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points, Slice<float> indicators)
@@ -109,10 +109,11 @@ public sealed unsafe partial class CudaBackend
         if (rows == 0 || h == 0)
             return;
         var plan = PlanReduction(1, rows, h, floatsOfState: 8);
-        Launch(EncodingMomentsKernel, plan.Grid, plan.Block, rows, h, mu, logVar, sums, points > 0 ? (float)(1.0 / points) : 0f, indicators, plan.Partial, workspace.Tickets);
+        Launch(EncodingMomentsKernel, plan.Grid, plan.Block, rows, h, Read(mu), Read(logVar), sums, points > 0 ? (float)(1.0 / points) : 0f, indicators, plan.Partial, KernelArgument.Tickets);
     }
 
-    private static bool IsAligned(Slice<float> slice) => slice.Address % 16 == 0;
+    /// <summary>Whether four numbers can be read at once.</summary>
+    private static bool IsAligned(Operand operand) => operand.Address % (4 * operand.Size) == 0;
 
     private static bool IsAligned(SlicePair pair) => IsAligned(pair.First) && IsAligned(pair.Second);
 }

@@ -18,11 +18,11 @@ public sealed unsafe partial class CudaBackend
         public nint G, Out, Partial, Tickets;
         public int Rows, Columns, Width;
         public uint FirstBlock;
-        public int Accumulate;
+        public int Accumulate, GIsHalf;
         public Columns OfG, OfOut;
     }
 
-    private static ColumnSums ColumnSumsOf(int rows, int columns, Slice<float> g, Columns ofG, Slice<float> sums, Columns ofSums, bool accumulate) => new()
+    private static ColumnSums ColumnSumsOf(int rows, int columns, Operand g, Columns ofG, Slice<float> sums, Columns ofSums, bool accumulate) => new()
     {
         G = g.Address,
         Out = sums.Address,
@@ -30,15 +30,16 @@ public sealed unsafe partial class CudaBackend
         Columns = columns,
         Width = Math.Min(WidestColumnSums, PowerOfTwo(columns)),
         Accumulate = accumulate ? 1 : 0,
+        GIsHalf = HalfIf(g, 1),
         OfG = ofG,
         OfOut = ofSums,
     };
 
-    public void BiasGradient(int rows, int columns, Slice<float> g, Slice<float> dbias, bool accumulate)
+    public void BiasGradient(int rows, int columns, Operand g, Slice<float> dbias, bool accumulate)
     {
         if (putOff is not { } gradient || columns == 0 || (g.Address != gradient.A.Address && g.Address != gradient.B.Address))
         {
-            Sum(g, 1, rows, columns, 1, dbias, accumulate);
+            SumOf(g, 1, rows, columns, 1, dbias, accumulate);
             return;
         }
         putOff = null;

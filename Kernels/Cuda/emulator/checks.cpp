@@ -4,6 +4,7 @@
 //   checks mutation N  the Nth __syncthreads or cluster_wait is taken out: other bits in some order, a broken rule, or (in a ThreadSanitizer build) a race; 3 when there are not so many
 #include "chain.cuh"
 #include "scheduler.h"
+#include "copy_engine.h"
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -108,12 +109,6 @@ Epilogue epilogue(const Buffer& c, const Buffer& bias, const Buffer& partial, co
     return {c.p(), bias.p(), nullptr, partial.p(), tickets.words(), steps, 1, 0, vectors};
 }
 
-// As matmul.cuh's.
-struct ProductShape {
-    unsigned m, n, k;
-    Columns a, b, c, bias;
-};
-
 // The columns of g [rows, columns] are summed by extra blocks of the launch.
 struct Sums {
     Buffer g, out, partial, tickets;
@@ -207,7 +202,7 @@ Hash chain(const char* kernel)
     const auto both = [](const Buffer& first, const Buffer& second, unsigned line) { return Columns{line, line, (second.p() - first.p()) - (long long)line}; };
     Buffer x = matrix(Inputs), w1(Inputs * Hidden), b1(Hidden), h = zeros(Rows * Hidden), wm(Hidden * Factors), wv(Hidden * Factors), bm(Factors), bv(Factors), mu = zeros(Rows * Factors), lv = zeros(Rows * Factors);
     Buffer e = zeros(Rows * Factors), z = zeros(Rows * Factors), kl = zeros(Rows), w2(Factors * Outputs), b2(Outputs), y = zeros(Rows * Outputs), dz = zeros(Rows * Factors), dmu(Rows * Factors), dlv(Rows * Factors), dh = matrix(Hidden), state = random_state();
-    const auto output = [](const Buffer& c, const float* bias, const float* mask, int relu, int accumulate) { return Epilogue{c.p(), bias, mask, nullptr, nullptr, 0, relu, accumulate, 1}; };
+    const auto output = [](const Buffer& c, const float* bias, const float* mask, int relu, int accumulate) { return Epilogue{c.p(), bias, mask, nullptr, nullptr, 0, 1, relu, accumulate, 1, 0}; };
     const auto noise = [&](LinkKind kind) {
         return Link{kind, {}, {mu.p(), lv.p(), state.words(), e.p(), z.p(), kl.p(), dz.p(), kl.p(), dmu.p(), dlv.p(), divider(Factors), 3, 1}};
     };
@@ -222,6 +217,84 @@ Hash chain(const char* kernel)
     }};
     launch_clusters(2, kernel, {4, 1, 1}, {32 * ChainWarps, 1, 1}, 4 * (FloatsOfX + ChainWarps * ChainRows * ChainColumns), links, FloatsOfX);
     return hash_of({h, mu, lv, e, z, kl, y, dz, dmu, dlv, dh});
+}
+
+// rows x columns small whole numbers in bf16, whose products and sums are exact.
+struct WholeNumbers {
+    unsigned rows, columns;
+    Buffer words;
+    WholeNumbers(unsigned rows, unsigned columns) : rows(rows), columns(columns), words(rows * columns / 2)
+    {
+        for (unsigned i = 0; i < rows * columns; i++)
+            ((unsigned short*)words.p())[i] = (unsigned short)(__float_as_uint((float)(i * 7 % 11) - 5.0f) >> 16);
+    }
+    float at(unsigned row, unsigned column) const
+    {
+        return row < rows && column < columns ? __uint_as_float((unsigned)((unsigned short*)words.p())[row * columns + column] << 16) : 0.0f;
+    }
+    TensorMap map(unsigned boxRows) const
+    {
+        TensorMap map;
+        const uint64_t sizes[2] = {columns, rows}, strides[1] = {2 * columns};
+        const unsigned box[2] = {64, boxRows}, ones[2] = {1, 1};
+        if (!emulator::encode_matrix(&map, 9, 2, words.p(), sizes, strides, box, ones, 0, 3, 0, 0))
+            broken = "a tensor map was refused";
+        return map;
+    }
+};
+
+constexpr size_t SquareShared = 1024 + 2 * 64 * 128 + 16;
+
+// The square of 64 rows from `first` on, by the copy engine; the last ones and the end of the last box lie outside the matrix.
+Hash square_by_copies(unsigned rows, unsigned k, unsigned first)
+{
+    const WholeNumbers x(rows, k);
+    Buffer out = zeros(64 * 64);
+    launch("square_by_copies", {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(64), first, k, out.p());
+    for (unsigned i = 0; i < 64 && broken.empty(); i++)
+        for (unsigned j = 0; j < 64; j++) {
+            float expected = 0;
+            for (unsigned c = 0; c < k; c++)
+                expected += x.at(first + i, c) * x.at(first + j, c);
+            if (out.p()[i * 64 + j] != expected)
+                broken = "the square by the copy engine is wrong";
+        }
+    return hash_of({out});
+}
+
+// A product by wgmma of bf16 in memory, copied or through registers: the same bits. B is float32 but in a weight gradient.
+Hash copied_product(const std::string& layout, unsigned m, unsigned n, unsigned k, unsigned rows, unsigned columns, unsigned sharing)
+{
+    const bool across = layout == "tn";
+    const WholeNumbers a(across ? k : m, across ? m : k), b(k, n);
+    const Buffer floats(k * n);
+    const unsigned tiles = (m + rows - 1) / rows * ((n + columns - 1) / columns), steps = (k + 63) / 64;
+    const std::string name = "matmul_" + layout + "_" + std::to_string(rows) + "x" + std::to_string(columns) + "_v4_bf16_";
+    const ProductShape shape = {m, n, k, Columns::of_one(across ? m : k), Columns::of_one(layout == "nt" ? k : n), Columns::of_one(n), Columns::of_one(n)};
+    const dim3 block = {rows / 64 * 128, 1, 1};
+    Hash hashes[2];
+    for (const bool copies : {false, true}) {
+        const Sums sums(k, n, 32, tiles, sharing);
+        const dim3 grid = {tiles + (across ? sums.blocks() : 0), sharing, 1};
+        const size_t shared = 3 * 128 * (rows + columns) + 1024 + (copies ? 24 : 0);
+        const Buffer c = zeros(m * n), partial = zeros((size_t)tiles * 2 * sharing * rows * columns), tickets = zeros(tiles * (sharing + 1));
+        Epilogue e = {};
+        e.c = c.p(), e.partial = partial.p(), e.tickets = tickets.words();
+        e.steps = (steps + sharing - 1) / sharing, e.group = sharing, e.vectors = 1, e.halves = HalfA | (across ? HalfB : 0);
+        const std::string kernel = name + (copies ? "tma" : "wgmma");
+        if (across && copies)
+            launch(kernel.c_str(), grid, block, shared, a.map(64), b.map(64), shape, e, sums.arguments);
+        else if (across)
+            launch(kernel.c_str(), grid, block, shared, a.words.p(), b.words.p(), shape, e, sums.arguments);
+        else if (copies)
+            launch(kernel.c_str(), grid, block, shared, a.map(rows), floats.p(), shape, e);
+        else
+            launch(kernel.c_str(), grid, block, shared, a.words.p(), floats.p(), shape, e);
+        hashes[copies] = hash_of({c, sums.out});
+    }
+    if (hashes[0] != hashes[1] && broken.empty())
+        broken = name + "tma has other bits than the kernel through registers";
+    return hashes[1];
 }
 
 struct Case {
@@ -353,7 +426,7 @@ const std::vector<Case> cases = {
         launch("conv_backward_data_few", {3, 2, 1}, {64, 1, 1}, 4 * (32 * 8 + 20 * 12 + 32 * 20), dy.p(), w.p(), g, e, few);
         return hash_of({dx});
     }},
-    {"chains", [] { return chain("chain_fp32") ^ chain("chain_tf32") ^ chain("chain_bf16"); }},
+    {"chains", [] { return chain("chain_fp32") ^ chain("chain_tf32"); }},
     {"matmul wgmma", [] {
         return matmul("matmul_nn_64x64_v4_tf32_wgmma", 72, 68, 200, 64, 32, 128, warpgroup_shared(128), 1) ^ matmul("matmul_tn_64x64_v4_tf32_wgmma", 36, 68, 72, 64, 32, 128, warpgroup_shared(128), 2)
             ^ matmul("matmul_nt_128x128_v4_tf32_wgmma", 132, 36, 260, 128, 32, 256, warpgroup_shared(256), 1) ^ matmul("matmul_nn_128x256_v4_tf32_wgmma", 36, 132, 68, 256, 32, 256, warpgroup_shared(384), 1) ^ matmul("matmul_tt_64x64_v4_bf16_wgmma", 36, 68, 300, 64, 64, 128, warpgroup_shared(128), 1);
@@ -362,6 +435,11 @@ const std::vector<Case> cases = {
         return convolution("conv_forward_128x32_v4_tf32_wgmma", 0, 4, 8, warpgroup_shared(160), 32, 1) ^ convolution("conv_backward_data_128x64_v4_tf32_wgmma", 1, 4, 8, warpgroup_shared(192), 64, 1)
             ^ convolution("conv_backward_weight_128x32_v4_tf32_wgmma", 2, 4, 8, warpgroup_shared(160), 32, 2);
     }},
+    {"copied products", [] {
+        return copied_product("nn", 136, 68, 328, 64, 64, 1) ^ copied_product("nt", 136, 132, 200, 128, 128, 1) ^ copied_product("tn", 72, 264, 391, 128, 256, 2) ^ copied_product("nn", 8, 260, 520, 128, 256, 2)
+            ^ copied_product("tn", 72, 72, 70, 64, 64, 1) ^ copied_product("tn", 136, 136, 200, 128, 128, 1) ^ copied_product("nt", 64, 64, 64, 64, 64, 1);
+    }},
+    {"square by the copy engine", [] { return square_by_copies(70, 200, 32) ^ square_by_copies(64, 64, 0) ^ square_by_copies(3, 8, 0); }},
 };
 
 const char* name_of(Order order) { return order == Order::Forward ? "forward" : order == Order::Reverse ? "reverse" : "random"; }
@@ -388,6 +466,30 @@ int run()
             }
         if (good)
             printf("ok    %s\n", c.name);
+        failures += !good;
+    }
+    return failures;
+}
+
+// Tensor maps as the driver would refuse them, each by one number that is wrong.
+int maps_that_are_refused()
+{
+    const Buffer memory(64 * 64);
+    struct Map {
+        const char* wrong;
+        size_t at, columns, lineBytes;
+        unsigned boxColumns, boxRows, elementStride;
+    };
+    const Map maps[] = {{nullptr, 16, 72, 144, 64, 256, 1}, {"the address", 8, 64, 128, 64, 64, 1}, {"the distance of lines", 0, 60, 120, 64, 64, 1}, {"lines that overlap", 0, 72, 128, 64, 64, 1},
+        {"a matrix without columns", 0, 0, 128, 64, 64, 1}, {"rows of the box", 0, 64, 128, 64, 257, 1}, {"a box without rows", 0, 64, 128, 64, 0, 1}, {"a line of the box beyond the swizzle", 0, 128, 256, 128, 64, 1},
+        {"a line of the box of no whole chunks", 0, 64, 128, 60, 64, 1}, {"the step between elements", 0, 64, 128, 64, 64, 2}};
+    int failures = 0;
+    for (const Map& m : maps) {
+        TensorMap map;
+        const uint64_t sizes[2] = {m.columns, 64}, strides[1] = {m.lineBytes};
+        const unsigned box[2] = {m.boxColumns, m.boxRows}, steps[2] = {m.elementStride, m.elementStride};
+        const bool refused = !emulator::encode_matrix(&map, 9, 2, (char*)memory.p() + m.at, sizes, strides, box, steps, 0, 3, 0, 0), good = refused == (m.wrong != nullptr);
+        printf("%s  a tensor map %s%s\n", good ? "ok   " : "FAIL ", m.wrong ? "is refused for " : "is accepted", m.wrong ? m.wrong : "");
         failures += !good;
     }
     return failures;
@@ -431,6 +533,34 @@ int mistakes()
         printf("%s  %s: %s\n", noticed ? "ok   " : "FAIL ", kernel, broken.c_str());
         failures += !noticed;
     }
+    // And what only the copy engine can. Waiting for the wrong phase is a deadlock where the copy has landed and a product too early where it has not.
+    const std::map<const char*, const char*> expectedOfCopies = {{"expects_no_bytes", "deadlock"}, {"expects_too_few_bytes", "16 bytes landed more"}, {"expects_too_many_bytes", "0 arrivals and 16 bytes are missing"},
+        {"arrives_twice", "more arrivals"}, {"forgets_to_fence_mbarrier", "without a fence"}, {"forgets_to_set_up_mbarrier", "has not been set up"}, {"multiplies_without_waiting", "has not waited for"},
+        {"waits_for_the_wrong_phase", ""}, {"fills_what_is_being_multiplied", "a copy into a tile whose products"}, {"copies_to_a_misaligned_tile", "multiple of 1024"}};
+    for (const Order order : {Order::Forward, Order::Reverse, Order::Random})
+        for (const auto& [kernel, message] : expectedOfCopies) {
+            emulator::configure(order, 1, 1);
+            const WholeNumbers x(70, 200);
+            Buffer out = zeros(64 * 64);
+            broken.clear();
+            const bool noticed = !launch(kernel, {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(64), 0u, 200u, out.p()) && broken.find(message) != std::string::npos;
+            printf("%s  %s, %s order: %s\n", noticed ? "ok   " : "FAIL ", kernel, name_of(order), broken.c_str());
+            failures += !noticed;
+        }
+    {
+        emulator::configure(Order::Reverse, 1, 1);
+        const WholeNumbers x(70, 200);
+        Buffer out = zeros(128);
+        launch("loads_before_it_has_landed", {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(64), out.p());
+        const bool poisoned = out.p()[3] != out.p()[3];
+        printf("%s  loads_before_it_has_landed: reads %f\n", poisoned ? "ok   " : "FAIL ", out.p()[3]);
+        broken.clear();
+        const bool noticed = !launch("returns_before_it_has_landed", {1, 1, 1}, {128, 1, 1}, SquareShared, x.map(64), out.p()) && broken.find("ended before a copy") != std::string::npos;
+        printf("%s  returns_before_it_has_landed: %s\n", noticed ? "ok   " : "FAIL ", broken.c_str());
+        failures += !poisoned + !noticed;
+        emulator::configure(Order::Forward, 1, 1);
+    }
+    failures += maps_that_are_refused();
     Buffer out = zeros(64), in(256);
     launch("forgets_to_wait", {1, 1, 1}, {64, 1, 1}, 1024, out.p(), in.p());
     const bool poisoned = out.p()[3] != out.p()[3];

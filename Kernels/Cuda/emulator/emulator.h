@@ -23,8 +23,17 @@ struct __align__(8) uint2 { unsigned x, y; };
 struct __align__(16) uint4 { unsigned x, y, z, w; };
 struct uint3 { unsigned x, y, z; };
 struct dim3 { unsigned x, y, z; };
+// Opaque; made by the stand-in for the driver.
+struct __align__(64) TensorMap { unsigned long long words[16]; };
+typedef unsigned long long Mbarrier;
 
 namespace emulator {
+
+// Addresses of shared memory.
+struct Range {
+    unsigned first, end;
+    bool meets(Range other) const { return first < other.end && other.first < end; }
+};
 
 // A store to a tile that wgmma will read.
 struct OperandStore {
@@ -37,7 +46,8 @@ struct Product {
     float* d;
     int sums;
     unsigned long long a, b;
-    bool bf16;
+    bool bf16, across;  // k
+    Range rangeA, rangeB;
 };
 
 struct Thread {
@@ -76,6 +86,15 @@ size_t dynamic_shared_bytes();
 void report(const char* what, const char* file, int line);
 // Whether what is asynchronous happens when it is asked for, the earliest moment, or when it is waited for, the last.
 bool is_early();
+
+// The barriers and copies of Hopper's copy engine, see copy_engine.h. A copy lands where it is asked for, or once no thread can go on without it.
+void set_up_barrier(Mbarrier* barrier, unsigned arrivals, const char* file, int line);
+void fence_barriers();
+void arrive_expecting(Mbarrier* barrier, unsigned bytes, const char* file, int line);
+void wait_for_phase(Mbarrier* barrier, unsigned parity, const char* file, int line);
+void start_tile_copy(void* to, const TensorMap& map, int column, int row, Mbarrier* barrier, const char* file, int line);
+// Whether this thread has waited for the copies that fill what it is about to multiply.
+void check_tiles(Range range, const char* file, int line);
 
 struct Copy {
     float* to;
@@ -139,6 +158,17 @@ template<int Words, float (*number)(unsigned word, int k)> void mma(float (&d)[4
     }
 }
 
+inline void load_matrices(unsigned (&d)[4], const void* row, const char* file, int line)
+{
+    const uintptr_t address = (uintptr_t)row;
+    const unsigned mine[2] = {(unsigned)address, (unsigned)(address >> 32)};
+    const auto table = exchange(0xffffffffu, mine, 2, file, line);
+    for (int i = 0; i < 4; i++) {
+        const unsigned* const from = table[i * 8 + current->lane / 4];
+        d[i] = ((const unsigned*)(from[0] | (uintptr_t)from[1] << 32))[current->lane % 4];
+    }
+}
+
 // To nearest, ties to even; NaN stays NaN.
 inline unsigned bf16_bits(float x)
 {
@@ -153,27 +183,52 @@ inline unsigned shared_address(const void* p) { return DynamicSharedAddress + (u
 
 // ---- wgmma
 
-// The word of line `row` at `byte` of a tile, K-major with 128-byte swizzle: lines of 128 bytes, groups of eight of them a stride apart; bits 4 to 6 of the address are exchanged by bits 7 to 9.
-inline unsigned operand_word(unsigned long long descriptor, int row, int byte, const char* file, int line)
+// The 128-byte swizzle: bits 4 to 6 of an address are exchanged by bits 7 to 9.
+inline unsigned swizzled(unsigned address) { return address ^ (address >> 7 & 7) << 4; }
+
+inline unsigned start_of(unsigned long long descriptor) { return (unsigned)(descriptor & 0x3fff) << 4; }
+inline unsigned stride_of(unsigned long long descriptor) { return (unsigned)(descriptor >> 32 & 0x3fff) << 4; }
+inline unsigned leading_of(unsigned long long descriptor) { return (unsigned)(descriptor >> 16 & 0x3fff) << 4; }
+
+// The whole patterns of eight lines of 128 bytes that an instruction reads from. Along k there is a line for each row. Across k there is one for each of 16 k, of 64 rows, and the next 64
+// rows lie a leading distance further.
+inline Range range_of(unsigned long long descriptor, int rows, bool across)
 {
-    const unsigned start = (unsigned)(descriptor & 0x3fff) << 4, stride = (unsigned)(descriptor >> 32 & 0x3fff) << 4;
-    if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0 || (start & 0x380) != 0)
+    const unsigned first = start_of(descriptor) & ~1023u, lines = across ? 16 : rows;
+    return {first, first + (across ? (rows - 1) / 64 * leading_of(descriptor) : 0) + (lines / 8 - 1) * stride_of(descriptor) + 1024};
+}
+
+// What lies at an address of a tile with 128-byte swizzle, before the exchange of bits.
+inline const void* tile_at(unsigned long long descriptor, unsigned address, const char* file, int line)
+{
+    static const unsigned nothing = 0;
+    if (descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0 || (start_of(descriptor) & 0x380) != 0)
         report("a descriptor of another layout than 128-byte swizzle from a multiple of 1024 bytes", file, line);
-    const unsigned plain = start + row / 8 * stride + row % 8 * 128 + byte, address = plain ^ (plain >> 7 & 7) << 4;
-    if (address < DynamicSharedAddress || address + 4 > DynamicSharedAddress + dynamic_shared_bytes()) {
+    const unsigned at = swizzled(address);
+    if (at < DynamicSharedAddress || at + 4 > DynamicSharedAddress + dynamic_shared_bytes()) {
         report("a descriptor that leaves shared memory", file, line);
-        return 0;
+        return &nothing;
     }
-    return *(const unsigned*)((const char*)dynamic_shared() + address - DynamicSharedAddress);
+    return (const char*)dynamic_shared() + at - DynamicSharedAddress;
+}
+
+// Word `word` of row `row` along k: lines of 128 bytes for each row, or across k for each k, groups of eight of them a stride apart.
+inline unsigned operand_word(unsigned long long descriptor, int row, int word, bool across, const char* file, int line)
+{
+    const unsigned start = start_of(descriptor), stride = stride_of(descriptor);
+    if (!across)
+        return *(const unsigned*)tile_at(descriptor, start + row / 8 * stride + row % 8 * 128 + 4 * word, file, line);
+    const unsigned first = start + row / 64 * leading_of(descriptor) + row % 64 * 2 + 2 * word / 8 * stride + 2 * word % 8 * 128;
+    return *(const uint16_t*)tile_at(descriptor, first, file, line) | (unsigned)*(const uint16_t*)tile_at(descriptor, first + 128, file, line) << 16;
 }
 
 inline void multiply(const Product& p, const char* file, int line)
 {
     const int row = current->index.x / 32 % 4 * 16 + current->lane / 4, column = current->lane % 4 * 2, numbers = p.bf16 ? 2 : 1;
     for (int word = 0; word < 8; word++) {
-        const unsigned a0 = operand_word(p.a, row, 4 * word, file, line), a1 = operand_word(p.a, row + 8, 4 * word, file, line);
+        const unsigned a0 = operand_word(p.a, row, word, p.across, file, line), a1 = operand_word(p.a, row + 8, word, p.across, file, line);
         for (int j = 0; j < p.sums / 2; j++) {
-            const unsigned b = operand_word(p.b, j / 2 * 8 + column + j % 2, 4 * word, file, line);
+            const unsigned b = operand_word(p.b, j / 2 * 8 + column + j % 2, word, p.across, file, line);
             float* const d = p.d + j / 2 * 4 + j % 2;
             for (int k = 0; k < numbers; k++) {
                 const float y = p.bf16 ? bf16_of(b, k) : tf32_of(b, k);
@@ -184,11 +239,13 @@ inline void multiply(const Product& p, const char* file, int line)
     }
 }
 
-inline void warpgroup_multiply(float* d, int sums, unsigned long long a, unsigned long long b, bool bf16, const char* file, int line)
+inline void warpgroup_multiply(float* d, int sums, unsigned long long a, unsigned long long b, bool bf16, bool across, const char* file, int line)
 {
     if (!current->mayMultiply)
         report("wgmma without wgmma.fence since its sums could last be touched", file, line);
-    const Product product = {d, sums, a, b, bf16};
+    const Product product = {d, sums, a, b, bf16, across, range_of(a, 64, across), range_of(b, 2 * sums, across)};
+    check_tiles(product.rangeA, file, line);
+    check_tiles(product.rangeB, file, line);
     if (is_early())
         multiply(product, file, line);
     current->products.push_back(product);
@@ -227,6 +284,7 @@ inline void fence_operands()
     for (const OperandStore& store : current->stores)
         *store.to = store.value;
     current->stores.clear();
+    fence_barriers();
 }
 }  // namespace emulator
 
@@ -238,11 +296,17 @@ inline void fence_operands()
 #define __shfl_xor_sync(mask, v, lanes) emulator::shuffle(mask, v, emulator::current->lane ^ (lanes), __FILE__, __LINE__)
 #define mma_tf32(d, a, b) emulator::mma<1, emulator::tf32_of>(d, a, b, __FILE__, __LINE__)
 #define mma_bf16(d, a, b) emulator::mma<2, emulator::bf16_of>(d, a, b, __FILE__, __LINE__)
+#define load_matrices(d, row) emulator::load_matrices(d, row, __FILE__, __LINE__)
 #define threadIdx (emulator::current->index)
 #define blockIdx (emulator::current->block)
 #define blockDim (emulator::current->blockSize)
 #define gridDim (emulator::current->gridSize)
 #define AFTER_EARLIER_KERNELS() (void)(emulator::current->waited = true)
+#define mbarrier_init(barrier, arrivals) emulator::set_up_barrier(barrier, arrivals, __FILE__, __LINE__)
+#define mbarrier_arrive_expecting(barrier, bytes) emulator::arrive_expecting(barrier, bytes, __FILE__, __LINE__)
+#define mbarrier_wait(barrier, parity) emulator::wait_for_phase(barrier, parity, __FILE__, __LINE__)
+#define copy_tile_async(to, map, column, row, barrier) emulator::start_tile_copy(to, *(map), column, row, barrier, __FILE__, __LINE__)
+#define TENSOR_MAP(name, kernel, index, parameter) const TensorMap* const name = &(parameter)
 #define DYNAMIC_SHARED(name) float* name = (float*)emulator::dynamic_shared()
 #define EXPORT(name) static emulator::Registration registration_##name{#name, &name};
 #define DEVICE static inline __attribute__((always_inline))
@@ -252,6 +316,11 @@ DEVICE float2 make_float2(float x, float y) { return {x, y}; }
 DEVICE float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 DEVICE float4 load4(const float* p) { return *(const float4*)__builtin_assume_aligned(p, 16); }
 DEVICE void store4(float* p, float4 v) { *(float4*)__builtin_assume_aligned(p, 16) = v; }
+DEVICE uint4 load_4_or_2_words(const void* p, bool four)
+{
+    const unsigned* const words = (const unsigned*)__builtin_assume_aligned(p, 8);
+    return four ? uint4{words[0], words[1], words[2], words[3]} : uint4{words[0], words[1], 0x7fc0dead, 0x7fc0dead};
+}
 DEVICE float load_shared_by_blocks(const float* p) { return *(const volatile float*)p; }
 DEVICE unsigned cluster_rank() { return emulator::current->clusterRank; }
 DEVICE unsigned cluster_size() { return emulator::current->clusterSize; }
@@ -285,7 +354,8 @@ DEVICE void fence_operands() { emulator::fence_operands(); }
 DEVICE void warpgroup_begin() { emulator::warpgroup_begin(); }
 DEVICE void warpgroup_commit() { emulator::warpgroup_commit(__FILE__, __LINE__); }
 template<int Pending> DEVICE void warpgroup_wait() { emulator::warpgroup_wait(Pending, __FILE__, __LINE__); }
-template<int Sums> DEVICE void warpgroup_multiply_tf32(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, false, __FILE__, __LINE__); }
-template<int Sums> DEVICE void warpgroup_multiply_bf16(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, true, __FILE__, __LINE__); }
+template<int Sums> DEVICE void warpgroup_multiply_tf32(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, false, false, __FILE__, __LINE__); }
+template<int Sums> DEVICE void warpgroup_multiply_bf16(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, true, false, __FILE__, __LINE__); }
+template<int Sums> DEVICE void warpgroup_multiply_bf16_across(float (&d)[Sums], unsigned long long a, unsigned long long b) { emulator::warpgroup_multiply(d, Sums, a, b, true, true, __FILE__, __LINE__); }
 DEVICE unsigned to_tf32(float x) { return (emulator::bits(x) + 0x1000u) & 0xffffe000u; }
 DEVICE unsigned to_bf16_pair(float low, float high) { return emulator::bf16_bits(low) | emulator::bf16_bits(high) << 16; }

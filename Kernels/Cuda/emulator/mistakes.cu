@@ -152,3 +152,123 @@ PRODUCT_WITH_MISTAKE(forgets_wgmma_fence, NoFenceOfSums)
 PRODUCT_WITH_MISTAKE(forgets_to_wait_for_wgmma, NoWait)
 PRODUCT_WITH_MISTAKE(misaligned_operand, Misaligned)
 PRODUCT_WITH_MISTAKE(operand_beyond_shared_memory, TooFar)
+
+// The square T T' of 64 rows of a matrix in bf16, from row `first` on, by the copy engine and wgmma: right, or with one mistake.
+enum class CopyMistake { None, ExpectsNothing, ExpectsTooFew, ExpectsTooMany, ArrivesTwice, NoFenceOfBarrier, NoBarrier, NoWait, WrongParity, ReusesTooEarly, Misaligned };
+
+template<CopyMistake Made> struct SquareByCopies {
+    static constexpr int Rows = 64, Depth = 64, Stages = 2, TileBytes = Rows * Depth * 2;
+    const TensorMap* map;
+    unsigned first, steps;
+    float* tiles;
+    Mbarrier* landed;  // one for each stage
+
+    DEVICE_MEMBER float* tile(unsigned step) const { return tiles + step % Stages * Rows * WordsOfLine; }
+
+    DEVICE_MEMBER void start(unsigned step) const
+    {
+        Mbarrier* const barrier = landed + step % Stages;
+        if constexpr (Made != CopyMistake::ExpectsNothing)
+            mbarrier_arrive_expecting(barrier, Made == CopyMistake::ExpectsTooFew ? TileBytes - 16 : Made == CopyMistake::ExpectsTooMany ? TileBytes + 16 : TileBytes);
+        if constexpr (Made == CopyMistake::ArrivesTwice)
+            mbarrier_arrive_expecting(barrier, 0);
+        copy_tile_async(tile(step) + (Made == CopyMistake::Misaligned ? WordsOfLine : 0), map, (int)(step * Depth), (int)first, barrier);
+    }
+
+    DEVICE_MEMBER void multiply(float (&sums)[32]) const
+    {
+        if (threadIdx.x == 0) {
+            for (int i = 0; i < Stages; i++)
+                if constexpr (Made != CopyMistake::NoBarrier)
+                    mbarrier_init(landed + i, 1);
+            if constexpr (Made != CopyMistake::NoFenceOfBarrier)
+                fence_operands();
+            start(0);
+        }
+        __syncthreads();
+        for (unsigned step = 0; step < steps; step++) {
+            if constexpr (Made != CopyMistake::ReusesTooEarly)
+                if (threadIdx.x == 0 && step + 1 < steps)
+                    start(step + 1);
+            if constexpr (Made != CopyMistake::NoWait)
+                mbarrier_wait(landed + step % Stages, (step / Stages + (Made == CopyMistake::WrongParity)) % 2);
+            const unsigned long long lies = operand_descriptor(tile(step));
+            warpgroup_begin();
+            for (int i = 0; i < 4; i++)
+                warpgroup_multiply_bf16(sums, lies + 2 * i, lies + 2 * i);
+            warpgroup_commit();
+            // Into the stage that is being multiplied.
+            if constexpr (Made == CopyMistake::ReusesTooEarly)
+                if (threadIdx.x == 0)
+                    copy_tile_async(tile(step), map, 0, 0, landed + (step + 1) % Stages);
+            warpgroup_wait<0>();
+            __syncthreads();
+        }
+    }
+};
+
+#define SQUARE_BY_COPIES(name, mistake)                                                                                              \
+    KERNEL name(TensorMap t, unsigned first, unsigned k, float* out)                                                                 \
+    {                                                                                                                                \
+        AFTER_EARLIER_KERNELS();                                                                                                     \
+        DYNAMIC_SHARED(memory);                                                                                                      \
+        TENSOR_MAP(map, name, 0, t);                                                                                                 \
+        typedef SquareByCopies<CopyMistake::mistake> Square;                                                                         \
+        float* const tiles = aligned_tile(memory);                                                                                   \
+        float sums[32] = {};                                                                                                         \
+        const Square square = {map, first, (k + Square::Depth - 1) / Square::Depth, tiles,                                           \
+            reinterpret_cast<Mbarrier*>(tiles + Square::Stages * Square::Rows * WordsOfLine)};                                       \
+        square.multiply(sums);                                                                                                       \
+        for (int i = 0; i < 32; i++)                                                                                                 \
+            out[(threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4 + i / 2 % 2 * 8) * 64 + i / 4 * 8 + threadIdx.x % 4 * 2 + i % 2] = sums[i]; \
+    }                                                                                                                                \
+    EXPORT(name)
+
+SQUARE_BY_COPIES(square_by_copies, None)
+SQUARE_BY_COPIES(expects_no_bytes, ExpectsNothing)
+SQUARE_BY_COPIES(expects_too_few_bytes, ExpectsTooFew)
+SQUARE_BY_COPIES(expects_too_many_bytes, ExpectsTooMany)
+SQUARE_BY_COPIES(arrives_twice, ArrivesTwice)
+SQUARE_BY_COPIES(forgets_to_fence_mbarrier, NoFenceOfBarrier)
+SQUARE_BY_COPIES(forgets_to_set_up_mbarrier, NoBarrier)
+SQUARE_BY_COPIES(multiplies_without_waiting, NoWait)
+SQUARE_BY_COPIES(waits_for_the_wrong_phase, WrongParity)
+SQUARE_BY_COPIES(fills_what_is_being_multiplied, ReusesTooEarly)
+SQUARE_BY_COPIES(copies_to_a_misaligned_tile, Misaligned)
+
+// Reads with ordinary loads what a copy fills, after a barrier of threads in place of the copy's own.
+KERNEL loads_before_it_has_landed(TensorMap t, float* out)
+{
+    AFTER_EARLIER_KERNELS();
+    DYNAMIC_SHARED(memory);
+    TENSOR_MAP(map, loads_before_it_has_landed, 0, t);
+    float* const tile = aligned_tile(memory);
+    Mbarrier* const landed = reinterpret_cast<Mbarrier*>(tile + 64 * WordsOfLine);
+    if (threadIdx.x == 0) {
+        mbarrier_init(landed, 1);
+        fence_operands();
+        mbarrier_arrive_expecting(landed, 64 * 128);
+        copy_tile_async(tile, map, 0, 0, landed);
+    }
+    __syncthreads();
+    out[threadIdx.x] = tile[threadIdx.x];
+    mbarrier_wait(landed, 0);
+}
+EXPORT(loads_before_it_has_landed)
+
+KERNEL returns_before_it_has_landed(TensorMap t, float* out)
+{
+    AFTER_EARLIER_KERNELS();
+    DYNAMIC_SHARED(memory);
+    TENSOR_MAP(map, returns_before_it_has_landed, 0, t);
+    float* const tile = aligned_tile(memory);
+    Mbarrier* const landed = reinterpret_cast<Mbarrier*>(tile + 64 * WordsOfLine);
+    out[threadIdx.x] = 1.0f;
+    if (threadIdx.x == 0) {
+        mbarrier_init(landed, 1);
+        fence_operands();
+        mbarrier_arrive_expecting(landed, 64 * 128);
+        copy_tile_async(tile, map, 0, 0, landed);
+    }
+}
+EXPORT(returns_before_it_has_landed)

@@ -1,4 +1,5 @@
 #include "scheduler.h"
+#include "copy_engine.h"
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -19,10 +20,22 @@ void* __tsan_create_fiber(unsigned flags);
 void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 void __tsan_acquire(void* tag);
 void __tsan_release(void* tag);
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
 }
+// What the copy engine's books need of memory is not the kernel's doing.
+struct Unseen {
+    Unseen() { AnnotateIgnoreReadsBegin(__FILE__, __LINE__), AnnotateIgnoreWritesBegin(__FILE__, __LINE__); }
+    ~Unseen() { AnnotateIgnoreReadsEnd(__FILE__, __LINE__), AnnotateIgnoreWritesEnd(__FILE__, __LINE__); }
+};
 #define RELEASE(tag) __tsan_release(tag)
 #define ACQUIRE(tag) __tsan_acquire(tag)
 #else
+struct Unseen {
+    Unseen() {}  // not trivial: an object that is not used is no mistake
+};
 #define RELEASE(tag) (void)(tag)
 #define ACQUIRE(tag) (void)(tag)
 #endif
@@ -62,7 +75,7 @@ namespace {
 constexpr size_t StackBytes = 64 << 10;
 constexpr unsigned Poison = 0x7fc0dead;  // a NaN
 
-enum class State { Ready, AtBarrier, AtClusterBarrier, InWarpOperation, Done };
+enum class State { Ready, AtBarrier, AtClusterBarrier, InWarpOperation, AtPhase, Done };
 
 struct Fiber : Thread {
     int blockOfCluster;
@@ -75,6 +88,8 @@ struct Fiber : Thread {
     void* sanitizerFiber;
     std::vector<Copy> copies;
     std::vector<int> groups;
+    const Mbarrier* phaseOf;                     // the mbarrier it waits at
+    std::map<const Mbarrier*, unsigned> phases;  // of each mbarrier, that it has waited for
 };
 
 struct Warp {
@@ -107,6 +122,12 @@ struct Block : Group {
     size_t sharedBytes = 0;
 };
 
+std::string place(const char* file, int line)
+{
+    const char* name = strrchr(file, '/');
+    return std::string(name ? name + 1 : file) + ":" + std::to_string(line);
+}
+
 // Everything one OS thread needs to run a block, or the blocks of a cluster.
 struct Worker {
     std::vector<Fiber> fibers;
@@ -123,12 +144,26 @@ struct Worker {
     Kernel* kernel = nullptr;
     void** arguments = nullptr;
     bool overlaps = false;
+    CopyEngine engine;  // of a block that is no part of a cluster
+    char phaseTag;
     std::string error;
 
     void fail(const std::string& what)
     {
         if (error.empty())
             error = what;
+    }
+
+    void complain(const std::string& wrong, const char* at, int line)
+    {
+        if (!wrong.empty())
+            fail(wrong + ", " + place(at, line));
+    }
+
+    unsigned draw()
+    {
+        random = random * 1664525u + 1013904223u;
+        return random >> 8;
     }
 
     void leave()
@@ -146,6 +181,36 @@ struct Worker {
     }
 
     Block& block_of(const Fiber& fiber) { return blocks[fiber.blockOfCluster]; }
+
+    // Threads of the block in the order in which they are to be made ready.
+    int in_order(int i) const { return order == Order::Reverse ? i : cluster.threads - 1 - i; }
+
+    void release_waiting()
+    {
+        for (int i = 0; i < cluster.threads; i++) {
+            const Fiber& fiber = fibers[in_order(i)];
+            if (fiber.state == State::AtPhase)
+                for (const Mbarrier* barrier : engine.finished)
+                    if (fiber.phaseOf == barrier) {
+                        make_ready(in_order(i));
+                        break;
+                    }
+        }
+        engine.finished.clear();
+    }
+
+    // The copies of the copy engine that land at the last moment do so when no thread can go on: one of them; false when there is none.
+    bool land_a_copy()
+    {
+        if (cluster.live == 0 || !engine.has_copies())
+            return false;
+        const Unseen unseen;
+        const std::string at = place(engine.file_of_next(), engine.line_of_next()), wrong = engine.land_next();
+        if (!wrong.empty())
+            fail(wrong + ", " + at);
+        release_waiting();
+        return true;
+    }
 };
 
 thread_local Worker* worker;
@@ -164,12 +229,6 @@ __attribute__((noinline)) Worker* my_worker()
 {
     asm volatile("" ::: "memory");
     return worker;
-}
-
-std::string place(const char* file, int line)
-{
-    const char* name = strrchr(file, '/');
-    return std::string(name ? name + 1 : file) + ":" + std::to_string(line);
 }
 
 void fiber_main()
@@ -253,6 +312,10 @@ void set_up_cluster(Worker* w, long first, const Shape& shape)
     for (int b = 0; b < blocks; b++) {
         w->blocks[b].reset(b * n, n);
         set_up_shared(w->blocks[b], shape.sharedBytes);
+        if (b == 0) {
+            const Unseen unseen;
+            w->engine.start_block(w->blocks[b].shared, shape.sharedBytes);
+        }
         const long at = first + b;
         for (int i = 0; i < n; i++) {
             Fiber& fiber = w->fibers[b * n + i];
@@ -274,6 +337,10 @@ void set_up_cluster(Worker* w, long first, const Shape& shape)
             fiber.products.clear();
             fiber.productGroups.clear();
             fiber.mayMultiply = false;
+            {
+                const Unseen unseen;
+                fiber.phases.clear();
+            }
         }
         for (int i = 0; i < warps; i++) {
             const int lanes = n - i * 32;
@@ -293,12 +360,12 @@ void run_cluster(Worker* w, long first, const Shape& shape)
 {
     set_up_cluster(w, first, shape);
     RELEASE(&w->startTag);
-    while (!w->ready.empty()) {
+    while (!w->ready.empty() || w->land_a_copy()) {
+        if (w->ready.empty())
+            continue;
         size_t at = w->ready.size() - 1;
-        if (w->order == Order::Random) {
-            w->random = w->random * 1664525u + 1013904223u;
-            at = (w->random >> 8) % w->ready.size();
-        }
+        if (w->order == Order::Random)
+            at = w->draw() % w->ready.size();
         const int i = w->ready[at];
         w->ready[at] = w->ready.back();
         w->ready.pop_back();
@@ -312,11 +379,15 @@ void run_cluster(Worker* w, long first, const Shape& shape)
         emulator_switch(&w->schedulerStack, w->fibers[i].stackPointer);
     }
     ACQUIRE(&w->endTag);
-    if (!w->cluster.live)
+    if (!w->cluster.live) {
+        if (w->engine.has_copies())
+            w->fail("the block ended before a copy into its shared memory had landed, " + place(w->engine.file_of_next(), w->engine.line_of_next()));
         return;
+    }
     for (int i = 0; i < w->cluster.threads; i++)
-        if (w->fibers[i].state != State::Done) {
-            w->fail("deadlock: " + std::to_string(w->cluster.live) + " threads were never released; thread " + std::to_string(i) + " waits at " + place(w->fibers[i].file, w->fibers[i].line));
+        if (const Fiber& fiber = w->fibers[i]; fiber.state != State::Done) {
+            w->fail("deadlock: " + std::to_string(w->cluster.live) + " threads were never released; thread " + std::to_string(i) + " waits at " + place(fiber.file, fiber.line)
+                + (fiber.state == State::AtPhase ? ": " + w->engine.missing(fiber.phaseOf) : ""));
             break;
         }
     // Unfinished fibers must never be resumed by the next launch.
@@ -490,6 +561,81 @@ void report(const char* what, const char* file, int line) { my_worker()->fail(wh
 
 bool is_early() { return my_worker()->order == Order::Forward; }
 
+void set_up_barrier(Mbarrier* barrier, unsigned arrivals, const char* file, int line)
+{
+    Worker* w = my_worker();
+    if (current->clusterSize > 1)
+        w->fail("an mbarrier in a cluster of several blocks, which is not modelled, " + place(file, line));
+    const Unseen unseen;
+    w->complain(w->engine.set_up(barrier, arrivals, w->running), file, line);
+}
+
+void fence_barriers()
+{
+    Worker* w = my_worker();
+    const Unseen unseen;
+    w->engine.make_visible(w->running);
+}
+
+void arrive_expecting(Mbarrier* barrier, unsigned bytes, const char* file, int line)
+{
+    Worker* w = my_worker();
+    RELEASE(&w->phaseTag);
+    const Unseen unseen;
+    w->complain(w->engine.arrive(barrier, bytes), file, line);
+    w->release_waiting();
+}
+
+void wait_for_phase(Mbarrier* barrier, unsigned parity, const char* file, int line)
+{
+    Worker* w = my_worker();
+    Fiber& fiber = w->fibers[w->running];
+    if (!w->engine.exists(barrier)) {
+        w->fail("a wait at an mbarrier that has not been set up, " + place(file, line));
+        return;
+    }
+    // A thread that comes so late that the next phase is over as well waits again, as on a device.
+    while (!w->engine.has_finished(barrier, parity)) {
+        fiber.state = State::AtPhase;
+        fiber.phaseOf = barrier;
+        fiber.file = file;
+        fiber.line = line;
+        w->leave();
+    }
+    ACQUIRE(&w->phaseTag);
+    const Unseen unseen;
+    fiber.phases[barrier] = w->engine.phase(barrier);
+}
+
+void start_tile_copy(void* to, const TensorMap& map, int column, int row, Mbarrier* barrier, const char* file, int line)
+{
+    Worker* w = my_worker();
+    const Unseen unseen;
+    const Range range = w->engine.range_of(to, map);
+    for (int i = 0; i < w->cluster.threads; i++)
+        for (const Product& product : w->fibers[i].products)
+            if (product.rangeA.meets(range) || product.rangeB.meets(range)) {
+                w->fail("a copy into a tile whose products thread " + std::to_string(i) + " has not waited for, " + place(file, line));
+                return;
+            }
+    w->complain(w->engine.copy(to, map, column, row, barrier, w->order == Order::Forward || (w->order == Order::Random && w->draw() % 2 == 0), file, line), file, line);
+    w->release_waiting();
+}
+
+void check_tiles(Range range, const char* file, int line)
+{
+    Worker* w = my_worker();
+    const Fiber& fiber = w->fibers[w->running];
+    const Unseen unseen;
+    for (const CopyEngine::Tile& tile : w->engine.tiles) {
+        if (!tile.range.meets(range))
+            continue;
+        const auto waited = fiber.phases.find(tile.barrier);
+        if (waited == fiber.phases.end() || waited->second <= tile.phase)
+            w->fail("a product of a tile whose copy thread " + std::to_string(fiber.index.x) + " has not waited for, " + place(file, line));
+    }
+}
+
 void copy_push(Copy copy)
 {
     Worker* w = my_worker();
@@ -543,6 +689,10 @@ void configure(Order order, int threads, unsigned seed)
     chosenThreads = threads;
     chosenSeed = seed;
 }
+
+Order order() { return chosenOrder; }
+
+unsigned seed() { return chosenSeed; }
 
 const std::string& last_error() { return failure; }
 

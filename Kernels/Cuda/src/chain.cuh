@@ -28,7 +28,7 @@
 //   PRECISION      the end of the kernel's name
 //   Multiply       how a warp multiplies: RowsFma or RowsTensor
 #pragma once
-#include "gemm_tensor.cuh"
+#include "gemm.cuh"
 #include "reparameterise.cuh"
 
 constexpr int ChainRows = 16, ChainColumns = 32, ChainStep = 16, ChainWarps = 8, ChainSums = ChainRows * ChainColumns / 32, MostLinks = 8;
@@ -144,7 +144,7 @@ struct RowsFma {
 #if HAS_TENSOR_CORES
 // Four tiles of 16 x 8 side by side, in which a lane's numbers are chosen so that it loads neighbours: column g of tile j is column 4 g + j, and lane t of four has k 4 t to 4 t + 3 of a step
 // of 16 (in which order the sums over k are made is all that changes by that).
-DEVICE void multiply_step(Tf32, const float4 (&x)[2], const float (&w)[4][4], float (&sums)[ChainSums])
+DEVICE void multiply_step(const float4 (&x)[2], const float (&w)[4][4], float (&sums)[ChainSums])
 {
 #pragma unroll
     for (int half = 0; half < 4; half += 2) {
@@ -152,22 +152,12 @@ DEVICE void multiply_step(Tf32, const float4 (&x)[2], const float (&w)[4][4], fl
 #pragma unroll
         for (int j = 0; j < 4; j++) {
             const unsigned b[2] = {to_tf32(w[half][j]), to_tf32(w[half + 1][j])};
-            Tf32::multiply(reinterpret_cast<float(&)[4]>(sums[4 * j]), a, b);
+            mma_tf32(reinterpret_cast<float(&)[4]>(sums[4 * j]), a, b);
         }
     }
 }
 
-DEVICE void multiply_step(Bf16, const float4 (&x)[2], const float (&w)[4][4], float (&sums)[ChainSums])
-{
-    const unsigned a[4] = {to_bf16_pair(x[0].x, x[0].y), to_bf16_pair(x[1].x, x[1].y), to_bf16_pair(x[0].z, x[0].w), to_bf16_pair(x[1].z, x[1].w)};
-#pragma unroll
-    for (int j = 0; j < 4; j++) {
-        const unsigned b[2] = {to_bf16_pair(w[0][j], w[1][j]), to_bf16_pair(w[2][j], w[3][j])};
-        Bf16::multiply(reinterpret_cast<float(&)[4]>(sums[4 * j]), a, b);
-    }
-}
-
-template<class Number> struct RowsTensor {
+struct RowsTensor {
     static DEVICE_MEMBER int g() { return threadIdx.x % 32 / 4; }
     static DEVICE_MEMBER int t() { return threadIdx.x % 4; }
 
@@ -196,7 +186,7 @@ template<class Number> struct RowsTensor {
 #pragma unroll
                     for (int j = 0; j < 4; j++)
                         columns[e][j] = Transposed ? component(w.in[s][j], e) : component(w.in[s][e], j);
-                multiply_step(Number(), rows, columns, sums);
+                multiply_step(rows, columns, sums);
             }
     }
 
@@ -295,7 +285,7 @@ template<class Multiply, bool Transposed> DEVICE void link_product(const LinkPro
                 sum = make_float4(sum.x + more.x, sum.y + more.y, sum.z + more.z, sum.w + more.w);
             }
             if (row < rows && column < p.n)
-                finish_four(p.e, (size_t)row * p.of_y.line + p.of_y.at(column), p.of_bias.at(column), sum);
+                finish_four<false>(p.e, (size_t)row * p.of_y.line + p.of_y.at(column), p.of_bias.at(column), sum);
         }
         if (begin + ChainWarps < share.mine) {
             load_first<Multiply, Transposed>(p, begin + ChainWarps, w);

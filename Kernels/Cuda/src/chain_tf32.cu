@@ -4,6 +4,6 @@
 #if HAS_CLUSTERS
 #include "chain.cuh"
 
-typedef RowsTensor<Tf32> Multiply;
+typedef RowsTensor Multiply;
 CHAIN_KERNEL(tf32)
 #endif

@@ -11,7 +11,7 @@
 template<class T> DEVICE void forward(const float* x, const float* w, const ConvGeometry& g, const Epilogue& e, float* shared)
 {
     const unsigned k = g.kernel_height * g.kernel_width * g.in_channels;
-    product<T>(ForwardWindow(x, g), ColumnMajor{w, g.out_channels, k, Columns::of_one(g.out_channels)},
+    product<T>(ForwardWindow(numbers_of<T>(x, e, HalfA), g), ColumnMajor{numbers_of<T>(w, e, HalfB), g.out_channels, k, Columns::of_one(g.out_channels)},
         PlainRows{g.batch * g.out_height * g.out_width, g.out_channels, Columns::of_one(g.out_channels), Columns::of_one(0)}, e, k, shared);
 }
 
@@ -19,13 +19,13 @@ template<class T> DEVICE void backward_data(const float* dy, const float* w, con
 {
     const PixelClass pixels(g, blockIdx.z);
     const unsigned k = pixels.y.taps * pixels.x.taps * g.out_channels;
-    product<T>(BackwardWindow(dy, g, pixels), BackwardWeights{w, g, pixels}, PixelRows(g, pixels), e, k, shared);
+    product<T>(BackwardWindow(numbers_of<T>(dy, e, HalfA), g, pixels), BackwardWeights{numbers_of<T>(w, e, HalfB), g, pixels}, PixelRows(g, pixels), e, k, shared);
 }
 
 template<class T> DEVICE void backward_weight(const float* x, const float* dy, const ConvGeometry& g, const Epilogue& e, float* shared)
 {
     const unsigned k = g.batch * g.out_height * g.out_width;
-    product<T>(TransposedWindow{x, g}, ColumnMajor{dy, g.out_channels, k, Columns::of_one(g.out_channels)},
+    product<T>(TransposedWindow{numbers_of<T>(x, e, HalfA), g}, ColumnMajor{numbers_of<T>(dy, e, HalfB), g.out_channels, k, Columns::of_one(g.out_channels)},
         PlainRows{g.kernel_height * g.kernel_width * g.in_channels, g.out_channels, Columns::of_one(g.out_channels), Columns::of_one(0)}, e, k, shared);
 }
 
@@ -47,7 +47,7 @@ template<class T> DEVICE void backward_weight(const float* x, const float* dy, c
     {                                                                                                                                    \
         AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
-        if (sum_columns<Tile<rows, columns, width>::Threads>(sums, shared))                                                              \
+        if (sum_columns<Tile<rows, columns, width>::Threads, Tile<rows, columns, width>::Halves>(sums, shared))                                                              \
             return;                                                                                                                      \
         backward_weight<Tile<rows, columns, width>>(a, b, g, e, shared);                                                                 \
     }                                                                                                                                    \

@@ -3,9 +3,9 @@
 #include "prelude.cuh"
 
 #if HAS_TENSOR_CORES
-#include "gemm_tensor.cuh"
+#include "gemm_tf32.cuh"
 
 #define PRECISION tf32
-template<int Rows, int Columns, int Width> using Tile = TileTensor<Tf32, Rows, Columns, Width>;
+template<int Rows, int Columns, int Width> using Tile = TileTf32<Rows, Columns, Width>;
 #include "conv.cuh"
 #endif

@@ -1,12 +1,16 @@
 // Matrix products and convolutions are one computation, C [M, N] = A [M, K] B [K, N] with K cut into steps: only where an element of A or B is found differs.
 // This file has those addresses ("operands"), what happens to a finished sum ("output"), the sharing of a long K among blocks, and the product of a tile put together from
-// them. gemm_fp32.cuh, gemm_tensor.cuh and gemm_warpgroup.cuh have the ways of multiplying a tile; matmul.cuh and conv.cuh the kernels, for each.
+// them. gemm_fp32.cuh, gemm_tf32.cuh, gemm_bf16.cuh, gemm_warpgroup.cuh and gemm_copies.cuh have the ways of multiplying a tile; matmul.cuh and conv.cuh the kernels, for each.
 #pragma once
+#include "numbers.cuh"
 #include "reduce.cuh"
+
+// Which arrays of a product lie in memory as bf16: bits of Epilogue::halves.
+constexpr int HalfA = 1, HalfB = 2, HalfC = 4, HalfMask = 8;
 
 // ---- operands
 // A row is a row of A or a column of B. Vectors of elements run along k where AlongK, along rows otherwise; a thread keeps the Row (or the Column) that it needs in
-// registers, so that a step costs one look-up. at() gives an address that may be read even where `valid` is false.
+// registers, so that a step costs one look-up. at() gives the place of an element among the operand's numbers, one that may be read even where `valid` is false.
 
 // The columns of a row-major matrix. They may lie in two matrices of the same shape, as those of two heads on one layer do: columns from `first` on are then found
 // `jump` floats further than they would be in one.
@@ -21,35 +25,41 @@ struct Columns {
 // Stored [rows, k].
 struct RowMajor {
     static constexpr bool AlongK = true;
-    const float* p;
+    Numbers numbers;
     unsigned rows, k;
     Columns lies;
     struct Row { unsigned offset; bool valid; };
     struct Column { long long offset; bool valid; };
     DEVICE_MEMBER Row row(unsigned r) const { return Row{r * lies.line, r < rows}; }
     DEVICE_MEMBER Column column(unsigned c) const { return Column{lies.at(c), c < k}; }
-    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    DEVICE_MEMBER long long at(Row r, Column c, bool& valid) const
     {
         valid = r.valid && c.valid;
-        return valid ? p + (r.offset + c.offset) : p;
+        return valid ? r.offset + c.offset : 0;
     }
 };
 
 // Stored [k, rows].
 struct ColumnMajor {
     static constexpr bool AlongK = false;
-    const float* p;
+    Numbers numbers;
     unsigned rows, k;
     Columns lies;
     struct Row { long long offset; bool valid; };
     struct Column { unsigned offset; bool valid; };
     DEVICE_MEMBER Row row(unsigned r) const { return Row{lies.at(r), r < rows}; }
     DEVICE_MEMBER Column column(unsigned c) const { return Column{c * lies.line, c < k}; }
-    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    DEVICE_MEMBER long long at(Row r, Column c, bool& valid) const
     {
         valid = r.valid && c.valid;
-        return valid ? p + (c.offset + r.offset) : p;
+        return valid ? c.offset + r.offset : 0;
     }
+};
+
+// Of C [m, n] = A [m, k] B [k, n], and where the columns of each lie.
+struct ProductShape {
+    unsigned m, n, k;
+    Columns a, b, c, bias;
 };
 
 struct ConvGeometry {
@@ -62,22 +72,22 @@ struct ConvGeometry {
 struct Window {
     static constexpr bool AlongK = true;
     static constexpr int Outside = -(1 << 20);
-    const float* p;
+    Numbers numbers;
     unsigned height, width, channels;
     struct Row { int base, y, x; };
     struct Column { int dy, dx; unsigned channel; bool valid; };
-    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    DEVICE_MEMBER long long at(Row r, Column c, bool& valid) const
     {
         const int y = r.y + c.dy, x = r.x + c.dx;
         valid = c.valid && (unsigned)y < height && (unsigned)x < width;
-        return valid ? p + ((unsigned)(r.base + y * (int)width + x) * channels + c.channel) : p;
+        return valid ? (unsigned)(r.base + y * (int)width + x) * channels + c.channel : 0;
     }
 };
 
 // x as [batch out_height out_width, kernel_height kernel_width in_channels]: rows are pixels of y.
 struct ForwardWindow : Window {
     const ConvGeometry& g;
-    DEVICE_MEMBER ForwardWindow(const float* x, const ConvGeometry& geometry) : Window{x, geometry.height, geometry.width, geometry.in_channels}, g(geometry) {}
+    DEVICE_MEMBER ForwardWindow(Numbers x, const ConvGeometry& geometry) : Window{x, geometry.height, geometry.width, geometry.in_channels}, g(geometry) {}
     DEVICE_MEMBER Row row(unsigned r) const
     {
         const unsigned line = g.by_out_width.divide(r), image = g.by_out_height.divide(line);
@@ -120,7 +130,7 @@ struct PixelClass {
 struct BackwardWindow : Window {
     const ConvGeometry& g;
     const PixelClass& c;
-    DEVICE_MEMBER BackwardWindow(const float* dy, const ConvGeometry& geometry, const PixelClass& pixels)
+    DEVICE_MEMBER BackwardWindow(Numbers dy, const ConvGeometry& geometry, const PixelClass& pixels)
         : Window{dy, geometry.out_height, geometry.out_width, geometry.out_channels}, g(geometry), c(pixels) {}
     DEVICE_MEMBER Row row(unsigned r) const
     {
@@ -142,7 +152,7 @@ struct BackwardWindow : Window {
 // w as [in_channels, taps of the class x out_channels].
 struct BackwardWeights {
     static constexpr bool AlongK = true;
-    const float* p;
+    Numbers numbers;
     const ConvGeometry& g;
     const PixelClass& c;
     struct Row { unsigned offset; bool valid; };
@@ -157,17 +167,17 @@ struct BackwardWeights {
         const unsigned place = (c.y.first_tap + j * g.stride) * g.kernel_width + c.x.first_tap + i * g.stride;
         return Column{place * g.in_channels * g.out_channels + k - tap * g.out_channels, true};
     }
-    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    DEVICE_MEMBER long long at(Row r, Column c, bool& valid) const
     {
         valid = r.valid && c.valid;
-        return valid ? p + (r.offset + c.offset) : p;
+        return valid ? r.offset + c.offset : 0;
     }
 };
 
 // x as [kernel_height kernel_width in_channels, batch out_height out_width]: k runs over the pixels of y, vectors along the channels.
 struct TransposedWindow {
     static constexpr bool AlongK = false;
-    const float* p;
+    Numbers numbers;
     const ConvGeometry& g;
     struct Row { int dy, dx; unsigned channel; bool valid; };
     struct Column { int base, y, x; bool valid; };
@@ -181,11 +191,11 @@ struct TransposedWindow {
         const unsigned line = g.by_out_width.divide(k), image = g.by_out_height.divide(line);
         return Column{(int)(image * g.height * g.width), (int)((line - image * g.out_height) * g.stride), (int)((k - line * g.out_width) * g.stride), image < g.batch};
     }
-    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    DEVICE_MEMBER long long at(Row r, Column c, bool& valid) const
     {
         const int y = c.y + r.dy, x = c.x + r.dx;
         valid = r.valid && c.valid && (unsigned)y < g.height && (unsigned)x < g.width;
-        return valid ? p + ((unsigned)(c.base + y * (int)g.width + x) * g.in_channels + r.channel) : p;
+        return valid ? (unsigned)(c.base + y * (int)g.width + x) * g.in_channels + r.channel : 0;
     }
 };
 
@@ -197,10 +207,12 @@ struct Epilogue {
     const float* bias;       // [N]
     const float* relu_mask;  // like c
     float* partial;          // sums of blocks that share a tile
-    unsigned* tickets;       // one a tile
+    unsigned* tickets;       // for each tile one for all its groups, and one for each group
     unsigned steps;          // of K, for each block that shares a tile
+    unsigned group;          // blocks that share a tile and are added up together first
     int relu, accumulate;
     int vectors;             // rows of c may be written in vectors: N is a multiple of 4 and every address is aligned
+    int halves;              // which of A, B, c and relu_mask are bf16; 0 but in kernels that take both
 };
 
 struct PlainRows {
@@ -226,82 +238,88 @@ struct PixelRows {
     DEVICE_MEMBER long long bias_at(unsigned column) const { return column; }
 };
 
-// Bias, ReLU mask, what was there before, ReLU: in this order.
-DEVICE float finish(const Epilogue& e, size_t at, long long bias, float v)
+// Bias, ReLU mask, what was there before, ReLU: in this order. Where Halves is false nothing is bf16, and no code for it is made.
+template<bool Halves> DEVICE void finish_one(const Epilogue& e, size_t at, long long bias, float v)
 {
+    const Numbers c = {e.c, Halves && (e.halves & HalfC)}, mask = {e.relu_mask, Halves && (e.halves & HalfMask)};
     if (e.bias)
         v += e.bias[bias];
-    if (e.relu_mask && !(e.relu_mask[at] > 0.0f))
+    if (e.relu_mask && !(load_number(mask, at) > 0.0f))
         v = 0.0f;
     if (e.accumulate)
-        v += e.c[at];
-    return e.relu && v < 0.0f ? 0.0f : v;
+        v += load_number(c, at);
+    store_number(c, at, e.relu && v < 0.0f ? 0.0f : v);
 }
 
-DEVICE void finish_one(const Epilogue& e, size_t at, long long bias, float v) { e.c[at] = finish(e, at, bias, v); }
-
-DEVICE void finish_two(const Epilogue& e, size_t at, long long bias, float2 v)
+template<bool Halves> DEVICE void finish_four(const Epilogue& e, size_t at, long long bias, float4 v)
 {
-    if (e.bias)
-        v = make_float2(v.x + e.bias[bias], v.y + e.bias[bias + 1]);
-    if (e.relu_mask)
-        v = make_float2(e.relu_mask[at] > 0.0f ? v.x : 0.0f, e.relu_mask[at + 1] > 0.0f ? v.y : 0.0f);
-    if (e.accumulate)
-        v = make_float2(e.c[at] + v.x, e.c[at + 1] + v.y);
-    if (e.relu)
-        v = make_float2(v.x < 0.0f ? 0.0f : v.x, v.y < 0.0f ? 0.0f : v.y);
-    *reinterpret_cast<float2*>(e.c + at) = v;
-}
-
-DEVICE void finish_four(const Epilogue& e, size_t at, long long bias, float4 v)
-{
+    const Numbers c = {e.c, Halves && (e.halves & HalfC)}, mask = {e.relu_mask, Halves && (e.halves & HalfMask)};
     if (e.bias) {
         const float4 b = load4(e.bias + bias);
         v = make_float4(v.x + b.x, v.y + b.y, v.z + b.z, v.w + b.w);
     }
     if (e.relu_mask) {
-        const float4 m = load4(e.relu_mask + at);
+        const float4 m = load_numbers4(mask, at);
         v = make_float4(m.x > 0.0f ? v.x : 0.0f, m.y > 0.0f ? v.y : 0.0f, m.z > 0.0f ? v.z : 0.0f, m.w > 0.0f ? v.w : 0.0f);
     }
     if (e.accumulate) {
-        const float4 old = load4(e.c + at);
+        const float4 old = load_numbers4(c, at);
         v = make_float4(old.x + v.x, old.y + v.y, old.z + v.z, old.w + v.w);
     }
     if (e.relu)
         v = make_float4(v.x < 0.0f ? 0.0f : v.x, v.y < 0.0f ? 0.0f : v.y, v.z < 0.0f ? 0.0f : v.z, v.w < 0.0f ? 0.0f : v.w);
-    store4(e.c + at, v);
+    store_numbers4(c, at, v);
 }
 
-template<int Run> DEVICE void finish_run(const Epilogue& e, size_t at, long long bias, const float* v)
-{
-    if constexpr (Run == 4)
-        finish_four(e, at, bias, make_float4(v[0], v[1], v[2], v[3]));
-    else
-        finish_two(e, at, bias, make_float2(v[0], v[1]));
-}
+// A block's share of a result that gridDim.y blocks add up: in the registers of its threads.
+template<int Threads, int Count> struct RegisterShare {
+    static constexpr unsigned Floats = Threads * Count;
+    float (&sums)[Count];
+    DEVICE_MEMBER unsigned floats() const { return Floats; }
+    DEVICE_MEMBER void write(float* to) const
+    {
+#pragma unroll
+        for (int i = 0; i < Count; i++)
+            to[i * Threads + threadIdx.x] = sums[i];
+    }
+    // The sums of `count` shares, in order.
+    DEVICE_MEMBER void add_up(const float* from, unsigned count)
+    {
+#pragma unroll
+        for (int i = 0; i < Count; i++)
+            sums[i] = 0.0f;
+        from += threadIdx.x;
+        for (unsigned b = 0; b < count; b++, from += Floats) {
+#pragma unroll
+            for (int i = 0; i < Count; i++)
+                sums[i] += load_shared_by_blocks(from + i * Threads);
+        }
+    }
+};
 
-// Where gridDim.y blocks share a tile each writes its sums down, and the last one adds them all up in order: the same bits whoever is last. False in the others.
-template<int Threads, int Count> DEVICE bool sum_of_sharing_blocks(const Epilogue& e, float (&sums)[Count])
+// Where gridDim.y blocks share a tile each writes its share down. The last of each group of neighbours adds the group's up in order, and the last group to be done adds the groups up in
+// order: the same bits whoever is last. False in the others. In groups, because one block would wait for the memory once for each of the others: 264 times where 33 are enough.
+template<class Share> DEVICE bool sum_of_sharing_blocks(const Epilogue& e, Share share)
 {
     const unsigned blocks = gridDim.y;
     if (blocks == 1)
         return true;
-    const unsigned tile = blockIdx.z * gridDim.x + blockIdx.x;
-    float* const mine = e.partial + ((size_t)tile * blocks + blockIdx.y) * (Threads * Count) + threadIdx.x;
-#pragma unroll
-    for (int i = 0; i < Count; i++)
-        mine[i * Threads] = sums[i];
-    if (!is_last_block(e.tickets + tile, blocks))
+    const unsigned tile = blockIdx.z * gridDim.x + blockIdx.x, groups = (blocks + e.group - 1) / e.group, group = blockIdx.y / e.group, first = group * e.group;
+    const size_t floats = share.floats();
+    float* const partial = e.partial + tile * (blocks + groups) * floats;
+    float* const of_groups = partial + blocks * floats;
+    unsigned* const tickets = e.tickets + tile * (groups + 1);
+    share.write(partial + blockIdx.y * floats);
+    const unsigned members = first + e.group < blocks ? e.group : blocks - first;
+    if (!is_last_block(tickets + 1 + group, members))
         return false;
-    const float* from = e.partial + (size_t)tile * blocks * (Threads * Count) + threadIdx.x;
-#pragma unroll
-    for (int i = 0; i < Count; i++)
-        sums[i] = 0.0f;
-    for (unsigned b = 0; b < blocks; b++, from += Threads * Count) {
-#pragma unroll
-        for (int i = 0; i < Count; i++)
-            sums[i] += load_shared_by_blocks(from + i * Threads);
-    }
+    share.add_up(partial + first * floats, members);
+    if (groups == 1)
+        return true;
+    share.write(of_groups + group * floats);
+    if (!is_last_block(tickets, groups))
+        return false;
+    share.add_up(of_groups, groups);
     return true;
 }
 
@@ -309,14 +327,14 @@ template<int Threads, int Count> DEVICE bool sum_of_sharing_blocks(const Epilogu
 
 // The gradient of a bias needs one more pass over what the weight gradient reads: blocks from first_block on add up the columns of g [rows, columns] in the same launch.
 struct ColumnSums {
-    const float* g;
+    const float* g;   // bf16 where g_is_half
     float* out;       // [columns]
     float2* partial;  // [gridDim.y, columns]
     unsigned* tickets;
     unsigned rows, columns;
     unsigned width;   // threads side by side, a power of two up to 32
     unsigned first_block;
-    int accumulate;
+    int accumulate, g_is_half;
     Columns of_g, of_out;
 };
 
@@ -333,7 +351,7 @@ template<int Threads> DEVICE float2 merge_columns(float2 state, float2* shared, 
 }
 
 // True in the blocks that sum columns; they have done so.
-template<int Threads> DEVICE bool sum_columns(const ColumnSums& s, float* memory)
+template<int Threads, bool Halves> DEVICE bool sum_columns(const ColumnSums& s, float* memory)
 {
     if (blockIdx.x < s.first_block)
         return false;
@@ -343,10 +361,11 @@ template<int Threads> DEVICE bool sum_columns(const ColumnSums& s, float* memory
     const unsigned segments = gridDim.y, length = (s.rows + segments - 1) / segments;
     const unsigned begin = blockIdx.y * length, end = begin + length < s.rows ? begin + length : s.rows;
     const bool inside = column < s.columns;
+    const Numbers g = {s.g, Halves && s.g_is_half};
     float2 state = SumState::identity();
     if (inside)
         for (unsigned row = begin + y; row < end; row += down)
-            state = SumState::add(state, s.g[(size_t)row * s.of_g.line + s.of_g.at(column)]);
+            state = SumState::add(state, load_number(g, (size_t)row * s.of_g.line + s.of_g.at(column)));
     state = merge_columns<Threads>(state, shared, s.width);
     if (segments > 1) {
         if (inside && y == 0)
@@ -383,15 +402,56 @@ template<class Operand, int Rows, int Depth, int Width, int Threads> struct Shar
 #define TILE_NAME_OF(prefix, rows, columns, width, precision) TILE_NAME_PASTED(prefix, rows, columns, width, precision)
 #define TILE_NAME_PASTED(prefix, rows, columns, width, precision) prefix##_##rows##x##columns##_v##width##_##precision
 
+// Where four neighbours of a tile's row lie in shared memory: turned by two places from row to row, so that neither the threads that write a tile nor those that read it meet in a bank.
+template<int Columns> DEVICE float* four_of_tile(float* shared, int row, int four) { return shared + row * Columns + ((four & ~7) | ((four + 2 * row) & 7)) * 4; }
+
+// The finished tile: through shared memory, so that neighbouring threads write neighbours, and in a loop, because what is done to a sum is long and would stand here once for each of a
+// thread's sums.
+template<class T, class Output> DEVICE void write_tile(const Output& output, const Epilogue& e, unsigned row0, unsigned column0, const float (&sums)[T::Sums], float* shared)
+{
+    constexpr int FoursOfLine = T::Columns / 4;
+    __syncthreads();
+#pragma unroll
+    for (int i = 0; i < T::ThreadRows; i++)
+#pragma unroll
+        for (int j = 0; j < T::ThreadColumns; j += T::Run) {
+            const float* const run = sums + T::index(i, j);
+            float* const to = four_of_tile<T::Columns>(shared, T::row(i), T::column(j) / 4) + T::column(j) % 4;
+            if constexpr (T::Run == 4)
+                store4(to, make_float4(run[0], run[1], run[2], run[3]));
+            else
+                *reinterpret_cast<float2*>(to) = make_float2(run[0], run[1]);
+        }
+    __syncthreads();
+#pragma unroll 1
+    for (int i = threadIdx.x; i < T::Rows * FoursOfLine; i += T::Threads) {
+        const unsigned row = row0 + i / FoursOfLine, column = column0 + i % FoursOfLine * 4;
+        if (row >= output.rows || column >= output.columns)
+            continue;
+        const size_t line = output.line(row);
+        const float4 v = load4(four_of_tile<T::Columns>(shared, i / FoursOfLine, i % FoursOfLine));
+        if (e.vectors) {
+            finish_four<T::Halves>(e, output.at(line, column), output.bias_at(column), v);
+        } else {
+            const float each[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+            for (int c = 0; c < 4; c++)
+                if (column + c < output.columns)
+                    finish_one<T::Halves>(e, output.at(line, column + c), output.bias_at(column + c), each[c]);
+        }
+    }
+}
+
+template<class T> DEVICE Numbers numbers_of(const float* p, const Epilogue& e, int bit) { return Numbers{p, T::Halves && (e.halves & bit)}; }
+
 // Each block computes one tile of C with T, a way of multiplying:
 //   Rows, Columns, Depth   of a tile and of a step along k;   Threads of a block
 //   Sums                   that each of them holds: ThreadRows x ThreadColumns, at row(i) and column(j) of the tile, in sums[index(i, j)]; Run neighbours of a row lie side by side
 //   Sharing, sharer()      (for heads.cuh alone) threads that hold parts of the same column, and the number of this one among them
+//   Halves                 whether operands and results may lie in memory as bf16
 //   multiply               adds the steps from `first` to below `last` to the sums
 template<class T, class A, class B, class Output> DEVICE void product(const A& a, const B& b, const Output& output, const Epilogue& e, unsigned k, float* shared)
 {
-    // The large tile is chosen only where vectors can be written; the code for the other case would be half of its kernel.
-    constexpr bool MayWriteSingly = T::Sums <= 32;
     const unsigned tiles_n = (output.columns + T::Columns - 1) / T::Columns;
     const unsigned row0 = blockIdx.x / tiles_n * T::Rows, column0 = blockIdx.x % tiles_n * T::Columns;
     if (row0 >= output.rows)
@@ -403,27 +463,7 @@ template<class T, class A, class B, class Output> DEVICE void product(const A& a
         sums[i] = 0.0f;
     if (first < last)
         T::multiply(a, b, row0, column0, first, last, shared, sums);
-    if (!sum_of_sharing_blocks<T::Threads>(e, sums))
+    if (!sum_of_sharing_blocks(e, RegisterShare<T::Threads, T::Sums>{sums}))
         return;
-#pragma unroll
-    for (int i = 0; i < T::ThreadRows; i++) {
-        const unsigned row = row0 + T::row(i);
-        if (row >= output.rows)
-            continue;
-        const size_t line = output.line(row);
-#pragma unroll
-        for (int j = 0; j < T::ThreadColumns; j += T::Run) {
-            const unsigned column = column0 + T::column(j);
-            const float* const run = sums + T::index(i, j);
-            if (!MayWriteSingly || e.vectors) {
-                if (column < output.columns)
-                    finish_run<T::Run>(e, output.at(line, column), output.bias_at(column), run);
-            } else {
-#pragma unroll
-                for (int r = 0; r < T::Run; r++)
-                    if (column + r < output.columns)
-                        finish_one(e, output.at(line, column + r), output.bias_at(column + r), run[r]);
-            }
-        }
-    }
+    write_tile<T>(output, e, row0, column0, sums, shared);
 }

@@ -44,13 +44,13 @@ template<class Operand, int Rows, int Depth, int Width, int Threads> struct Load
             const auto column = operand.column(k0 + Lies::along(thread));
 #pragma unroll
             for (int i = 0; i < Lies::Count; i++) {
-                const float* p = operand.at(rows[i], column, valid);
+                const float* const p = operand.numbers.p + operand.at(rows[i], column, valid);
                 held[i] = load_vector<Width>(p, valid);
             }
         } else {
 #pragma unroll
             for (int i = 0; i < Lies::Count; i++) {
-                const float* p = operand.at(rows[0], operand.column(k0 + Lies::across(thread) + i * Lies::Stride), valid);
+                const float* const p = operand.numbers.p + operand.at(rows[0], operand.column(k0 + Lies::across(thread) + i * Lies::Stride), valid);
                 held[i] = load_vector<Width>(p, valid);
             }
         }
@@ -77,6 +77,7 @@ template<class Operand, int Rows, int Depth, int Width, int Threads> struct Load
 template<int TileRows, int TileColumns, int Width> struct TileFp32 {
     static constexpr int Rows = TileRows, Columns = TileColumns, Depth = Columns == 128 ? 8 : 16, Run = 4;
     static constexpr int ThreadRows = 8, ThreadColumns = Columns == 128 ? 8 : 4, AcrossN = Columns / ThreadColumns, Sharing = Rows / ThreadRows, Threads = Sharing * AcrossN, Sums = ThreadRows * ThreadColumns;
+    static constexpr bool Halves = false;
     // A thread's rows and columns are groups of four, this far apart.
     static constexpr int RowStep = Rows / (ThreadRows / 4), ColumnStep = Columns / (ThreadColumns / 4);
     static DEVICE_MEMBER int across() { return threadIdx.x % AcrossN * 4; }

@@ -12,7 +12,7 @@
 // The weights of both heads, each stored [k, h]: the columns of a tile of `Columns`.
 template<int Columns> struct BothHeads {
     static constexpr bool AlongK = false;
-    const float* p;
+    Numbers numbers;
     unsigned h, k;
     long long jump;  // from the first head's weights to the second's, floats
     struct Row { long long offset; bool valid; };
@@ -21,10 +21,10 @@ template<int Columns> struct BothHeads {
     static DEVICE_MEMBER bool is_second(unsigned column) { return column % Columns >= Columns / 2; }
     DEVICE_MEMBER Row row(unsigned r) const { return Row{factor(r) + (is_second(r) ? jump : 0), factor(r) < h}; }
     DEVICE_MEMBER Column column(unsigned c) const { return Column{c * h, c < k}; }
-    DEVICE_MEMBER const float* at(Row r, Column c, bool& valid) const
+    DEVICE_MEMBER long long at(Row r, Column c, bool& valid) const
     {
         valid = r.valid && c.valid;
-        return valid ? p + (c.offset + r.offset) : p;
+        return valid ? c.offset + r.offset : 0;
     }
 };
 
@@ -38,6 +38,7 @@ struct HeadMoments {
     float4* partial;          // [gridDim.x, gridDim.y, columns of a tile]
     unsigned* tickets;        // one a tile
     float inverse_points;
+    int x_is_half;            // bf16 in memory; float32 but in kernels that take both
 };
 
 // Of one column: the sum that is not linear, of mu^2 or exp(logVar), and the plain one.
@@ -75,8 +76,8 @@ template<class T> DEVICE void head_moments(const float* x, const float* w, const
     const unsigned column0 = blockIdx.x * T::Columns, steps = (m.inputs + T::Depth - 1) / T::Depth;
     const unsigned tiles = (m.rows + T::Rows - 1) / T::Rows, each = (tiles + gridDim.y - 1) / gridDim.y;
     const unsigned begin = blockIdx.y * each, end = begin + each < tiles ? begin + each : tiles;
-    const RowMajor a = {x, m.rows, m.inputs, Columns::of_one(m.inputs)};
-    const Heads b = {w, m.h, m.inputs, m.jump};
+    const RowMajor a = {Numbers{x, T::Halves && m.x_is_half}, m.rows, m.inputs, Columns::of_one(m.inputs)};
+    const Heads b = {Numbers{w, false}, m.h, m.inputs, m.jump};
     ColumnState states[T::ThreadColumns];
     float bias[T::ThreadColumns];
 #pragma unroll

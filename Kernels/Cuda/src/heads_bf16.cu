@@ -2,9 +2,9 @@
 #include "prelude.cuh"
 
 #if HAS_TENSOR_CORES
-#include "gemm_tensor.cuh"
+#include "gemm_bf16.cuh"
 
 #define PRECISION bf16
-template<int Rows, int Columns, int Width> using Tile = TileTensor<Bf16, Rows, Columns, Width>;
+template<int Rows, int Columns, int Width> using Tile = TileBf16<Rows, Columns, Width>;
 #include "heads.cuh"
 #endif

@@ -8,11 +8,6 @@
 #pragma once
 #include "gemm.cuh"
 
-struct ProductShape {
-    unsigned m, n, k;
-    Columns a, b, c, bias;
-};
-
 #define MATMUL(layout, A, B, rows, columns, width) MATMUL_KERNEL(TILE_NAME(matmul_##layout, rows, columns, width), A, B, rows, columns, width)
 #define MATMUL_KERNEL(name, A, B, rows, columns, width)                                                                                  \
     KERNEL __launch_bounds__(Tile<rows, columns, width>::Threads) name(                                                                  \
@@ -20,7 +15,7 @@ struct ProductShape {
     {                                                                                                                                    \
         AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
-        product<Tile<rows, columns, width>>(A{a, s.m, s.k, s.a}, B{b, s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared);         \
+        product<Tile<rows, columns, width>>(A{numbers_of<Tile<rows, columns, width>>(a, e, HalfA), s.m, s.k, s.a}, B{numbers_of<Tile<rows, columns, width>>(b, e, HalfB), s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared);         \
     }                                                                                                                                    \
     EXPORT(name)
 
@@ -32,9 +27,9 @@ struct ProductShape {
     {                                                                                                                                    \
         AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
-        if (sum_columns<Tile<rows, columns, width>::Threads>(sums, shared))                                                              \
+        if (sum_columns<Tile<rows, columns, width>::Threads, Tile<rows, columns, width>::Halves>(sums, shared))                                                              \
             return;                                                                                                                      \
-        product<Tile<rows, columns, width>>(ColumnMajor{a, s.m, s.k, s.a}, ColumnMajor{b, s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared); \
+        product<Tile<rows, columns, width>>(ColumnMajor{numbers_of<Tile<rows, columns, width>>(a, e, HalfA), s.m, s.k, s.a}, ColumnMajor{numbers_of<Tile<rows, columns, width>>(b, e, HalfB), s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared); \
     }                                                                                                                                    \
     EXPORT(name)
 

@@ -1,10 +1,12 @@
 // Filling, copying, permuting, gathering. All of it is bound by memory: each launch moves each operand once, in lines of 128 bytes, and computes nothing to speak of.
 //   fill           4 n bytes written
 //   copy_block     8 rows columns bytes (12 when accumulating)
+//   convert        4 n bytes on one side, 2 n on the other where it is bf16
 //   permute        8 n bytes; writes are contiguous, reads are as scattered as the permutation is
 //   gather_bytes   5 rows width bytes: a byte read, a float written
 //   gather_rows    8 rows width bytes
 // Ladder: 1 element a thread, grid-stride (permute, copy_block) -> 16 bytes a thread where the address allows it (fill, gathers: this version).
+#include "numbers.cuh"
 #include "reduce.cuh"
 
 KERNEL __launch_bounds__(256) fill(float* __restrict__ y, unsigned n, float value)
@@ -30,6 +32,19 @@ KERNEL __launch_bounds__(256) copy_block(const float* from, float* to, unsigned 
     }
 }
 EXPORT(copy_block)
+
+// y = x; either may be bf16.
+KERNEL __launch_bounds__(256) convert(const float* __restrict__ x, int x_is_half, float* __restrict__ y, int y_is_half, unsigned n)
+{
+    AFTER_EARLIER_KERNELS();
+    const Numbers from = {x, x_is_half != 0}, to = {y, y_is_half != 0};
+    const unsigned quads = is_aligned16(x) && is_aligned16(y) ? n / 4 : 0;
+    FOR_EACH(i, quads)
+        store_numbers4(to, 4 * (size_t)i, load_numbers4(from, 4 * (size_t)i));
+    FOR_EACH(i, n - 4 * quads)
+        store_number(to, 4 * quads + i, load_number(from, 4 * quads + i));
+}
+EXPORT(convert)
 
 // For each axis of y, from the last: its size, and the stride of the same axis in x.
 struct Permutation {

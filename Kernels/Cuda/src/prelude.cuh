@@ -53,6 +53,15 @@ VAE_INTRINSIC float sqrtf(float a) { return __nvvm_sqrt_rn_f(a); }
 DEVICE float4 load4(const float* p) { return *reinterpret_cast<const float4*>(p); }
 DEVICE void store4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
 
+// Two words of global memory, or four: one of two loads by a predicate, for which the compiler would make a branch. The other two words are anything.
+DEVICE uint4 load_4_or_2_words(const void* p, bool four)
+{
+    uint4 v;
+    asm volatile("{ .reg .pred four; setp.ne.u32 four, %5, 0; @four ld.global.v4.u32 {%0, %1, %2, %3}, [%4]; @!four ld.global.v2.u32 {%0, %1}, [%4]; }"
+        : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p), "r"((unsigned)four) : "memory");
+    return v;
+}
+
 // A read that another block's write must be visible to: past the first-level cache.
 DEVICE float load_shared_by_blocks(const float* p) { return *reinterpret_cast<const volatile float*>(p); }
 
@@ -103,6 +112,12 @@ DEVICE unsigned to_bf16_pair(float low, float high)
     return r;
 }
 
+// Four 8 x 8 matrices of bf16 from shared memory: lane l gives the address of row l % 8 of matrix l / 8, 16 bytes, and gets from each matrix columns 2 (l % 4) and the next of row l / 4.
+DEVICE void load_matrices(unsigned (&d)[4], const void* row)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]) : "r"(shared_address(row)) : "memory");
+}
+
 // d [16, 8] += a [16, 8] b [8, 8] on the tensor cores. With g = lane / 4 and t = lane % 4 a lane holds
 // a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b: (t, g), (t + 4, g); d: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
 DEVICE void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2])
@@ -119,6 +134,14 @@ DEVICE void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
+#else
+// Without the instruction, for kernels that may be asked to write bf16.
+DEVICE unsigned to_bf16(float x)
+{
+    const unsigned u = __float_as_uint(x);
+    return x != x ? 0x7fffu : (u + 0x7fffu + (u >> 16 & 1)) >> 16;
+}
+DEVICE unsigned to_bf16_pair(float low, float high) { return to_bf16(low) | to_bf16(high) << 16; }
 #endif
 
 #if __CUDA_ARCH__ >= 900
@@ -152,6 +175,43 @@ DEVICE void warpgroup_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "me
 DEVICE void warpgroup_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template<int Pending> DEVICE void warpgroup_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory"); }
 
+// ---- The copy engine (TMA) brings a box of a matrix into shared memory by itself; an mbarrier, eight bytes of shared memory, tells when it is there.
+// What the driver writes about the matrix and the box (cuTensorMapEncodeTiled). A kernel takes it by value: in memory it would need a fence of its own.
+struct __align__(64) TensorMap { unsigned long long words[16]; };
+typedef unsigned long long Mbarrier;
+
+// The address of the kernel's parameter number `index`. Taken by the name that the parameter has in PTX, because a compiler that knows no __grid_constant__ (clang 19) would make a
+// copy in local memory and give the address of that.
+#define TENSOR_MAP(name, kernel, index, parameter)                                                                        \
+    const TensorMap* name;                                                                                               \
+    asm("{ .reg .b64 t; mov.b64 t, " TENSOR_MAP_TEXT(kernel) "_param_" #index "; cvta.param.u64 %0, t; }" : "=l"(name))
+#define TENSOR_MAP_TEXT(name) #name
+
+// For as many arrivals. The copy engine sees it only after fence_operands(), other threads after a barrier.
+DEVICE void mbarrier_init(Mbarrier* barrier, unsigned arrivals) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)), "r"(arrivals) : "memory"); }
+
+// One arrival; the phase ends only when as many bytes have landed besides.
+DEVICE void mbarrier_arrive_expecting(Mbarrier* barrier, unsigned bytes)
+{
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)), "r"(bytes) : "memory");
+}
+
+// Until the phase of this parity has ended: 0 for the first, then 1 and 0 in turn. What has landed by then can be read, by wgmma as well.
+DEVICE void mbarrier_wait(Mbarrier* barrier, unsigned parity)
+{
+    unsigned ended;
+    do
+        asm volatile("{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }" : "=r"(ended) : "r"(shared_address(barrier)), "r"(parity) : "memory");
+    while (!ended);
+}
+
+// Asks for the box whose first element is at this column and row. Of what lies outside the matrix zeros come, which count as bytes like the rest.
+DEVICE void copy_tile_async(void* to, const TensorMap* map, int column, int row, Mbarrier* barrier)
+{
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];"
+        ::"r"(shared_address(to)), "l"(map), "r"(column), "r"(row), "r"(shared_address(barrier)) : "memory");
+}
+
 #define SUMS_16(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7]), \
     "+f"(d[i + 8]), "+f"(d[i + 9]), "+f"(d[i + 10]), "+f"(d[i + 11]), "+f"(d[i + 12]), "+f"(d[i + 13]), "+f"(d[i + 14]), "+f"(d[i + 15])
 #define PLACES_16 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
@@ -160,7 +220,8 @@ template<int Pending> DEVICE void warpgroup_wait() { asm volatile("wgmma.wait_gr
 #define PLACES_128 PLACES_64 ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95" \
     ",%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111,%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127"
 #define SUMS_64(d, i) SUMS_16(d, i), SUMS_16(d, i + 16), SUMS_16(d, i + 32), SUMS_16(d, i + 48)
-// The predicate says that the sums are added to; the two ones after it that neither operand is negated; bf16's zeros that both lie along k.
+// The predicate says that the sums are added to; the two ones after it that neither operand is negated; bf16's last two whether the first and the
+// second lie across k.
 #define WGMMA(shape_and_types, places, a_place, b_place, transposed, ...)                                                                     \
     asm volatile("{ .reg .pred add; setp.ne.b32 add, 1, 0; wgmma.mma_async.sync.aligned." shape_and_types " {" places "}, %" a_place ", %" b_place ", add, 1, 1" transposed "; }" \
         : __VA_ARGS__ : "l"(a), "l"(b))
@@ -182,6 +243,7 @@ template<int Pending> DEVICE void warpgroup_wait() { asm volatile("wgmma.wait_gr
 
 WARPGROUP_MULTIPLY(warpgroup_multiply_tf32, "k8.f32.tf32.tf32", "")
 WARPGROUP_MULTIPLY(warpgroup_multiply_bf16, "k16.f32.bf16.bf16", ", 0, 0")
+WARPGROUP_MULTIPLY(warpgroup_multiply_bf16_across, "k16.f32.bf16.bf16", ", 1, 1")
 #endif
 
 #define DYNAMIC_SHARED(name)                                       \

@@ -72,12 +72,10 @@ template<class Number> DEVICE void probe_warpgroup(float* y, unsigned iterations
 {
     typedef TileWarpgroup<Number, 64, 256> Tile;
     float* const tile = aligned_tile(memory);
-    float numbers[Number::Chunk];
-#pragma unroll
-    for (int i = 0; i < Number::Chunk; i++)
-        numbers[i] = a;
+    const float numbers[2] = {a, a};
+    const unsigned word = Number::pack(reinterpret_cast<const float(&)[Number::Chunk / 4]>(numbers));
     for (int i = threadIdx.x; i < Tile::StageFloats / 4; i += Tile::Threads)
-        store_operand(reinterpret_cast<uint4*>(tile) + i, Number::pack(numbers));
+        store_operand(reinterpret_cast<uint4*>(tile) + i, uint4{word, word, word, word});
     fence_operands();
     __syncthreads();
     float sums[Tile::Sums] = {};

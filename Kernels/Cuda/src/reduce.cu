@@ -2,14 +2,15 @@
 //   sum, max, log_sum_exp   4 (outer n inner + outer inner) bytes; 7, 1 and about 30 operations an element
 //   spread                  4 (outer n inner + outer inner) bytes, 8 an element when accumulating
 // Ladder: one thread a result -> a block a result with a second launch for the rest -> blocks shaped to the sizes, the last block finishes (this version).
+#include "numbers.cuh"
 #include "reduce.cuh"
 
-// y (+)= scale * sum
-KERNEL __launch_bounds__(256) sum(const float* __restrict__ x, unsigned outer, unsigned n, unsigned inner, float scale, float* __restrict__ y, int accumulate, float2* partial, unsigned* tickets)
+// y (+)= scale * sum; x is bf16 where x_is_half
+KERNEL __launch_bounds__(256) sum(const float* __restrict__ x, int x_is_half, unsigned outer, unsigned n, unsigned inner, float scale, float* __restrict__ y, int accumulate, float2* partial, unsigned* tickets)
 {
     AFTER_EARLIER_KERNELS();
     reduce<SumState>(outer, n, inner, partial, tickets,
-        [=](unsigned o, unsigned k, unsigned i) { return x[((size_t)o * n + k) * inner + i]; },
+        [=](unsigned o, unsigned k, unsigned i) { return load_number(Numbers{x, x_is_half != 0}, ((size_t)o * n + k) * inner + i); },
         [=](unsigned o, unsigned i, float2 total) {
             float* const target = y + (size_t)o * inner + i;
             const float v = scale * SumState::value(total);

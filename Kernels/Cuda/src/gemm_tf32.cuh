@@ -1,5 +1,5 @@
-// A tile of C on the tensor cores: operands rounded to tf32 or bf16 in registers, sums in float32. The tiles of A and B come through a ring of three stages in shared memory
-// by asynchronous copies, two steps ahead of the multiplication; each warp computes WarpRows x WarpColumns sums with mma.sync 16 x 8 x 8 (tf32) or 16 x 8 x 16 (bf16).
+// A tile of C on the tensor cores: operands rounded to tf32 in registers, sums in float32. The tiles of A and B come through a ring of three stages in shared memory by asynchronous copies,
+// two steps ahead of the multiplication; each warp computes WarpRows x WarpColumns sums with mma.sync 16 x 8 x 8.
 #pragma once
 #include "gemm.cuh"
 
@@ -33,13 +33,13 @@ template<class Operand, int Rows, int Width, int Threads> struct AsyncLoader {
             const auto column = operand.column(k0 + along);
 #pragma unroll
             for (int i = 0; i < Lies::Count; i++) {
-                const float* p = operand.at(rows[i], column, valid);
+                const float* const p = operand.numbers.p + operand.at(rows[i], column, valid);
                 copy_async<Width>(tile + (across + i * Lies::Stride) * Line + along, p, valid);
             }
         } else {
 #pragma unroll
             for (int i = 0; i < Lies::Count; i++) {
-                const float* p = operand.at(rows[0], operand.column(k0 + across + i * Lies::Stride), valid);
+                const float* const p = operand.numbers.p + operand.at(rows[0], operand.column(k0 + across + i * Lies::Stride), valid);
                 copy_async<Width>(tile + (across + i * Lies::Stride) * Line + along, p, valid);
             }
         }
@@ -48,25 +48,9 @@ template<class Operand, int Rows, int Width, int Threads> struct AsyncLoader {
     static DEVICE_MEMBER float element(const float* tile, int row, int k) { return Operand::AlongK ? tile[row * Line + k] : tile[k * Line + row]; }
 };
 
-// What the operands are rounded to. A word of a fragment holds what lies at column k of the step, `half` 0 or 1 of the instruction's depth further.
-struct Tf32 {
-    static constexpr int Depth = 8;
-    template<class Loader> static DEVICE_MEMBER unsigned word(const float* tile, int row, int k, int half) { return to_tf32(Loader::element(tile, row, k + 4 * half)); }
-    static DEVICE_MEMBER void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) { mma_tf32(d, a, b); }
-};
-
-struct Bf16 {
-    static constexpr int Depth = 16;
-    // Two numbers a word. The instruction takes them for neighbours along k; A and B agreeing, they may as well be four apart, where the shared loads fall into 32 banks as in tf32.
-    template<class Loader> static DEVICE_MEMBER unsigned word(const float* tile, int row, int k, int half)
-    {
-        return to_bf16_pair(Loader::element(tile, row, k + 8 * half), Loader::element(tile, row, k + 8 * half + 4));
-    }
-    static DEVICE_MEMBER void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) { mma_bf16(d, a, b); }
-};
-
-template<class Number, int TileRows, int TileColumns, int Width> struct TileTensor {
-    static constexpr int Rows = TileRows, Columns = TileColumns, Depth = StepDepth, Run = 2;
+template<int TileRows, int TileColumns, int Width> struct TileTf32 {
+    static constexpr int Rows = TileRows, Columns = TileColumns, Depth = StepDepth, Run = 2, InstructionDepth = 8;
+    static constexpr bool Halves = false;
     static constexpr int WarpRows = Columns == 128 ? 64 : 32, WarpColumns = 32, WarpsN = Columns / WarpColumns, Threads = Rows / WarpRows * WarpsN * 32;
     static constexpr int TilesM = WarpRows / 16, TilesN = WarpColumns / 8, ThreadRows = 2 * TilesM, ThreadColumns = 2 * TilesN, Sums = ThreadRows * ThreadColumns, Sharing = Rows / ThreadRows;
     static DEVICE_MEMBER int warp_row() { return threadIdx.x / 32 / WarpsN * WarpRows; }
@@ -108,27 +92,27 @@ template<class Number, int TileRows, int TileColumns, int Width> struct TileTens
             const float* const tile_a = shared + stage * Stage;
             const float* const tile_b = tile_a + FloatsA;
 #pragma unroll
-            for (int d = 0; d < Depth; d += Number::Depth) {
+            for (int d = 0; d < Depth; d += InstructionDepth) {
                 unsigned x[TilesM][4], y[TilesN][2];
 #pragma unroll
                 for (int i = 0; i < TilesM; i++) {
                     const int row = warp_row() + i * 16 + g;
 #pragma unroll
                     for (int w = 0; w < 4; w++)
-                        x[i][w] = Number::template word<LoaderA>(tile_a, row + w % 2 * 8, d + t, w / 2);
+                        x[i][w] = to_tf32(LoaderA::element(tile_a, row + w % 2 * 8, d + t + w / 2 * 4));
                 }
 #pragma unroll
                 for (int j = 0; j < TilesN; j++) {
                     const int column = warp_column() + j * 8 + g;
 #pragma unroll
                     for (int w = 0; w < 2; w++)
-                        y[j][w] = Number::template word<LoaderB>(tile_b, column, d + t, w);
+                        y[j][w] = to_tf32(LoaderB::element(tile_b, column, d + t + w * 4));
                 }
 #pragma unroll
                 for (int i = 0; i < TilesM; i++)
 #pragma unroll
                     for (int j = 0; j < TilesN; j++)
-                        Number::multiply(reinterpret_cast<float(&)[4]>(sums[(i * TilesN + j) * 4]), x[i], y[j]);
+                        mma_tf32(reinterpret_cast<float(&)[4]>(sums[(i * TilesN + j) * 4]), x[i], y[j]);
             }
             stage = stage == Stages - 1 ? 0 : stage + 1;
         }
