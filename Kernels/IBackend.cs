@@ -258,5 +258,8 @@ public interface ICapturedStep : IDisposable
     /// <summary>Kernel calls in the sequence.</summary>
     int Calls { get; }
 
+    /// <summary>How many of them wait for one another: all, unless the device runs side by side those that share no memory.</summary>
+    int LongestChain { get; }
+
     void Replay();
 }

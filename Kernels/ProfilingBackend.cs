@@ -15,7 +15,7 @@ public sealed class ProfilingBackend(IBackend inner) : BackendDecorator(inner)
     }
 
     private readonly Dictionary<string, Row> rows = [];
-    private int launchesPerStep;
+    private int launchesPerStep, longestChain;
 
     protected override void Invoke(KernelCost cost, Action<IBackend> call)
     {
@@ -35,7 +35,8 @@ public sealed class ProfilingBackend(IBackend inner) : BackendDecorator(inner)
     public override ICapturedStep Capture(Action<IBackend> step)
     {
         using (var whole = Inner.Capture(step))
-            launchesPerStep = Math.Max(launchesPerStep, whole.Calls);
+            if (whole.Calls > launchesPerStep)
+                (launchesPerStep, longestChain) = (whole.Calls, whole.LongestChain);
         return RecordingBackend.Record(this, step);
     }
 
@@ -51,7 +52,7 @@ public sealed class ProfilingBackend(IBackend inner) : BackendDecorator(inner)
                 $"{name,-64} {row.Calls,8} {seconds * 1e3,10:F2} {seconds * 1e6 / row.Calls,10:F1} {100 * seconds / total,6:F1} {row.Flops / seconds * 1e-9,9:F1} {row.Bytes / seconds * 1e-9,8:F1}"));
         }
         if (launchesPerStep > 0)
-            to.WriteLine($"one captured training step: {launchesPerStep} kernel launches");
+            to.WriteLine($"one captured training step: {launchesPerStep} kernel launches, {longestChain} one after another");
     }
 
     public override void Dispose() => Inner.Dispose();

@@ -35,6 +35,8 @@ internal sealed class RecordingBackend : BackendDecorator
     {
         public int Calls => calls.Length;
 
+        public int LongestChain => Calls;
+
         public void Replay()
         {
             foreach (var call in calls)

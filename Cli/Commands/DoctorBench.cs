@@ -18,10 +18,7 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
 {
     private const int Repetitions = 21;
 
-    /// <summary>Whether training steps are also timed with launches that overlap; everything else is without.</summary>
-    private readonly bool comparesOverlap = cuda.Overlap;
-
-    /// <summary>Of a training step without and with launches that overlap, so that a drift of the clock rate favours neither.</summary>
+    /// <summary>Of a training step as a chain, with launches that overlap and with branches, so that a drift of the clock rate favours none.</summary>
     private const int Turns = 3;
 
     private static readonly RunConfiguration ConvolutionalVae = new() { Latents = 128, Epochs = 1 };
@@ -32,8 +29,9 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
     /// <param name="Name">As the peer calls it, where it has the workload.</param>
     /// <param name="Flops">Operations in one run, 0 where bytes are what counts.</param>
     /// <param name="Bytes">Least bytes moved in one run.</param>
-    /// <param name="OverlappingSeconds">With launches that overlap; null where that was not measured.</param>
-    private sealed record Row(string Name, double Seconds, double Flops, double Bytes, double? OverlappingSeconds = null);
+    /// <param name="OverlappingSeconds">With launches that overlap; null where it is no training step or the GPU cannot.</param>
+    /// <param name="BranchesSeconds">With branches; null where it is no training step.</param>
+    private sealed record Row(string Name, double Seconds, double Flops, double Bytes, double? OverlappingSeconds = null, double? BranchesSeconds = null);
 
     /// <summary>A training step of a model.</summary>
     private sealed record Workload(string Model, int Size, int Channels, RunConfiguration Configuration, int Batch)
@@ -52,7 +50,7 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
     /// <summary>Runs all workloads and returns seconds, FLOP/s and bytes/s by name.</summary>
     public JsonObject Run(Output output)
     {
-        cuda.Overlap = false;
+        cuda.Overlap = cuda.Branches = false;
         List<Row> rows =
         [
             MatMul(LargestProduct),
@@ -62,11 +60,18 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
             Mixture(tiny ? 64 : 4096, 10),
             .. TrainingSteps.Select(Training),
         ];
-        output.Table(["workload", "time, us", "launches overlapping, us", "GFLOP/s", "GB/s"], rows.Select(r => (IReadOnlyList<string>)
-            [r.Name, Number(r.Seconds * 1e6), r.OverlappingSeconds is { } s ? Number(s * 1e6) : "", r.Flops > 0 ? Number(r.Flops / r.Seconds * 1e-9) : "", r.Bytes > 0 ? Number(r.Bytes / r.Seconds * 1e-9) : ""]));
+        output.Table(["workload", "time, us", "launches overlapping, us", "with branches, us", "GFLOP/s", "GB/s"], rows.Select(r => (IReadOnlyList<string>)
+            [r.Name, Number(r.Seconds * 1e6), Microseconds(r.OverlappingSeconds), Microseconds(r.BranchesSeconds), r.Flops > 0 ? Number(r.Flops / r.Seconds * 1e-9) : "", r.Bytes > 0 ? Number(r.Bytes / r.Seconds * 1e-9) : ""]));
         var json = new JsonObject();
         foreach (var r in rows)
-            json[r.Name] = new JsonObject { ["seconds"] = r.Seconds, ["overlapping_seconds"] = r.OverlappingSeconds, ["flops_per_second"] = r.Flops / r.Seconds, ["bytes_per_second"] = r.Bytes / r.Seconds };
+            json[r.Name] = new JsonObject
+            {
+                ["seconds"] = r.Seconds,
+                ["overlapping_seconds"] = r.OverlappingSeconds,
+                ["branches_seconds"] = r.BranchesSeconds,
+                ["flops_per_second"] = r.Flops / r.Seconds,
+                ["bytes_per_second"] = r.Bytes / r.Seconds,
+            };
         return json;
     }
 
@@ -121,24 +126,30 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
         new($"log_density_{points}x{points}x{h}", Time(b => b.MixtureLogDensity(points, points, h, s[0], s[1], s[2], PairLogWeights.Uniform(points), 0, default, s[3], s[4])),
             20.0 * points * points * h, 0));
 
-    /// <summary>A whole training step, as one graph: gathering the batch, both passes, Adam, the variance. With VAE_CUDA_OVERLAP=1 the graph without launches that overlap and the one with them are timed in turn.</summary>
+    /// <summary>A whole training step, as one graph: gathering the batch, both passes, Adam, the variance. The chain, the one with launches that overlap and the one with branches are timed in turn.</summary>
     private Row Training(Workload workload)
     {
-        double seconds = double.PositiveInfinity, overlappingSeconds = double.PositiveInfinity;
+        double[] seconds = [];
         WithStep(workload, (compute, step) =>
         {
-            using var plain = compute.Capture(step);
-            cuda.Overlap = comparesOverlap;
-            using var overlapping = comparesOverlap ? compute.Capture(step) : null;
-            cuda.Overlap = false;
+            using CapturedStep chain = Capture(overlap: false, branches: false), branched = Capture(overlap: false, branches: true);
+            using var overlapping = cuda.CanOverlap ? Capture(overlap: true, branches: false) : null;
+            CapturedStep?[] steps = [chain, overlapping, branched];
+            seconds = Array.ConvertAll(steps, _ => double.PositiveInfinity);
             for (int turn = 0; turn < (tiny ? 1 : Turns); turn++)
+                for (int i = 0; i < steps.Length; i++)
+                    if (steps[i] is { } timed)
+                        seconds[i] = Math.Min(seconds[i], Time(_ => timed.Replay()));
+
+            CapturedStep Capture(bool overlap, bool branches)
             {
-                seconds = Math.Min(seconds, Time(_ => plain.Replay()));
-                if (overlapping is not null)
-                    overlappingSeconds = Math.Min(overlappingSeconds, Time(_ => overlapping.Replay()));
+                (cuda.Overlap, cuda.Branches) = (overlap, branches);
+                var captured = compute.Capture(step);
+                cuda.Overlap = cuda.Branches = false;
+                return captured;
             }
         });
-        return new(workload.Name, seconds, 0, 0, comparesOverlap ? overlappingSeconds : null);
+        return new(workload.Name, seconds[0], 0, 0, cuda.CanOverlap ? seconds[1] : null, seconds[2]);
     }
 
     private void WithStep(Workload workload, Action<Compute, Action> use)
@@ -181,6 +192,8 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
             cuda.Random(Distribution.Normal, new(state, (uint)i), slices[i]);
         return measure(slices);
     }
+
+    private static string Microseconds(double? seconds) => seconds is { } s ? Number(s * 1e6) : "";
 
     private static string Number(double value) => value.ToString("N1", CultureInfo.InvariantCulture);
 }

@@ -25,7 +25,7 @@ public sealed unsafe partial class CudaBackend : IBackend
     private const uint NonBlockingStream = 1;
     private const int CaptureRelaxed = 2, OutOfMemory = 2, MaxDynamicShared = 8;
     private const int DefaultShared = 48 << 10;
-    private const string OverlapVariable = "VAE_CUDA_OVERLAP";
+    private const string OverlapVariable = "VAE_CUDA_OVERLAP", BranchesVariable = "VAE_CUDA_BRANCHES";
 
     private readonly CudaDriver driver;
     private readonly CudaContext context;
@@ -37,6 +37,7 @@ public sealed unsafe partial class CudaBackend : IBackend
     private nint stream;
     private nint[] functions = new nint[128];
     private bool capturing, disposed;
+    private BranchedGraph? branched;
     private int launches;
     private string? failure;
     private (string Name, Dim Grid, Dim Block) lastLaunch;
@@ -45,9 +46,13 @@ public sealed unsafe partial class CudaBackend : IBackend
     /// <param name="precision">Of matrix products and convolutions; fp32 where the GPU's tensor cores have neither tf32 nor bf16.</param>
     /// <param name="library">The driver library; by default the one that VAE_CUDA_LIBRARY names, else NVIDIA's.</param>
     /// <param name="tiles">Which kernels to use for which products; by default <see cref="TileTable.Default"/>.</param>
-    /// <exception cref="DeviceException">No driver, no such GPU, one that is too old, or a table of tiles that cannot be read.</exception>
+    /// <exception cref="DeviceException">No driver, no such GPU, one that is too old, a table of tiles that cannot be read, or settings that exclude one another.</exception>
     public CudaBackend(int ordinal = 0, Precision precision = Precision.Tf32, string? library = null, TileTable? tiles = null)
     {
+        bool wantsOverlap = Environment.GetEnvironmentVariable(OverlapVariable) == "1";
+        Branches = Environment.GetEnvironmentVariable(BranchesVariable) == "1";
+        if (wantsOverlap && Branches)
+            throw new DeviceException($"{OverlapVariable}=1 and {BranchesVariable}=1 exclude one another: take {OverlapVariable} away for steps with branches, or {BranchesVariable} for launches that overlap");
         this.tiles = tiles ?? TileTable.Default();
         driver = CudaDriver.Load(library);
         context = new(driver, ordinal);
@@ -58,7 +63,7 @@ public sealed unsafe partial class CudaBackend : IBackend
             precision = Precision.Fp32;
         }
         Precision = precision;
-        if (Environment.GetEnvironmentVariable(OverlapVariable) == "1")
+        if (wantsOverlap)
         {
             if (CanOverlap)
                 Overlap = true;
@@ -96,6 +101,7 @@ public sealed unsafe partial class CudaBackend : IBackend
 
     /// <summary>
     /// Whether a kernel launched or captured from now on may be dispatched while the one before it still runs: VAE_CUDA_OVERLAP=1 when the backend was made. Same bits either way.
+    /// In a step captured with <see cref="Branches"/> it does not.
     /// </summary>
     /// <exception cref="DeviceException">Set on a GPU that cannot.</exception>
     public bool Overlap
@@ -103,6 +109,12 @@ public sealed unsafe partial class CudaBackend : IBackend
         get;
         set => field = !value || CanOverlap ? value : throw new DeviceException($"{Name}: launches overlap on compute capability 9.0 only");
     }
+
+    /// <summary>
+    /// Whether the kernels of a step captured from now on wait only for those whose memory they share, so that others run beside them: VAE_CUDA_BRANCHES=1 when the backend was made.
+    /// Same bits either way.
+    /// </summary>
+    public bool Branches { get; set; }
 
     internal CudaContext Context => context;
 
@@ -155,31 +167,44 @@ public sealed unsafe partial class CudaBackend : IBackend
     {
         Outside("capture");
         int before = launches;
-        // Relaxed: a kernel file that is first needed inside may still be loaded, a block still allocated.
-        Check(driver.StreamBeginCapture(stream, CaptureRelaxed), "beginning to capture a step");
+        if (Branches)
+            branched = new(driver);
+        else
+            // Relaxed: a kernel file that is first needed inside may still be loaded, a block still allocated.
+            Check(driver.StreamBeginCapture(stream, CaptureRelaxed), "beginning to capture a step");
         capturing = true;
         nint graph = 0;
-        int result;
+        int? longestChain;
         try
         {
             step(this);
             LaunchWhatWasPutOff();
+            Check(EndCapture(&graph, out longestChain), "capturing a step");
         }
         catch
         {
             putOff = null;
-            driver.StreamEndCapture(stream, &graph);
+            if (capturing)
+                _ = EndCapture(&graph, out _);
             if (graph != 0)
                 driver.GraphDestroy(graph);
             throw;
         }
-        finally
-        {
-            capturing = false;
-        }
-        result = driver.StreamEndCapture(stream, &graph);
-        Check(result, "capturing a step");
-        return new CudaGraph(this, driver, stream, graph, launches - before);
+        int calls = launches - before;
+        return new CudaGraph(this, driver, stream, graph, calls, longestChain ?? calls);
+    }
+
+    /// <param name="graph">What was captured, whole or not.</param>
+    /// <param name="longestChain">Null where all launches wait for one another.</param>
+    private int EndCapture(nint* graph, out int? longestChain)
+    {
+        capturing = false;
+        longestChain = branched?.LongestChain;
+        if (branched is null)
+            return driver.StreamEndCapture(stream, graph);
+        *graph = branched.Handle;
+        branched = null;
+        return 0;
     }
 
     public void Dispose()
@@ -229,7 +254,12 @@ public sealed unsafe partial class CudaBackend : IBackend
     private void Launch(KernelSlot kernel, Dim grid, Dim block, params ReadOnlySpan<KernelArgument> arguments) => LaunchWithShared(kernel, grid, block, 0, arguments);
 
     /// <summary>Queues a kernel that asks for dynamic shared memory.</summary>
-    private void LaunchWithShared(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
+    private void LaunchWithShared(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments) =>
+        LaunchWithShared(kernel, grid, block, sharedBytes, new LaunchMemory(), arguments);
+
+    /// <summary>Queues a kernel that asks for dynamic shared memory.</summary>
+    /// <param name="memory">What it touches besides its array arguments.</param>
+    private void LaunchWithShared(KernelSlot kernel, Dim grid, Dim block, int sharedBytes, LaunchMemory memory, params ReadOnlySpan<KernelArgument> arguments)
     {
         Enter();
         nint function = Function(kernel, sharedBytes);
@@ -237,15 +267,16 @@ public sealed unsafe partial class CudaBackend : IBackend
         int result;
         fixed (KernelArgument* first = arguments)
         {
+            var scratch = FindMemory(arguments, ref memory);
             for (int i = 0; i < arguments.Length; i++)
-                addresses[i] = KernelArgument.Address(first + i);
-            result = Overlap
-                ? LaunchOverlapping(function, grid, block, sharedBytes, addresses)
+                addresses[i] = KernelArgument.Address(first + i, &scratch);
+            result = branched is not null ? AddToGraph(branched, function, grid, block, sharedBytes, addresses, memory)
+                : Overlap ? LaunchOverlapping(function, grid, block, sharedBytes, addresses)
                 : driver.LaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z, (uint)sharedBytes, stream, addresses, null);
         }
         lastLaunch = (kernel.Name, grid, block);
         launches++;
-        Check(result, $"launching {kernel.Name}, grid {grid}, block {block}{(Overlap ? ", to overlap with the kernel before it" : "")}");
+        Check(result, $"launching {kernel.Name}, grid {grid}, block {block}{(branched is not null ? ", in a step with branches" : Overlap ? ", to overlap with the kernel before it" : "")}");
         if (waitAfterEachLaunch && !capturing)
             Check(driver.StreamSynchronize(stream), $"running {kernel.Name}, grid {grid}, block {block}");
     }

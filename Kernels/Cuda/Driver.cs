@@ -41,6 +41,8 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged<nint, int> StreamSynchronize, StreamDestroy;
     public readonly delegate* unmanaged<nint, int, int> StreamBeginCapture;
     public readonly delegate* unmanaged<nint, nint*, int> StreamEndCapture;
+    public readonly delegate* unmanaged<nint*, uint, int> GraphCreate;
+    public readonly delegate* unmanaged<nint*, nint, nint*, nuint, KernelNode*, int> GraphAddKernelNode;
     public readonly delegate* unmanaged<nint*, nint, ulong, int> GraphInstantiate;
     public readonly delegate* unmanaged<nint, nint, int> GraphLaunch;
     public readonly delegate* unmanaged<nint, int> GraphExecDestroy, GraphDestroy;
@@ -85,6 +87,8 @@ internal sealed unsafe class CudaDriver
         StreamDestroy = (delegate* unmanaged<nint, int>)Entry("cuStreamDestroy_v2");
         StreamBeginCapture = (delegate* unmanaged<nint, int, int>)Entry("cuStreamBeginCapture_v2");
         StreamEndCapture = (delegate* unmanaged<nint, nint*, int>)Entry("cuStreamEndCapture");
+        GraphCreate = (delegate* unmanaged<nint*, uint, int>)Entry("cuGraphCreate");
+        GraphAddKernelNode = (delegate* unmanaged<nint*, nint, nint*, nuint, KernelNode*, int>)Entry("cuGraphAddKernelNode");
         GraphInstantiate = (delegate* unmanaged<nint*, nint, ulong, int>)Entry("cuGraphInstantiateWithFlags");
         GraphLaunch = (delegate* unmanaged<nint, nint, int>)Entry("cuGraphLaunch");
         GraphExecDestroy = (delegate* unmanaged<nint, int>)Entry("cuGraphExecDestroy");
@@ -143,6 +147,14 @@ internal unsafe struct LaunchConfiguration
     public nint Stream;
     public LaunchAttribute* Attributes;
     public uint Count;
+}
+
+/// <summary>The driver's CUDA_KERNEL_NODE_PARAMS_v1, which cuGraphAddKernelNode takes: 56 bytes.</summary>
+internal unsafe struct KernelNode
+{
+    public nint Function;
+    public uint GridX, GridY, GridZ, BlockX, BlockY, BlockZ, SharedBytes;
+    public void** Parameters, Extra;
 }
 
 /// <summary>The driver's CUlaunchAttribute, of the kinds whose value is one int.</summary>

@@ -8,12 +8,13 @@ internal sealed unsafe class CudaGraph : ICapturedStep
     private readonly nint stream;
     private nint instance;
 
-    public CudaGraph(CudaBackend backend, CudaDriver driver, nint stream, nint graph, int calls)
+    public CudaGraph(CudaBackend backend, CudaDriver driver, nint stream, nint graph, int calls, int longestChain)
     {
         this.backend = backend;
         this.driver = driver;
         this.stream = stream;
         Calls = calls;
+        LongestChain = longestChain;
         nint handle;
         int result = driver.GraphInstantiate(&handle, graph, 0);
         driver.GraphDestroy(graph);
@@ -22,6 +23,8 @@ internal sealed unsafe class CudaGraph : ICapturedStep
     }
 
     public int Calls { get; }
+
+    public int LongestChain { get; }
 
     public void Replay()
     {

@@ -12,7 +12,7 @@ internal static unsafe class CudaEmulator
 
     private static readonly string Folder = Find();
 
-    private static readonly string Path = System.IO.Path.Combine(Folder, "emulator", "build", "libvaecuda.so");
+    public static readonly string Path = System.IO.Path.Combine(Folder, "emulator", "build", "libvaecuda.so");
 
     /// <summary>The library that stands in for NVRTC.</summary>
     public static readonly string Compiler = System.IO.Path.Combine(Folder, "emulator", "build", "libvaenvrtc.so");
@@ -28,20 +28,28 @@ internal static unsafe class CudaEmulator
     }
 
     /// <summary>A backend on the emulator whose launches overlap where they can: the emulator then wants every thread of every kernel to wait for the kernels before it.</summary>
-    public static CudaBackend OpenOverlapping(Precision precision = Precision.Fp32, int computeCapability = Hopper)
+    public static CudaBackend OpenOverlapping(Precision precision = Precision.Fp32, int computeCapability = Hopper) =>
+        With("VAE_CUDA_OVERLAP", () => Open(precision, computeCapability));
+
+    /// <summary>A backend on the emulator whose captured steps have branches.</summary>
+    public static CudaBackend OpenBranched(Precision precision = Precision.Fp32, int computeCapability = Hopper, TileTable? tiles = null) =>
+        With("VAE_CUDA_BRANCHES", () => Open(precision, computeCapability, tiles: tiles));
+
+    /// <summary>What <paramref name="make"/> makes while the environment variable is 1.</summary>
+    public static T With<T>(string variable, Func<T> make)
     {
-        Environment.SetEnvironmentVariable("VAE_CUDA_OVERLAP", "1");
+        Environment.SetEnvironmentVariable(variable, "1");
         try
         {
-            return Open(precision, computeCapability);
+            return make();
         }
         finally
         {
-            Environment.SetEnvironmentVariable("VAE_CUDA_OVERLAP", null);
+            Environment.SetEnvironmentVariable(variable, null);
         }
     }
 
-    /// <param name="order">Of the threads of a block: 0 forward, 1 reverse, 2 random.</param>
+    /// <param name="order">Of the threads of a block, and of the nodes of a graph as far as its edges leave it open: 0 forward, 1 reverse, 2 random.</param>
     /// <param name="threads">OS threads that blocks are spread over; 0 for one per processor.</param>
     public static void Configure(int order = Forward, int threads = 0, int computeCapability = Hopper, long memory = Memory) =>
         ((delegate* unmanaged<int, int, uint, int, ulong, int>)Entry("vaeEmulatorConfigure"))(order, threads, 1, computeCapability, (ulong)memory);

@@ -37,6 +37,10 @@ public sealed class CudaTrainingTests
             Assert.That(cuda[i], Is.EqualTo(cpu[i]).Within(tolerance * Math.Max(1, Math.Abs(cpu[i]))), $"step {i + 1}");
         TestContext.Out.WriteLine($"kernel launches in a step: {calls}");
         Assert.That(calls, Is.InRange(1, 40));
+        var branched = Train(CudaEmulator.OpenBranched(precision), configuration, size: 28, images: 16);
+        TestContext.Out.WriteLine($"one after another with branches: {branched.LongestChain}");
+        Assert.That(branched.Calls, Is.EqualTo(calls));
+        Assert.That(branched.LongestChain, Is.InRange(1, calls - 4));
     }
 
     [TestCase("mlp:32", Precision.Fp32)]
@@ -46,6 +50,27 @@ public sealed class CudaTrainingTests
         var configuration = Small.Configuration() with { Network = network, Batch = 16, Epochs = 3 };
         double[] plain = Curve(CudaEmulator.Open(precision), configuration, size: 12, images: 32, out _), overlapping = Curve(CudaEmulator.OpenOverlapping(precision), configuration, size: 12, images: 32, out _);
         Assert.That(overlapping, Is.EqualTo(plain));
+    }
+
+    [Test]
+    public void Steps_with_branches_train_with_the_same_bits_in_whatever_order_their_kernels_run(
+        [Values("beta-vae mlp:32", "beta-vae conv:8,8", "imae mlp:32", "exon mlp:32")] string modelAndNetwork, [Values(Precision.Fp32, Precision.Tf32)] Precision precision)
+    {
+        string model = modelAndNetwork.Split(' ')[0], network = modelAndNetwork.Split(' ')[1];
+        var configuration = Small.Configuration(model) with { Network = network, Batch = 16, Epochs = 3 };
+        var plain = Train(CudaEmulator.Open(precision), configuration, size: 12, images: 32);
+        Assert.That(plain.LongestChain, Is.EqualTo(plain.Calls));
+        for (int order = 0; order < 3; order++)
+        {
+            var cuda = CudaEmulator.OpenBranched(precision);
+            CudaEmulator.Configure(order);
+            var branched = Train(cuda, configuration, size: 12, images: 32);
+            Assert.That(branched.Curve, Is.EqualTo(plain.Curve), $"order {order}");
+            Assert.That(branched.Parameters.AsSpan().SequenceEqual(plain.Parameters), $"parameters, order {order}");
+            Assert.That(branched.Calls, Is.EqualTo(plain.Calls));
+            Assert.That(branched.LongestChain, Is.InRange(1, plain.Calls - 1));
+            TestContext.Out.WriteLine($"{branched.Calls} launches, {branched.LongestChain} one after another");
+        }
     }
 
     [TestCaseSource(nameof(Models))]
@@ -58,7 +83,16 @@ public sealed class CudaTrainingTests
             Assert.That(cuda[i], Is.EqualTo(cpu[i]).Within(1e-3 * Math.Max(1, Math.Abs(cpu[i]))), $"epoch {i + 1}");
     }
 
+    private sealed record Trained(double[] Curve, float[] Parameters, int Calls, int LongestChain);
+
     private static double[] Curve(IBackend backend, RunConfiguration configuration, int size, int images, out int calls)
+    {
+        var trained = Train(backend, configuration, size, images);
+        calls = trained.Calls;
+        return trained.Curve;
+    }
+
+    private static Trained Train(IBackend backend, RunConfiguration configuration, int size, int images)
     {
         using var compute = new Compute(backend);
         var data = Small.Halves(images, size);
@@ -68,7 +102,8 @@ public sealed class CudaTrainingTests
         var curve = new List<double>();
         while (!trainer.IsFinished)
             curve.Add(trainer.TrainEpoch()!.Terms.First(t => t.Name == "loss").Value);
-        calls = trainer.CallsPerStep;
-        return [.. curve];
+        var parameters = new float[model.Arena.Values.Length];
+        compute.Backend.Download<float>(model.Arena.Values, parameters);
+        return new([.. curve], parameters, trainer.CallsPerStep, trainer.LongestChainOfStep);
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cuda;
 
@@ -26,8 +27,11 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
 {
     private const float Canary = -7.25e33f;
     private readonly BufferPool pool = new(backend);
-    private readonly List<Slice<float>> outputs = [];
+    private readonly List<Slice<float>> outputs = [], buffers = [];
     private readonly Random random = new(20_240_601);
+    private bool stopsAtCall;
+
+    private sealed class CallReached : Exception;
 
     public IBackend Backend { get; } = backend;
 
@@ -39,6 +43,9 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
 
     /// <summary>The kernel call by itself, so that a self-test or benchmark can make it again.</summary>
     public Action<IBackend>? Call { get; private set; }
+
+    /// <summary>Every array that the kernel has been given, as words of 32 bits whatever it holds.</summary>
+    public IReadOnlyList<Slice<float>> Buffers => buffers;
 
     /// <summary>Uniform values in [low, high).</summary>
     public float[] Uniform(int n, double low = -1, double high = 1)
@@ -65,6 +72,8 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
     public Slice<T> Upload<T>(T[] values) where T : unmanaged
     {
         var slice = pool.Rent<T>(values.Length);
+        // A pool's blocks are whole words.
+        buffers.Add(new(slice.Address, (int)(((long)values.Length * Unsafe.SizeOf<T>() + sizeof(float) - 1) / sizeof(float))));
         Backend.Upload<T>(values, slice);
         return slice;
     }
@@ -85,6 +94,7 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
         Array.Fill(poison, Canary);
         Backend.Upload<float>(poison, whole);
         outputs.Add(whole);
+        buffers.Add(whole);
         return whole.Part(0, n);
     }
 
@@ -100,6 +110,8 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
     public void Run(Action<IBackend> call)
     {
         Call = call;
+        if (stopsAtCall)
+            throw new CallReached();
         call(Backend);
         Backend.Synchronise();
     }
@@ -174,6 +186,20 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
         var context = new CaseContext(backend, leastTolerance ?? ToleranceOf(backend, kernelCase), round);
         kernelCase.Body(context);
         context.CheckGuards();
+        return context;
+    }
+
+    /// <summary>The arrays and the call of a case, for tests that need no reference: nothing has been called yet.</summary>
+    public static CaseContext Prepare(IBackend backend, KernelCase kernelCase)
+    {
+        var context = new CaseContext(backend) { stopsAtCall = true };
+        try
+        {
+            kernelCase.Body(context);
+        }
+        catch (CallReached)
+        {
+        }
         return context;
     }
 

@@ -9,7 +9,7 @@ public sealed unsafe partial class CudaBackend
         p => [new("conv", "conv_forward", p, true, false), new("conv", "conv_backward_data", p, true, true), new("conv", "conv_backward_weight", p, false, false)]);
 
     /// <summary>As src/gemm.cuh's.</summary>
-    private readonly struct ConvGeometry(ConvShape shape, int channelsOfK)
+    private readonly struct ConvGeometry(ConvShape shape, int channelsOfK) : ISizes
     {
         public readonly int Batch = shape.Batch, Height = shape.Height, Width = shape.Width, InChannels = shape.InChannels, OutChannels = shape.OutChannels,
             KernelHeight = shape.KernelHeight, KernelWidth = shape.KernelWidth, Stride = shape.Stride, Padding = shape.Padding, OutHeight = shape.OutHeight, OutWidth = shape.OutWidth;

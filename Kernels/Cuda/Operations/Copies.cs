@@ -29,7 +29,7 @@ public sealed unsafe partial class CudaBackend
         if (!product.IsWeightGradient)
         {
             Describe(product.A, shape.K, shape.M, kernel.Rows, maps);
-            return (KernelArgument.Structure(maps), product.B);
+            return (KernelArgument.Structure(maps), KernelArgument.Declared(product.B.Address));
         }
         Describe(product.A, shape.M, shape.K, BoxLine, maps);
         Describe(product.B, shape.N, shape.K, BoxLine, maps + 1);

@@ -12,7 +12,7 @@ public sealed unsafe partial class CudaBackend
         BackwardWeightFew = new("conv_few", "conv_backward_weight_few");
 
     /// <summary>As src/conv_few.cu's.</summary>
-    private readonly record struct FewChannels(int Rows, int Pixels = 0);
+    private readonly record struct FewChannels(int Rows, int Pixels = 0) : ISizes;
 
     private static bool HasFewChannels(ConvShape shape) => shape.InChannels <= MostFewChannels && shape.OutChannels % 4 == 0 && shape.InSize > 0 && shape.OutSize > 0;
 
@@ -76,8 +76,8 @@ public sealed unsafe partial class CudaBackend
         var (geometry, epilogue) = (product.Geometry, product.Epilogue);
         epilogue.C = product.C.Address;
         epilogue.Vectors = 1;
-        LaunchWithShared(kernel, new(geometry.Batch, (rows + few.Rows - 1) / few.Rows), FewThreads, FewShared,
-            product.A, product.B, KernelArgument.Structure(&geometry), KernelArgument.Structure(&epilogue), KernelArgument.Structure(&few));
+        LaunchWithShared(kernel, new(geometry.Batch, (rows + few.Rows - 1) / few.Rows), FewThreads, FewShared, MemoryOf(product, default),
+            KernelArgument.Declared(product.A.Address), KernelArgument.Declared(product.B.Address), KernelArgument.Sizes(&geometry), KernelArgument.Structure(&epilogue), KernelArgument.Sizes(&few));
     }
 
     private void LaunchBackwardWeightFew(TileProduct product, ColumnSums sums)
@@ -86,8 +86,9 @@ public sealed unsafe partial class CudaBackend
         var (geometry, epilogue) = (product.Geometry, product.Epilogue);
         int outputs = product.Product.M * product.Product.N, blocks = Math.Clamp((geometry.Batch + ImagesOfBlock - 1) / ImagesOfBlock, 1, 2 * context.Multiprocessors);
         epilogue.C = product.C.Address;
-        Share(ref epilogue, ref sums, tiles: 1, blocks, outputs);
-        LaunchWithShared(BackwardWeightFew, GridWith(sums, tiles: 1, blocks), FewThreads, FewShared,
-            product.A, product.B, KernelArgument.Structure(&geometry), KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums));
+        var memory = MemoryOf(product, sums);
+        Share(ref epilogue, ref sums, ref memory, tiles: 1, blocks, outputs);
+        LaunchWithShared(BackwardWeightFew, GridWith(sums, tiles: 1, blocks), FewThreads, FewShared, memory,
+            KernelArgument.Declared(product.A.Address), KernelArgument.Declared(product.B.Address), KernelArgument.Sizes(&geometry), KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums));
     }
 }

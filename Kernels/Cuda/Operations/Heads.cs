@@ -38,11 +38,18 @@ public sealed unsafe partial class CudaBackend
             InversePoints = points > 0 ? (float)(1.0 / points) : 0,
             XIsHalf = HalfIf(x, 1),
         };
+        var memory = new LaunchMemory();
+        memory.Read(x);
+        memory.Read(weights);
+        memory.Read(biases);
+        memory.Write(sums);
+        memory.Write(indicators);
         if (sharing > 1)
         {
-            arguments.Partial = workspace.Floats((long)tiles * sharing * kernel.Columns * FloatsOfState).Address;
-            arguments.Tickets = workspace.Tickets.Address;
+            var scratch = TakeScratch((long)tiles * sharing * kernel.Columns * FloatsOfState, ref memory);
+            (arguments.Partial, arguments.Tickets) = (scratch.Partial, scratch.Tickets);
         }
-        LaunchWithShared(kernel.Slot, new(tiles, sharing), kernel.Threads, kernel.SharedBytes, x, weights.First, KernelArgument.Structure(&arguments));
+        LaunchWithShared(kernel.Slot, new(tiles, sharing), kernel.Threads, kernel.SharedBytes, memory,
+            KernelArgument.Declared(x.Address), KernelArgument.Declared(weights.First.Address), KernelArgument.Structure(&arguments));
     }
 }

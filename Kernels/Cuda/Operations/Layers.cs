@@ -13,29 +13,26 @@ public sealed unsafe partial class CudaBackend
     {
         const float DeviationIsGiven = -1;
         var plan = PlanReduction(1, rows, channels, floatsOfState: 4);
-        Launch(BatchNormStatisticsKernel, plan.Grid, plan.Block, rows, channels, x, runningMean, runningVariance, momentum, epsilon, mean, inverseDeviation, plan.Partial, workspace.Tickets);
-        Launch(BatchNormApplyKernel, Blocks(rows * channels), 256, rows * channels, (Divider)channels, x, gamma, beta, mean, inverseDeviation, DeviationIsGiven, y, activation == Activation.Relu);
+        Launch(BatchNormStatisticsKernel, plan.Grid, plan.Block, rows, channels, Read(x), runningMean, runningVariance, momentum, epsilon, mean, inverseDeviation, plan.Partial, KernelArgument.Tickets);
+        Launch(BatchNormApplyKernel, Blocks(rows * channels), 256, rows * channels, (Divider)channels, Read(x), Read(gamma), Read(beta), Read(mean), Read(inverseDeviation), DeviationIsGiven, y, activation == Activation.Relu);
     }
 
     public void BatchNormInference(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean, Slice<float> runningVariance,
         float epsilon, Slice<float> y, Activation activation) =>
-        Launch(BatchNormApplyKernel, Blocks(rows * channels), 256, rows * channels, (Divider)channels, x, gamma, beta, runningMean, runningVariance, epsilon, y, activation == Activation.Relu);
+        Launch(BatchNormApplyKernel, Blocks(rows * channels), 256, rows * channels, (Divider)channels, Read(x), Read(gamma), Read(beta), Read(runningMean), Read(runningVariance), epsilon, y, activation == Activation.Relu);
 
     public void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma, Slice<float> mean, Slice<float> inverseDeviation,
         Slice<float> dx, bool accumulateDx, Slice<float> dgamma, Slice<float> dbeta, bool accumulateParameters)
     {
-        // Partial results first, then the sums that the second launch reads: one block of scratch memory for both.
         var plan = PlanReduction(1, rows, channels, floatsOfState: 4);
-        int partial = 4 * plan.Grid.Y * channels;
-        var scratch = workspace.Floats(partial + 2L * channels);
-        var sums = scratch.Part(partial, 2 * channels);
-        Launch(BatchNormGradientSumsKernel, plan.Grid, plan.Block, rows, channels, g, x, mean, inverseDeviation, sums, dgamma, dbeta, accumulateParameters, scratch, workspace.Tickets);
+        var sums = workspace.Floats(2L * channels);
+        Launch(BatchNormGradientSumsKernel, plan.Grid, plan.Block, rows, channels, Read(g), Read(x), Read(mean), Read(inverseDeviation), sums, dgamma, dbeta, accumulateParameters, plan.Partial, KernelArgument.Tickets);
         if (!dx.IsAbsent)
-            Launch(BatchNormGradientKernel, Blocks(rows * channels), 256, rows * channels, (Divider)channels, 1f / rows, g, x, gamma, mean, inverseDeviation, sums, dx, accumulateDx);
+            Launch(BatchNormGradientKernel, Blocks(rows * channels), 256, rows * channels, (Divider)channels, 1f / rows, Read(g), Read(x), Read(gamma), Read(mean), Read(inverseDeviation), Read(sums), dx, accumulateDx);
     }
 
     /// <summary>Sizes of what the threads run over, and of the other side of a pooling window.</summary>
-    private readonly struct PoolGeometry(PoolShape shape, bool overInput)
+    private readonly struct PoolGeometry(PoolShape shape, bool overInput) : ISizes
     {
         public readonly Divider Channels = shape.Channels, Width = overInput ? shape.Width : shape.OutWidth, Height = overInput ? shape.Height : shape.OutHeight;
         public readonly uint OtherHeight = (uint)(overInput ? shape.OutHeight : shape.Height), OtherWidth = (uint)(overInput ? shape.OutWidth : shape.Width);
@@ -45,28 +42,28 @@ public sealed unsafe partial class CudaBackend
     public void MaxPool(PoolShape shape, Slice<float> x, Slice<float> y, Slice<int> argmax)
     {
         var geometry = new PoolGeometry(shape, overInput: false);
-        Launch(MaxPoolKernel, Blocks(shape.OutSize), 256, shape.OutSize, KernelArgument.Structure(&geometry), x, y, argmax);
+        Launch(MaxPoolKernel, Blocks(shape.OutSize), 256, shape.OutSize, KernelArgument.Sizes(&geometry), Read(x), y, argmax);
     }
 
     public void MaxPoolGradient(PoolShape shape, Slice<float> g, Slice<int> argmax, Slice<float> dx, bool accumulate)
     {
         var geometry = new PoolGeometry(shape, overInput: true);
-        Launch(MaxPoolGradientKernel, Blocks(shape.InSize), 256, shape.InSize, KernelArgument.Structure(&geometry), g, argmax, dx, accumulate);
+        Launch(MaxPoolGradientKernel, Blocks(shape.InSize), 256, shape.InSize, KernelArgument.Sizes(&geometry), Read(g), Read(argmax), dx, accumulate);
     }
 
     public void LstmCell(int rows, int h, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> hidden)
     {
         if (rows * h > 0)
-            Launch(LstmCellKernel, Blocks(rows * h), 256, rows * h, (Divider)h, gates, before, c, hidden);
+            Launch(LstmCellKernel, Blocks(rows * h), 256, rows * h, (Divider)h, Read(gates), Read(before), c, hidden);
     }
 
     public void LstmCellGradient(int rows, int h, Slice<float> ghidden, Slice<float> gc, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> dgates, Slice<float> dbefore)
     {
         if (rows * h > 0)
-            Launch(LstmCellGradientKernel, Blocks(rows * h), 256, rows * h, (Divider)h, ghidden, gc, gates, before, c, dgates, dbefore);
+            Launch(LstmCellGradientKernel, Blocks(rows * h), 256, rows * h, (Divider)h, Read(ghidden), Read(gc), Read(gates), Read(before), Read(c), dgates, dbefore);
     }
 
-    private readonly struct WarpGeometry(WarpShape shape)
+    private readonly struct WarpGeometry(WarpShape shape) : ISizes
     {
         public readonly Divider Channels = shape.Channels, Width = shape.Width, Height = shape.Height;
         public readonly int Reflect = shape.Reflect ? 1 : 0;
@@ -76,7 +73,7 @@ public sealed unsafe partial class CudaBackend
     {
         var geometry = new WarpGeometry(shape);
         if (shape.Size > 0)
-            Launch(AffineWarpKernel, Blocks(shape.Size), 256, shape.Size, KernelArgument.Structure(&geometry), x, motion, y);
+            Launch(AffineWarpKernel, Blocks(shape.Size), 256, shape.Size, KernelArgument.Sizes(&geometry), Read(x), Read(motion), y);
     }
 
     // ---- optimisers
@@ -84,18 +81,18 @@ public sealed unsafe partial class CudaBackend
     public void Adam(Slice<float> parameters, Slice<float> gradients, Slice<float> m, Slice<float> v, AdamConstants constants, Slice<float> hyper)
     {
         if (parameters.Length > 0)
-            Launch(AdamKernel, Blocks(parameters.Length), 256, parameters, gradients, m, v, parameters.Length, constants.Beta1, constants.Beta2, constants.Epsilon, constants.DecoupledWeightDecay, hyper);
+            Launch(AdamKernel, Blocks(parameters.Length), 256, parameters, Read(gradients), m, v, parameters.Length, constants.Beta1, constants.Beta2, constants.Epsilon, constants.DecoupledWeightDecay, Read(hyper));
     }
 
     public void RmsProp(Slice<float> parameters, Slice<float> gradients, Slice<float> v, float alpha, float epsilon, Slice<float> hyper)
     {
         if (parameters.Length > 0)
-            Launch(RmsPropKernel, Blocks(parameters.Length), 256, parameters, gradients, v, parameters.Length, alpha, epsilon, hyper);
+            Launch(RmsPropKernel, Blocks(parameters.Length), 256, parameters, Read(gradients), v, parameters.Length, alpha, epsilon, Read(hyper));
     }
 
     public void Sgd(Slice<float> parameters, Slice<float> gradients, Slice<float> velocity, float momentum, float weightDecay, Slice<float> hyper)
     {
         if (parameters.Length > 0)
-            Launch(SgdKernel, Blocks(parameters.Length), 256, parameters, gradients, velocity, parameters.Length, momentum, weightDecay, hyper);
+            Launch(SgdKernel, Blocks(parameters.Length), 256, parameters, Read(gradients), velocity, parameters.Length, momentum, weightDecay, Read(hyper));
     }
 }

@@ -10,7 +10,7 @@ public sealed unsafe partial class CudaBackend
     public void Convert(Operand from, Operand to)
     {
         if (to.Length > 0)
-            Launch(ConvertKernel, Blocks(to.Length, 4), 256, from, from.Storage == Storage.Bf16, to, to.Storage == Storage.Bf16, to.Length);
+            Launch(ConvertKernel, Blocks(to.Length, 4), 256, KernelArgument.Read(from), from.Storage == Storage.Bf16, to, to.Storage == Storage.Bf16, to.Length);
     }
 
     public void Fill(Slice<float> y, float value)
@@ -23,11 +23,11 @@ public sealed unsafe partial class CudaBackend
     {
         int n = rows * columns;
         if (n > 0)
-            Launch(CopyBlockKernel, Blocks(n), 256, from, to, n, (Divider)columns, fromStride, toStride, accumulate);
+            Launch(CopyBlockKernel, Blocks(n), 256, Read(from), to, n, (Divider)columns, fromStride, toStride, accumulate);
     }
 
     /// <summary>Axes of the permuted array from the last to the first, as the kernel takes an index apart.</summary>
-    private struct Permutation
+    private struct Permutation : ISizes
     {
         public fixed uint Sizes[15];
         public fixed uint Strides[5];
@@ -51,18 +51,18 @@ public sealed unsafe partial class CudaBackend
             (axes.Sizes[3 * i], axes.Sizes[3 * i + 1], axes.Sizes[3 * i + 2]) = (size.Divisor, size.Multiplier, size.Shift);
             axes.Strides[i] = from >= 0 ? (uint)strides[order[from]] : 0;
         }
-        Launch(PermuteKernel, Blocks(x.Length), 256, x, y, x.Length, KernelArgument.Structure(&axes));
+        Launch(PermuteKernel, Blocks(x.Length), 256, Read(x), y, x.Length, KernelArgument.Sizes(&axes));
     }
 
     public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y, Slice<int> first)
     {
         if (y.Length > 0)
-            Launch(GatherBytesKernel, y.Length / width, 256, table, indices, first, width, scale, y);
+            Launch(GatherBytesKernel, y.Length / width, 256, Read(table), Read(indices), Read(first), width, scale, y);
     }
 
     public void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y)
     {
         if (indices.Length > 0 && width > 0)
-            Launch(GatherRowsKernel, indices.Length, 256, table, indices, width, y);
+            Launch(GatherRowsKernel, indices.Length, 256, Read(table), Read(indices), width, y);
     }
 }

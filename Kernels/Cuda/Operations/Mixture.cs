@@ -15,9 +15,9 @@ public sealed unsafe partial class CudaBackend
             return;
         int rowBlocks = (rows + MixtureRowsPerBlock - 1) / MixtureRowsPerBlock;
         if (!joint.IsAbsent)
-            Launch(MixtureJointKernel, rowBlocks, 128, rows, components, h, z, mu, logVar, weights.Own, weights.Next, weights.Other, ownOffset, pairBias, joint);
+            Launch(MixtureJointKernel, rowBlocks, 128, rows, components, h, Read(z), Read(mu), Read(logVar), weights.Own, weights.Next, weights.Other, ownOffset, Read(pairBias), joint);
         if (!marginal.IsAbsent)
-            Launch(MixtureMarginalKernel, rowBlocks * ((h + 31) / 32), new(32, 8), rows, components, h, z, mu, logVar, weights.Own, weights.Next, weights.Other, ownOffset, marginal);
+            Launch(MixtureMarginalKernel, rowBlocks * ((h + 31) / 32), new(32, 8), rows, components, h, Read(z), Read(mu), Read(logVar), weights.Own, weights.Next, weights.Other, ownOffset, marginal);
     }
 
     public void MixtureLogDensityGradient(int rows, int components, int h, Slice<float> z, Slice<float> mu, Slice<float> logVar, PairLogWeights weights, int ownOffset,
@@ -35,17 +35,17 @@ public sealed unsafe partial class CudaBackend
             {
                 coefficients = workspace.Floats((long)n * components);
                 Launch(MixtureJointSharesKernel, new((n + MixtureRowsPerBlock - 1) / MixtureRowsPerBlock, (components + MixtureComponentsPerBlock - 1) / MixtureComponentsPerBlock), 128,
-                    n, components, h, zn, mu, logVar, weights.Own, weights.Next, weights.Other, ownOffset + first,
-                    PairRows(pairBias, first, n, components), joint.Part(first, n), gJoint.Part(first, n), coefficients, PairRows(dpairBias, first, n, components));
+                    n, components, h, Read(zn), Read(mu), Read(logVar), weights.Own, weights.Next, weights.Other, ownOffset + first,
+                    Read(PairRows(pairBias, first, n, components)), Read(joint.Part(first, n)), Read(gJoint.Part(first, n)), coefficients, PairRows(dpairBias, first, n, components));
             }
             if (!gMarginal.IsAbsent)
                 (marginalN, gMarginalN) = (marginal.Part(first * h, n * h), gMarginal.Part(first * h, n * h));
             var overComponents = PlanReduction(n, components, h, floatsOfState: 0);
-            Launch(MixtureGradientZKernel, overComponents.Grid, overComponents.Block, n, components, h, zn, mu, logVar, weights.Own, weights.Next, weights.Other, ownOffset + first,
-                coefficients, marginalN, gMarginalN, dz.Part(first * h, n * h));
+            Launch(MixtureGradientZKernel, overComponents.Grid, overComponents.Block, n, components, h, Read(zn), Read(mu), Read(logVar), weights.Own, weights.Next, weights.Other, ownOffset + first,
+                Read(coefficients), Read(marginalN), Read(gMarginalN), dz.Part(first * h, n * h));
             var overRows = PlanReduction(components, n, h, floatsOfState: 0);
-            Launch(MixtureGradientComponentsKernel, overRows.Grid, overRows.Block, n, components, h, zn, mu, logVar, weights.Own, weights.Next, weights.Other, ownOffset + first,
-                coefficients, marginalN, gMarginalN, dmu, dlogVar);
+            Launch(MixtureGradientComponentsKernel, overRows.Grid, overRows.Block, n, components, h, Read(zn), Read(mu), Read(logVar), weights.Own, weights.Next, weights.Other, ownOffset + first,
+                Read(coefficients), Read(marginalN), Read(gMarginalN), dmu, dlogVar);
         }
     }
 

@@ -50,7 +50,7 @@ public sealed unsafe partial class CudaBackend
         using var pool = new BufferPool(this);
         Slice<float> x = pool.Rent<float>(floats), y = pool.Rent<float>(Math.Max(floats, blocks * Threads));
         Fill(x, 1);
-        double copy = Time(b => Launch(CopyProbe, blocks, Threads, x, y, floats / 4), repetitions);
+        double copy = Time(b => Launch(CopyProbe, blocks, Threads, Read(x), y, floats / 4), repetitions);
         double fma = Time(b => Launch(FmaProbe, blocks, Threads, y, iterations, 0.999f, 1e-3f), repetitions);
         return (8.0 * floats / copy, 2.0 * FmaPerIteration * blocks * Threads * iterations / fma, MeasureTensorPeak(y, blocks, iterations, repetitions));
     }

@@ -13,7 +13,7 @@ public sealed unsafe partial class CudaBackend
         CrossEntropyKernel = new("softmax", "softmax_cross_entropy"), CrossEntropyGradientKernel = new("softmax", "softmax_cross_entropy_gradient");
 
     /// <summary>How a reduction is divided: see src/reduce.cuh. It depends on the sizes and the GPU alone, so the order of summation does too.</summary>
-    private readonly record struct ReductionPlan(Dim Grid, Dim Block, Slice<float> Partial);
+    private readonly record struct ReductionPlan(Dim Grid, Dim Block, ScratchFloats Partial);
 
     /// <param name="floatsOfState">Size of a partial result; 0 where the kernel cannot share one result among blocks.</param>
     private ReductionPlan PlanReduction(int outer, int n, int inner, int floatsOfState)
@@ -25,8 +25,7 @@ public sealed unsafe partial class CudaBackend
         int results = (outer + z - 1) / z * ((inner + x - 1) / x);
         int wanted = 4 * context.Multiprocessors / results, possible = n / (2 * ElementsPerThread * y);
         int segments = floatsOfState == 0 || results > Workspace.TicketCount ? 1 : Math.Max(1, Math.Min(wanted, possible));
-        var partial = segments > 1 ? workspace.Floats((long)segments * outer * inner * floatsOfState) : default;
-        return new(new(results, segments), new(x, y, z), partial);
+        return new(new(results, segments), new(x, y, z), new(segments > 1 ? (long)segments * outer * inner * floatsOfState : 0));
     }
 
     private static int PowerOfTwo(int n) => (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, n));
@@ -38,14 +37,14 @@ public sealed unsafe partial class CudaBackend
         if (outer == 0 || inner == 0)
             return;
         var plan = PlanReduction(outer, n, inner, floatsOfState: 2);
-        Launch(SumKernel, plan.Grid, plan.Block, x, x.Storage == Storage.Bf16, outer, n, inner, scale, y, accumulate, plan.Partial, workspace.Tickets);
+        Launch(SumKernel, plan.Grid, plan.Block, KernelArgument.Read(x), x.Storage == Storage.Bf16, outer, n, inner, scale, y, accumulate, plan.Partial, KernelArgument.Tickets);
     }
 
     public void Spread(Slice<float> y, int outer, int n, int inner, float scale, Slice<float> x, bool accumulate)
     {
         int count = outer * n * inner;
         if (count > 0)
-            Launch(SpreadKernel, Blocks(count), 256, y, count, (Divider)(n * inner), (Divider)inner, scale, x, accumulate);
+            Launch(SpreadKernel, Blocks(count), 256, Read(y), count, (Divider)(n * inner), (Divider)inner, scale, x, accumulate);
     }
 
     public void Max(Slice<float> x, int outer, int n, int inner, Slice<float> y) => Extreme(MaxKernel, x, outer, n, inner, y);
@@ -57,7 +56,7 @@ public sealed unsafe partial class CudaBackend
         if (outer == 0 || inner == 0)
             return;
         var plan = PlanReduction(outer, n, inner, floatsOfState: 2);
-        Launch(kernel, plan.Grid, plan.Block, x, outer, n, inner, y, plan.Partial, workspace.Tickets);
+        Launch(kernel, plan.Grid, plan.Block, Read(x), outer, n, inner, y, plan.Partial, KernelArgument.Tickets);
     }
 
     // ---- softmax
@@ -67,13 +66,13 @@ public sealed unsafe partial class CudaBackend
     public void Softmax(int rows, int n, Slice<float> x, Slice<float> y)
     {
         if (rows > 0)
-            Launch(SoftmaxKernel, SoftmaxGrid(rows), 256, rows, n, x, y);
+            Launch(SoftmaxKernel, SoftmaxGrid(rows), 256, rows, n, Read(x), y);
     }
 
     public void LogSoftmax(int rows, int n, Slice<float> x, Slice<float> y)
     {
         if (rows > 0)
-            Launch(LogSoftmaxKernel, SoftmaxGrid(rows), 256, rows, n, x, y);
+            Launch(LogSoftmaxKernel, SoftmaxGrid(rows), 256, rows, n, Read(x), y);
     }
 
     public void SoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> dx, bool accumulate) =>
@@ -82,30 +81,30 @@ public sealed unsafe partial class CudaBackend
     public void LogSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> dx, bool accumulate)
     {
         if (rows > 0)
-            Launch(LogSoftmaxGradientKernel, SoftmaxGrid(rows), 256, rows, n, g, y, dx, accumulate);
+            Launch(LogSoftmaxGradientKernel, SoftmaxGrid(rows), 256, rows, n, Read(g), Read(y), dx, accumulate);
     }
 
     public void SoftmaxCrossEntropy(int rows, int n, Slice<float> logits, Slice<int> classes, Slice<float> loss)
     {
         if (rows > 0)
-            Launch(CrossEntropyKernel, SoftmaxGrid(rows), 256, rows, n, logits, classes, loss);
+            Launch(CrossEntropyKernel, SoftmaxGrid(rows), 256, rows, n, Read(logits), Read(classes), loss);
     }
 
     public void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits, bool accumulate)
     {
         if (rows > 0)
-            Launch(CrossEntropyGradientKernel, SoftmaxGrid(rows), 256, rows, n, g, logits, classes, dlogits, accumulate);
+            Launch(CrossEntropyGradientKernel, SoftmaxGrid(rows), 256, rows, n, Read(g), Read(logits), Read(classes), dlogits, accumulate);
     }
 
     public void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y)
     {
         if (rows > 0)
-            Launch(GumbelSoftmaxKernel, SoftmaxGrid(rows), 256, rows, n, logits, temperature, draw.State, draw.Draw, y);
+            Launch(GumbelSoftmaxKernel, SoftmaxGrid(rows), 256, rows, n, Read(logits), Read(temperature), Read(draw.State), draw.Draw, y);
     }
 
     public void GumbelSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> temperature, Slice<float> dlogits, bool accumulate)
     {
         if (rows > 0)
-            Launch(SoftmaxGradientKernel, SoftmaxGrid(rows), 256, rows, n, g, y, temperature, dlogits, accumulate);
+            Launch(SoftmaxGradientKernel, SoftmaxGrid(rows), 256, rows, n, Read(g), Read(y), Read(temperature), dlogits, accumulate);
     }
 }

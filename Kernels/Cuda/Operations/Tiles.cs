@@ -155,6 +155,12 @@ public sealed unsafe partial class CudaBackend
         /// <summary>Whether they lie in one matrix.</summary>
         public bool IsOne => First == uint.MaxValue;
 
+        /// <summary>Whether they lie in two.</summary>
+        public bool IsPair => First is not (0 or uint.MaxValue);
+
+        /// <summary>Where the second of two begins.</summary>
+        public nint Second(nint first) => first + (nint)(Jump + Line) * sizeof(float);
+
         public Columns(int line, SlicePair pair) => (Line, First, Jump) = ((uint)line, (uint)line, (pair.Second.Address - pair.First.Address) / sizeof(float) - line);
     }
 
@@ -220,12 +226,13 @@ public sealed unsafe partial class CudaBackend
         epilogue.Vectors = product.Wide.Stores ? 1 : 0;
         int tiles = Tiles(kernel, shape.M, shape.N), sharing = PlanSharing(choice, tiles, shape.K, product.Classes, out int steps);
         epilogue.Steps = (uint)steps;
-        Share(ref epilogue, ref sums, tiles * product.Classes, sharing, kernel.Rows * kernel.Columns);
-        var sizes = product.Kernels.IsConvolution ? KernelArgument.Structure(&geometry) : KernelArgument.Structure(&shape);
+        var memory = MemoryOf(product, sums);
+        Share(ref epilogue, ref sums, ref memory, tiles * product.Classes, sharing, kernel.Rows * kernel.Columns);
+        var sizes = product.Kernels.IsConvolution ? KernelArgument.Sizes(&geometry) : KernelArgument.Structure(&shape);
         byte* room = stackalloc byte[RoomForMaps];
-        var (a, b) = kernel.Copies ? Maps(kernel, product, room) : (product.A, product.B);
+        var (a, b) = kernel.Copies ? Maps(kernel, product, room) : (KernelArgument.Declared(product.A.Address), KernelArgument.Declared(product.B.Address));
         ReadOnlySpan<KernelArgument> arguments = [a, b, sizes, KernelArgument.Structure(&epilogue), KernelArgument.Structure(&sums)];
-        LaunchWithShared(kernel.Slot, GridWith(sums, tiles, sharing) with { Z = product.Classes }, kernel.Threads, kernel.SharedBytes, product.IsWeightGradient ? arguments : arguments[..^1]);
+        LaunchWithShared(kernel.Slot, GridWith(sums, tiles, sharing) with { Z = product.Classes }, kernel.Threads, kernel.SharedBytes, memory, product.IsWeightGradient ? arguments : arguments[..^1]);
     }
 
     /// <summary>What was measured for this product or one like it, else what the rule says.</summary>
@@ -289,10 +296,10 @@ public sealed unsafe partial class CudaBackend
     /// <param name="stepsEach">Of K, for each of them.</param>
     private int PlanSharing(TileChoice choice, int tiles, int k, int classes, out int stepsEach)
     {
-        const int FewestSteps = 4;
+        const int LeastDepth = 64;
         int steps = Math.Max(1, (k + choice.Kernel.StepDepth - 1) / choice.Kernel.StepDepth), sharing = 1;
         if (tiles * classes < context.Multiprocessors)
-            sharing = Math.Clamp(choice.BlocksPerMultiprocessor * context.Multiprocessors / (tiles * classes), 1, Math.Max(1, steps / FewestSteps));
+            sharing = Math.Clamp(choice.BlocksPerMultiprocessor * context.Multiprocessors / (tiles * classes), 1, Math.Max(1, k / LeastDepth));
         stepsEach = (steps + sharing - 1) / sharing;
         return (steps + stepsEach - 1) / stepsEach;
     }
@@ -300,7 +307,7 @@ public sealed unsafe partial class CudaBackend
     /// <summary>Scratch memory for blocks that share results, and for those of the same launch that sum columns; see sum_of_sharing_blocks in src/gemm.cuh.</summary>
     /// <param name="tiles">Results of <paramref name="floats"/> numbers each.</param>
     /// <param name="sharing">Blocks that share one.</param>
-    private void Share(ref Epilogue epilogue, ref ColumnSums sums, int tiles, int sharing, int floats)
+    private void Share(ref Epilogue epilogue, ref ColumnSums sums, ref LaunchMemory memory, int tiles, int sharing, int floats)
     {
         // As many groups as members: the sums of either are waited for one after the other.
         int group = (int)Math.Ceiling(Math.Sqrt(sharing)), groups = (sharing + group - 1) / group;
@@ -309,8 +316,8 @@ public sealed unsafe partial class CudaBackend
         if (sharing == 1)
             return;
         long own = (long)tiles * (sharing + groups) * floats;
-        epilogue.Partial = workspace.Floats(own + 2L * sharing * sums.Columns).Address;
-        epilogue.Tickets = workspace.Tickets.Address;
+        var scratch = TakeScratch(own + 2L * sharing * sums.Columns, ref memory);
+        (epilogue.Partial, epilogue.Tickets) = (scratch.Partial, scratch.Tickets);
         sums.Partial = epilogue.Partial + sizeof(float) * (nint)own;
         sums.Tickets = epilogue.Tickets + sizeof(uint) * tiles * (groups + 1);
     }

@@ -1,17 +1,21 @@
 // A stand-in for libcuda.so.1: the driver entry points that the managed backend binds, running kernels on the emulator. Device memory is host memory,
 // filled with NaN when it is handed out and followed by a page that may not be touched. PTX is not executed: its entries and their parameters are compared with
 // the kernels compiled into this library, so stale PTX is an error. Settings: VAE_EMULATOR_COMPUTE (75, 80, 90, ...), VAE_EMULATOR_MEMORY (bytes),
-// VAE_EMULATOR_ORDER (forward, reverse, random), VAE_EMULATOR_THREADS; a process that has it loaded calls vaeEmulatorConfigure.
+// VAE_EMULATOR_ORDER (forward, reverse, random), VAE_EMULATOR_THREADS; a process that has it loaded calls vaeEmulatorConfigure. The order is that of threads and blocks, and of a
+// graph's nodes as far as its edges leave it open.
 #include "scheduler.h"
 #include "copy_engine.h"
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <sys/mman.h>
 #include <vector>
 
@@ -22,7 +26,11 @@ namespace {
 
 enum Result { Success = 0, InvalidValue = 1, OutOfMemory = 2, InvalidDevice = 101, NoBinary = 209, InvalidPtx = 218, NotFound = 500, LaunchFailed = 719, CaptureUnsupported = 900, CaptureInvalidated = 901, NotSupported = 801 };
 
-struct Graph { std::vector<std::function<int()>> nodes; };
+struct Node {
+    std::function<int()> work;
+    std::vector<size_t> after;  // nodes added before, which must have ended
+};
+struct Graph { std::deque<Node> nodes; };  // a node's address is its handle
 struct Stream { Graph* capture = nullptr; };
 struct Event { std::chrono::steady_clock::time_point at; };
 struct Function {
@@ -44,7 +52,13 @@ struct LaunchConfig {
     const LaunchAttribute* attributes;
     unsigned count;
 };
-static_assert(sizeof(LaunchAttribute) == 72 && sizeof(LaunchConfig) == 56, "as in cuda.h");
+struct KernelNodeParams {
+    void* function;
+    unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, shared;
+    void** parameters;
+    void** extra;
+};
+static_assert(sizeof(LaunchAttribute) == 72 && sizeof(LaunchConfig) == 56 && sizeof(KernelNodeParams) == 56, "as in cuda.h");
 struct Block { char* base; size_t mapped, bytes; };
 // Arguments are kept at addresses of this alignment, the largest that a parameter asks for: a tensor map's.
 struct alignas(64) ArgumentLine { char bytes[64]; };
@@ -65,7 +79,8 @@ int enqueue(void* stream, std::function<int()> work)
 {
     Stream* s = stream_of(stream);
     if (s->capture) {
-        s->capture->nodes.push_back(std::move(work));
+        auto& nodes = s->capture->nodes;
+        nodes.push_back({std::move(work), nodes.empty() ? std::vector<size_t>() : std::vector<size_t>{nodes.size() - 1}});
         return Success;
     }
     if (sticky)
@@ -74,6 +89,68 @@ int enqueue(void* stream, std::function<int()> work)
     if (const int result = work())
         sticky = result;
     return Success;
+}
+
+// Each node once those that it comes after have run: of these forward the first added, in reverse the last, at random any, another one in each run. A missing edge gives other bits.
+int run(const Graph& graph)
+{
+    static unsigned runs;
+    std::minstd_rand random(emulator::seed() + ++runs);
+    std::vector<size_t> waits(graph.nodes.size()), ready;
+    std::vector<std::vector<size_t>> before(graph.nodes.size());
+    for (size_t i = 0; i < graph.nodes.size(); i++) {
+        waits[i] = graph.nodes[i].after.size();
+        for (const size_t earlier : graph.nodes[i].after)
+            before[earlier].push_back(i);
+        if (!waits[i])
+            ready.push_back(i);
+    }
+    while (!ready.empty()) {
+        const auto chosen = emulator::order() == emulator::Order::Forward ? std::min_element(ready.begin(), ready.end())
+            : emulator::order() == emulator::Order::Reverse ? std::max_element(ready.begin(), ready.end()) : ready.begin() + random() % ready.size();
+        const size_t node = *chosen;
+        ready.erase(chosen);
+        if (const int result = graph.nodes[node].work())
+            return result;
+        for (const size_t later : before[node])
+            if (!--waits[later])
+                ready.push_back(later);
+    }
+    return Success;
+}
+
+// What a launch does, with its arguments as they are now; nothing where it is not one that the driver takes.
+std::function<int()> prepare(const LaunchConfig& config, const Function* function, void** parameters, void** extra)
+{
+    if (!function || !parameters || extra || config.gridY > 65535 || config.gridZ > 65535 || !config.gridX || !config.gridY || !config.gridZ || config.shared > function->sharedLimit)
+        return nullptr;
+    bool overlaps = false;
+    for (unsigned i = 0; i < config.count; i++) {
+        if (config.attributes[i].id != ProgrammaticStreamSerialization)
+            return nullptr;
+        overlaps = config.attributes[i].allowed;
+    }
+    Kernel* const kernel = function->kernel;
+    std::vector<ArgumentLine> arguments;
+    std::vector<size_t> offsets;
+    for (int i = 0; i < kernel->parameters; i++) {
+        offsets.push_back(arguments.size());
+        arguments.resize(arguments.size() + (kernel->size[i] + sizeof(ArgumentLine) - 1) / sizeof(ArgumentLine));
+        memcpy(&arguments[offsets[i]], parameters[i], kernel->size[i]);
+    }
+    const dim3 grid = {config.gridX, config.gridY, config.gridZ}, block = {config.blockX, config.blockY, config.blockZ};
+    return [=, shared = config.shared, waits = function->waits]() mutable -> int {
+        if (failingKernel == kernel->name)
+            return LaunchFailed;
+        if (overlaps && !waits) {
+            emulator::set_error(std::string(kernel->name) + ": launched to overlap with the kernel before it, but its PTX does not wait for that one (griddepcontrol.wait)");
+            return LaunchFailed;
+        }
+        std::vector<void*> pointers;
+        for (size_t offset : offsets)
+            pointers.push_back(&arguments[offset]);
+        return emulator::launch(kernel, grid, block, shared, pointers.data(), overlaps) ? Success : LaunchFailed;
+    };
 }
 
 bool inside(Address p, size_t bytes)
@@ -257,16 +334,39 @@ API cuStreamEndCapture(void* stream, void** graph)
     stream_of(stream)->capture = nullptr;
     return Success;
 }
+API cuGraphCreate(void** graph, unsigned flags)
+{
+    if (flags)
+        return InvalidValue;
+    *graph = new Graph;
+    return Success;
+}
+API cuGraphAddKernelNode(void** node, void* handle, void* const* dependencies, size_t count, const KernelNodeParams* p)
+{
+    Graph* const graph = (Graph*)handle;
+    if (!node || !graph || !p || (count && !dependencies))
+        return InvalidValue;
+    std::vector<size_t> after;
+    for (size_t i = 0; i < count; i++) {
+        size_t earlier = 0;
+        while (earlier < graph->nodes.size() && &graph->nodes[earlier] != dependencies[i])
+            earlier++;
+        if (earlier == graph->nodes.size() || std::find(after.begin(), after.end(), earlier) != after.end())
+            return InvalidValue;
+        after.push_back(earlier);
+    }
+    auto work = prepare({p->gridX, p->gridY, p->gridZ, p->blockX, p->blockY, p->blockZ, p->shared, nullptr, nullptr, 0}, (const Function*)p->function, p->parameters, p->extra);
+    if (!work)
+        return InvalidValue;
+    graph->nodes.push_back({std::move(work), std::move(after)});
+    *node = &graph->nodes.back();
+    return Success;
+}
 API cuGraphInstantiateWithFlags(void** instance, void* graph, unsigned long long) { *instance = new Graph(*(Graph*)graph); return Success; }
 API cuGraphLaunch(void* instance, void* stream)
 {
     const Graph* graph = (const Graph*)instance;
-    return enqueue(stream, [graph] {
-        for (const auto& node : graph->nodes)
-            if (const int result = node())
-                return result;
-        return 0;
-    });
+    return enqueue(stream, [graph] { return run(*graph); });
 }
 API cuGraphExecDestroy(void* instance) { delete (Graph*)instance; return Success; }
 API cuGraphDestroy(void* graph) { delete (Graph*)graph; return Success; }
@@ -351,36 +451,8 @@ API cuTensorMapEncodeTiled(TensorMap* map, int type, unsigned rank, void* at, co
 }
 API cuLaunchKernelEx(const LaunchConfig* config, void* handle, void** parameters, void** extra)
 {
-    const Function* function = (const Function*)handle;
-    if (!config || !function || extra || config->gridY > 65535 || config->gridZ > 65535 || !config->gridX || !config->gridY || !config->gridZ || config->shared > function->sharedLimit)
-        return InvalidValue;
-    bool overlaps = false;
-    for (unsigned i = 0; i < config->count; i++) {
-        if (config->attributes[i].id != ProgrammaticStreamSerialization)
-            return InvalidValue;
-        overlaps = config->attributes[i].allowed;
-    }
-    Kernel* const kernel = function->kernel;
-    std::vector<ArgumentLine> arguments;
-    std::vector<size_t> offsets;
-    for (int i = 0; i < kernel->parameters; i++) {
-        offsets.push_back(arguments.size());
-        arguments.resize(arguments.size() + (kernel->size[i] + sizeof(ArgumentLine) - 1) / sizeof(ArgumentLine));
-        memcpy(&arguments[offsets[i]], parameters[i], kernel->size[i]);
-    }
-    const dim3 grid = {config->gridX, config->gridY, config->gridZ}, block = {config->blockX, config->blockY, config->blockZ};
-    return enqueue(config->stream, [=, shared = config->shared, waits = function->waits]() mutable -> int {
-        if (failingKernel == kernel->name)
-            return LaunchFailed;
-        if (overlaps && !waits) {
-            emulator::set_error(std::string(kernel->name) + ": launched to overlap with the kernel before it, but its PTX does not wait for that one (griddepcontrol.wait)");
-            return LaunchFailed;
-        }
-        std::vector<void*> pointers;
-        for (size_t offset : offsets)
-            pointers.push_back(&arguments[offset]);
-        return emulator::launch(kernel, grid, block, shared, pointers.data(), overlaps) ? Success : LaunchFailed;
-    });
+    auto work = config ? prepare(*config, (const Function*)handle, parameters, extra) : nullptr;
+    return work ? enqueue(config->stream, std::move(work)) : InvalidValue;
 }
 API cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ, unsigned shared, void* stream, void** parameters, void** extra)
 {

@@ -573,6 +573,10 @@ void configure(Order order, int threads, unsigned seed)
     chosenSeed = seed;
 }
 
+Order order() { return chosenOrder; }
+
+unsigned seed() { return chosenSeed; }
+
 const std::string& last_error() { return failure; }
 
 Site* sites() { return allSites; }

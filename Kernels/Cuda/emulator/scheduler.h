@@ -13,6 +13,8 @@ enum class Order { Forward, Reverse, Random };
 
 // threads: OS threads that blocks are spread over, 0 for one per processor.
 void configure(Order order, int threads, unsigned seed);
+Order order();
+unsigned seed();
 Kernel* find(const char* name);
 Kernel* first_kernel();
 // Runs every block; false when the kernel broke a rule of the execution model, with the reason in last_error(). Kernels run one after the other, but in one that is launched to
