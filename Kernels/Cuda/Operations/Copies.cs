@@ -15,7 +15,7 @@ public sealed unsafe partial class CudaBackend
         && CanBeCopied(product.A, product.Product.A) && (!product.IsWeightGradient || CanBeCopied(product.B, product.Product.B));
 
     /// <summary>One matrix of bf16 whose lines and address are multiples of 16 bytes.</summary>
-    private static bool CanBeCopied(Operand operand, Columns lies) => operand.Storage == Storage.Bf16 && operand.Address % 16 == 0 && lies is { IsOne: true, Line: var line } && line % 8 == 0;
+    private static bool CanBeCopied(Operand operand, Columns lies) => operand.Storage == Storage.Bf16 && operand.Address % 16 == 0 && lies is { IsPair: false, Line: var line } && line % 8 == 0;
 
     /// <summary>Both operands as the kernel takes them: a map of what it copies, the address of what it does not.</summary>
     /// <param name="kernel">That copies.</param>

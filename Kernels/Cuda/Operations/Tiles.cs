@@ -152,9 +152,6 @@ public sealed unsafe partial class CudaBackend
 
         public Columns(int line) => (Line, First) = ((uint)line, uint.MaxValue);
 
-        /// <summary>Whether they lie in one matrix.</summary>
-        public bool IsOne => First == uint.MaxValue;
-
         /// <summary>Whether they lie in two.</summary>
         public bool IsPair => First is not (0 or uint.MaxValue);
 
