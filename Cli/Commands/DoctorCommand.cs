@@ -34,7 +34,7 @@ internal static class DoctorCommand
             if (parsed.GetValue(selfTest) && backend is CudaBackend { HasWarpgroupKernels: true } hopper)
             {
                 using var byWarpgroups = new CudaBackend(hopper.Ordinal, hopper.Precision, tiles: TileTable.PreferringWarpgroups);
-                context.Output.Line("\nmatrix work by wgmma, which is used where a table of measurements says so:");
+                context.Output.Line("\nmatrix work by wgmma, in bf16 with the copy engine where that can bring the operands; used where a table of measurements says so:");
                 json["selftest_wgmma"] = new DoctorSelfTest(byWarpgroups, ceiling, quick: IsAnotherDriver).Run(KernelCases.All().Where(c => c.IsMatrixWork), context.Output, out bool alsoPassed);
                 passed &= alsoPassed;
             }

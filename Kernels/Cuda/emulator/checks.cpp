@@ -104,10 +104,19 @@ template<class... A> bool launch_clusters(unsigned cluster, const char* name, di
 
 template<class... A> bool launch(const char* name, dim3 grid, dim3 block, size_t shared, A... arguments) { return launch_clusters(1, name, grid, block, shared, arguments...); }
 
+// Blocks that share a tile and are added up together first.
+constexpr unsigned BlocksOfGroup = 2;
+
 Epilogue epilogue(const Buffer& c, const Buffer& bias, const Buffer& partial, const Buffer& tickets, unsigned steps, bool vectors)
 {
-    return {c.p(), bias.p(), nullptr, partial.p(), tickets.words(), steps, 1, 0, vectors};
+    Epilogue e = {};
+    e.c = c.p(), e.bias = bias.p(), e.partial = partial.p(), e.tickets = tickets.words(), e.steps = steps, e.group = BlocksOfGroup, e.relu = 1, e.vectors = vectors;
+    return e;
 }
+
+// Of blocks that share a tile: room for their sums and for those of their groups, in tiles, and tickets for each tile.
+constexpr unsigned shares(unsigned sharing) { return sharing + (sharing + BlocksOfGroup - 1) / BlocksOfGroup; }
+constexpr unsigned tickets_of(unsigned sharing) { return 1 + (sharing + BlocksOfGroup - 1) / BlocksOfGroup; }
 
 // The columns of g [rows, columns] are summed by extra blocks of the launch.
 struct Sums {
@@ -115,7 +124,7 @@ struct Sums {
     ColumnSums arguments;
     Sums(unsigned rows, unsigned columns, unsigned width, unsigned first_block, unsigned sharing) : g(rows * columns), out(zeros(columns)), partial(zeros(2 * sharing * columns)), tickets(zeros(columns))
     {
-        arguments = {g.p(), out.p(), (float2*)partial.p(), tickets.words(), rows, columns, width, first_block, 0, Columns::of_one(columns), Columns::of_one(columns)};
+        arguments = {g.p(), out.p(), (float2*)partial.p(), tickets.words(), rows, columns, width, first_block, 0, 0, Columns::of_one(columns), Columns::of_one(columns)};
     }
     unsigned blocks() const { return (arguments.columns + arguments.width - 1) / arguments.width; }
 };
@@ -124,7 +133,7 @@ Hash matmul(const char* kernel, unsigned m, unsigned n, unsigned k, unsigned til
 {
     Buffer a(m * k), b(k * n), bias(n), c = zeros(m * n);
     const unsigned tiles = (m + tile - 1) / tile * ((n + tile - 1) / tile), steps = (k + depth - 1) / depth;
-    Buffer partial = zeros((size_t)tiles * sharing * tile * tile), tickets = zeros(tiles);
+    Buffer partial = zeros((size_t)tiles * shares(sharing) * tile * tile), tickets = zeros(tiles * tickets_of(sharing));
     const Epilogue e = epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, n % 4 == 0);
     const bool transposed_a = strstr(kernel, "_tn_") || strstr(kernel, "_tt_"), transposed_b = strstr(kernel, "_nt_") || strstr(kernel, "_tt_");
     const ProductShape shape = {m, n, k, Columns::of_one(transposed_a ? m : k), Columns::of_one(transposed_b ? k : n), Columns::of_one(n), Columns::of_one(0)};
@@ -179,9 +188,9 @@ Hash convolution(const char* kernel, int direction, unsigned in, unsigned out, s
     Buffer x(3 * 9 * 10 * in), w(16 * in * out), y(3 * 4 * 5 * out), bias(64), c = zeros(direction == 0 ? y.n : direction == 1 ? x.n : w.n);
     const unsigned rows = direction == 0 ? 60 : direction == 1 ? 3 * 5 * 5 : 16 * in, width = direction == 1 ? in : out;
     const bool by_warpgroups = strstr(kernel, "_wgmma");
-    const unsigned k = direction == 0 ? 16 * in : direction == 1 ? 4 * out : 60, depth = by_warpgroups ? 32 : 16, steps = (k + depth - 1) / depth;
+    const unsigned k = direction == 0 ? 16 * in : direction == 1 ? 4 * out : 60, depth = strstr(kernel, "bf16") ? 64 : by_warpgroups ? 32 : 16, steps = (k + depth - 1) / depth;
     const unsigned tiles = (rows + 127) / 128 * ((width + columns - 1) / columns), classes = direction == 1 ? 4 : 1;
-    Buffer partial = zeros((size_t)tiles * classes * sharing * 128 * columns), tickets = zeros(tiles * classes);
+    Buffer partial = zeros((size_t)tiles * classes * shares(sharing) * 128 * columns), tickets = zeros(tiles * classes * tickets_of(sharing));
     const Epilogue e = epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, width % 4 == 0);
     const dim3 grid = {tiles, sharing, classes}, block = {by_warpgroups ? 256 : 4 * columns, 1, 1};
     if (direction == 2) {
@@ -277,10 +286,9 @@ Hash copied_product(const std::string& layout, unsigned m, unsigned n, unsigned 
         const Sums sums(k, n, 32, tiles, sharing);
         const dim3 grid = {tiles + (across ? sums.blocks() : 0), sharing, 1};
         const size_t shared = 3 * 128 * (rows + columns) + 1024 + (copies ? 24 : 0);
-        const Buffer c = zeros(m * n), partial = zeros((size_t)tiles * 2 * sharing * rows * columns), tickets = zeros(tiles * (sharing + 1));
-        Epilogue e = {};
-        e.c = c.p(), e.partial = partial.p(), e.tickets = tickets.words();
-        e.steps = (steps + sharing - 1) / sharing, e.group = sharing, e.vectors = 1, e.halves = HalfA | (across ? HalfB : 0);
+        const Buffer c = zeros(m * n), bias(n), partial = zeros((size_t)tiles * shares(sharing) * rows * columns), tickets = zeros(tiles * tickets_of(sharing));
+        Epilogue e = epilogue(c, bias, partial, tickets, (steps + sharing - 1) / sharing, true);
+        e.halves = HalfA | (across ? HalfB : 0);
         const std::string kernel = name + (copies ? "tma" : "wgmma");
         if (across && copies)
             launch(kernel.c_str(), grid, block, shared, a.map(64), b.map(64), shape, e, sums.arguments);
@@ -307,6 +315,9 @@ constexpr size_t TensorAlong = 4 * 3 * (64 * 20), TensorAcross = 4 * 3 * (16 * 7
 // Bytes of shared memory of an fp32 kernel: two stages, lines padded where they run along k.
 constexpr size_t fp32_shared(size_t depth, size_t lines) { return 4 * 2 * depth * lines; }
 
+// The finished tile passes through the same memory, which is what a large tile needs.
+constexpr size_t finished_shared(size_t rows, size_t columns) { return 4 * rows * columns; }
+
 // Of a kernel by wgmma: three stages of lines of 128 bytes, and room to begin at a multiple of 1 024.
 constexpr size_t warpgroup_shared(size_t lines) { return 3 * 128 * lines + 1024; }
 
@@ -330,7 +341,7 @@ const std::vector<Case> cases = {
     }},
     {"sum and log_sum_exp, shared among blocks", [] {
         Buffer x(3 * 700 * 5), y = zeros(15), l = zeros(15), partial = zeros(8 * 15 * 2), tickets = zeros(8);
-        launch("sum", {3, 8, 1}, {8, 32, 1}, 0, x.p(), 3u, 700u, 5u, 0.5f, y.p(), 0, (float2*)partial.p(), tickets.words());
+        launch("sum", {3, 8, 1}, {8, 32, 1}, 0, x.p(), 0, 3u, 700u, 5u, 0.5f, y.p(), 0, (float2*)partial.p(), tickets.words());
         launch("log_sum_exp", {3, 8, 1}, {8, 32, 1}, 0, x.p(), 3u, 700u, 5u, l.p(), (float2*)partial.p(), tickets.words());
         return hash_of({y, l, tickets});
     }},
@@ -398,11 +409,11 @@ const std::vector<Case> cases = {
         launch("mixture_gradient_z", {6, 1, 1}, {32, 8, 1}, 0, 6u, 150u, 20u, z.p(), mu.p(), lv.p(), -5.0f, -5.0f, -5.0f, 0u, shares.p(), (float*)nullptr, (float*)nullptr, dz.p());
         return hash_of({joint, marginal, shares, dz});
     }},
-    {"matmul fp32", [] { return matmul("matmul_nn_64x64_v4_fp32", 70, 68, 100, 64, 16, 128, fp32_shared(16, 68 + 64), 1) ^ matmul("matmul_tn_64x64_v1_fp32", 33, 35, 70, 64, 16, 128, fp32_shared(16, 64 + 64), 3) ^ matmul("matmul_nt_128x128_v4_fp32", 130, 36, 48, 128, 8, 256, fp32_shared(8, 132 + 132), 1); }},
+    {"matmul fp32", [] { return matmul("matmul_nn_64x64_v4_fp32", 70, 68, 100, 64, 16, 128, fp32_shared(16, 68 + 64), 1) ^ matmul("matmul_tn_64x64_v1_fp32", 33, 35, 70, 64, 16, 128, fp32_shared(16, 64 + 64), 3) ^ matmul("matmul_nt_128x128_v4_fp32", 130, 36, 48, 128, 8, 256, finished_shared(128, 128), 1); }},
     {"matmul tf32", [] { return matmul("matmul_nn_64x64_v4_tf32", 70, 68, 100, 64, 16, 128, TensorAlong + TensorAcross, 1) ^ matmul("matmul_tt_64x64_v1_tf32", 33, 35, 130, 64, 16, 128, TensorAlong + TensorAcross, 2); }},
     {"matmul and conv bf16", [] {
-        return matmul("matmul_nn_64x64_v4_bf16", 70, 68, 100, 64, 16, 128, TensorAlong + TensorAcross, 1) ^ matmul("matmul_tt_64x64_v1_bf16", 33, 35, 130, 64, 16, 128, TensorAlong + TensorAcross, 2)
-            ^ convolution("conv_forward_128x32_v4_bf16", 0, 4, 8, 4 * 3 * (20 * 128 + 16 * 40), 32, 1);
+        return matmul("matmul_nn_64x64_v4_bf16", 70, 68, 100, 64, 64, 128, 2 * 128 * 128, 1) ^ matmul("matmul_tt_64x64_v1_bf16", 33, 35, 130, 64, 64, 128, 2 * 128 * 128, 2)
+            ^ convolution("conv_forward_128x32_v4_bf16", 0, 4, 8, 2 * 128 * 160, 32, 1);
     }},
     {"two heads", [] {
         return heads("matmul_nn_64x64_v4_fp32", "matmul_tn_64x64_v4_fp32", 70, 36, 40, fp32_shared(16, 68 + 64), fp32_shared(16, 64 + 64))
@@ -423,8 +434,20 @@ const std::vector<Case> cases = {
         Buffer dy(3 * 4 * 5 * 8), w(16 * 2 * 8), bias(2), dx = zeros(3 * 9 * 10 * 2), none = zeros(1);
         const Epilogue e = epilogue(dx, bias, none, none, 0, false);
         struct { unsigned rows, pixels; } few = {5, 20};
-        launch("conv_backward_data_few", {3, 2, 1}, {64, 1, 1}, 4 * (32 * 8 + 20 * 12 + 32 * 20), dy.p(), w.p(), g, e, few);
+        launch("conv_backward_data_few", {3, 2, 1}, {256, 1, 1}, 4 * (32 * 8 + 20 * 12 + 32 * 20), dy.p(), w.p(), g, e, few);
         return hash_of({dx});
+    }},
+    {"conv from few channels, and its weights", [] {
+        constexpr unsigned Sharing = 2, Outputs = 32 * 8, Slices = 16, Line = 24;
+        ConvGeometry g = {3, 9, 10, 2, 8, 4, 4, 2, 1, 4, 5, divider(2), divider(5), divider(4)};
+        Buffer x(3 * 9 * 10 * 2), w(Outputs), bias(8), y = zeros(3 * 4 * 5 * 8), dw = zeros(Outputs), none = zeros(1), partial = zeros(shares(Sharing) * Outputs), tickets = zeros(tickets_of(Sharing));
+        struct { unsigned rows, pixels; } few = {3, 0};
+        launch("conv_forward_few", {3, 2, 1}, {256, 1, 1}, 4 * (Outputs + 8 * Line), x.p(), w.p(), g, epilogue(y, bias, none, none, 0, true), few);
+        const Sums sums(3 * 4 * 5, 8, 8, 1, Sharing);
+        Epilogue e = epilogue(dw, none, partial, tickets, 0, false);
+        e.bias = nullptr;
+        launch("conv_backward_weight_few", {1 + sums.blocks(), Sharing, 1}, {256, 1, 1}, 4 * ((Slices + 1) * Outputs + 10 * Line), x.p(), sums.g.p(), g, e, sums.arguments);
+        return hash_of({y, dw, sums.out});
     }},
     {"chains", [] { return chain("chain_fp32") ^ chain("chain_tf32"); }},
     {"matmul wgmma", [] {

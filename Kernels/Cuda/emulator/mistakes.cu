@@ -123,7 +123,7 @@ template<Mistake Made> DEVICE void product_of_ones(float* out, float* memory)
     float* const tile = aligned_tile(memory);
     if (threadIdx.x < 64)
         for (int chunk = 0; chunk < ChunksOfLine; chunk++)
-            store_operand(reinterpret_cast<uint4*>(tile + threadIdx.x * WordsOfLine) + chunk, WarpgroupTf32::pack({1.0f, 1.0f, 1.0f, 1.0f}));
+            store_operand(reinterpret_cast<uint4*>(tile + threadIdx.x * WordsOfLine) + chunk, uint4{to_tf32(1.0f), to_tf32(1.0f), to_tf32(1.0f), to_tf32(1.0f)});
     if constexpr (Made != Mistake::NoFenceOfOperands)
         fence_operands();
     __syncthreads();
