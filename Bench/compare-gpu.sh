@@ -71,7 +71,7 @@ for name in ours[0]["bench"]:
     over_eager = statistics.median(p["eager"]["seconds"] / m for p, m in zip(peers, mine)) if peers[0] else None
     tail = [f"{over_eager:.2f}", f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}", f"{max(ratios):.2f}"] if ratios else [""] * 4
     bytes_rate, flops_rate = (statistics.median(o["bench"][name][rate] for o in ours) for rate in ("bytes_per_second", "flops_per_second"))
-    shares = f"{share(bytes_rate, copy)} | {share(flops_rate, tensor if name == 'matmul_4096' else fma)}"
+    shares = f"{share(bytes_rate, copy)} | {share(flops_rate, tensor if name == 'matmul_4096' else fma) if name != 'matmul_4096_bf16' else ''}"
     ways = " | ".join(us(median(times)) for times in otherwise)
     lines.append(f"| {name} | {us(statistics.median(mine))} | {ways} | {shares} | {' | '.join(map(us, columns))} | {' | '.join(tail)} | {targets.get(name, '')} |")
 metrics = work / "run" / "metrics.csv"

@@ -60,6 +60,7 @@ internal static class KernelWorkloads
         Workload.Of(MemoryCases.Fill(Values)),
         Workload.Of(MemoryCases.CopyBlock(100, 784, 784, 784, accumulate: false)),
         Workload.Of(MemoryCases.CopyBlock(Rows, 10, 30, 10, accumulate: false)),
+        Workload.Of(MemoryCases.Convert(100 * 14 * 14 * 32)),
         Workload.Of(MemoryCases.Permute([100, 32, 14, 14], [0, 2, 3, 1])),
         .. Of(MemoryCases.Gather(6000, 784, 100)),
         Workload.Of(WarpCases.Warp(new(250, 28, 28, 1, Reflect: false))),

@@ -38,15 +38,18 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
     private sealed record Workload(string Model, int Size, int Channels, RunConfiguration Configuration, int Batch)
     {
         public string Name => $"{Model}_batch_{Batch}";
+
+        /// <summary>Large enough for the bytes to bind it, which are fewer in bf16.</summary>
+        public bool IsLarge { get; init; }
     }
 
     // The emulator runs the same workloads at a size that ends in seconds: that they run is all it can show.
     private int LargestProduct => tiny ? 128 : 4096;
 
     private Workload[] TrainingSteps => tiny
-        ? [new("mnist_conv_vae", 28, 1, ConvolutionalVae, 2), new("cifar_exon", 8, 3, Exon with { Network = "mlp:8", Classifier = "pool:2,2", Latents = 6 }, 2)]
-        : [new("mnist_conv_vae", 28, 1, ConvolutionalVae, 100), new("mnist_conv_vae", 28, 1, ConvolutionalVae, 4096),
-            new("celeba_conv_vae", 64, 3, ConvolutionalVae, 256), new("cifar_exon", 32, 3, Exon, 128)];
+        ? [new("mnist_conv_vae", 28, 1, ConvolutionalVae, 2) { IsLarge = true }, new("cifar_exon", 8, 3, Exon with { Network = "mlp:8", Classifier = "pool:2,2", Latents = 6 }, 2)]
+        : [new("mnist_conv_vae", 28, 1, ConvolutionalVae, 100), new("mnist_conv_vae", 28, 1, ConvolutionalVae, 4096) { IsLarge = true },
+            new("celeba_conv_vae", 64, 3, ConvolutionalVae, 256) { IsLarge = true }, new("cifar_exon", 32, 3, Exon, 128)];
 
     /// <summary>Runs all workloads and returns seconds, FLOP/s and bytes/s by name.</summary>
     public JsonObject Run(Output output)
@@ -55,11 +58,13 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
         List<Row> rows =
         [
             MatMul(LargestProduct),
-            MatMulInFloat32(LargestProduct),
+            .. In(Precision.Fp32, b => b.MatMul(LargestProduct)),
+            .. In(Precision.Bf16, b => b.MatMul(LargestProduct)),
             Information(tiny ? 1000 : 4_000_000, tiny ? 8 : 128),
             Reparameterise(tiny ? 100 : 1_000_000, tiny ? 8 : 128),
             Mixture(tiny ? 64 : 4096, 10),
             .. TrainingSteps.Select(Training),
+            .. TrainingSteps.Where(w => w.IsLarge).SelectMany(w => In(Precision.Bf16, b => b.Training(w))),
         ];
         output.Table(["workload", "time, us", "launches overlapping, us", "with branches, us", "in chains, us", "GFLOP/s", "GB/s"], rows.Select(r => (IReadOnlyList<string>)
         [
@@ -86,34 +91,53 @@ internal sealed class DoctorBench(CudaBackend cuda, bool tiny)
     public JsonObject Tune(Output output, string path, out bool passed)
     {
         var table = new TileTable();
+        int refused = Measure(into: table);
+        if (cuda.Precision != Precision.Bf16)
+            using (var inBf16 = new CudaBackend(cuda.Ordinal, Precision.Bf16))
+                refused += new DoctorBench(inBf16, tiny).Measure(into: table);
+        AtomicFile.WriteText(path, table.ToCsv());
+        output.Table(["operation", "precision", "rows", "columns", "k", "kernel", "blocks", "us", "by the rule"], table.Rows.Select(r => (IReadOnlyList<string>)
+            [r.Problem.Operation, r.Problem.Precision, $"{r.Problem.Rows}", $"{r.Problem.Columns}", $"{r.Problem.K}", r.Kernel, $"{r.BlocksPerMultiprocessor}", Number(r.Microseconds), Number(r.RuleMicroseconds)]));
+        output.Line($"{path}: {table.Rows.Count} products and convolutions; {TileTable.FileVariable}={path} makes every command go by it");
+        passed = refused == 0;
+        return new() { ["file"] = path, ["rows"] = table.Rows.Count, ["refused"] = refused };
+    }
+
+    /// <summary>The kernels of this precision, for everything that the benchmarks compute; returns how many were refused.</summary>
+    private int Measure(TileTable into)
+    {
         int refused = 0;
         cuda.TuneTiles(() =>
         {
             MatMul(LargestProduct);
             foreach (var workload in TrainingSteps)
                 WithStep(workload, (_, step) => step());
-        }, table, message =>
+        }, into, message =>
         {
             refused++;
             Console.Error.WriteLine($"vae: {message}");
         }, quick: tiny);
-        AtomicFile.WriteText(path, table.ToCsv());
-        output.Table(["operation", "rows", "columns", "k", "kernel", "blocks", "us", "by the rule"], table.Rows.Select(r => (IReadOnlyList<string>)
-            [r.Problem.Operation, $"{r.Problem.Rows}", $"{r.Problem.Columns}", $"{r.Problem.K}", r.Kernel, $"{r.BlocksPerMultiprocessor}", Number(r.Microseconds), Number(r.RuleMicroseconds)]));
-        output.Line($"{path}: {table.Rows.Count} products and convolutions in {CudaBackend.NameOf(cuda.Precision)}; {TileTable.FileVariable}={path} makes every command go by it");
-        passed = refused == 0;
-        return new() { ["file"] = path, ["rows"] = table.Rows.Count, ["refused"] = refused };
+        return refused;
     }
 
+    /// <summary>A square product; in bf16 all three matrices are stored in it.</summary>
     private Row MatMul(int n) => WithBuffers([n * n, n * n, n * n], s =>
-        new($"matmul_{n}", Time(b => b.MatMul(new(n, n, n), s[0], s[1], s[2])), 2.0 * n * n * n, 12.0 * n * n));
-
-    /// <summary>The product without tensor cores.</summary>
-    private Row MatMulInFloat32(int n)
     {
-        using var float32 = new CudaBackend(cuda.Ordinal, Precision.Fp32);
-        var row = new DoctorBench(float32, tiny).MatMul(n);
-        return row with { Name = $"{row.Name}_fp32" };
+        using var pool = new BufferPool(cuda);
+        var operands = Array.ConvertAll(s, floats => cuda.CompactStorage == Storage.Float32 ? floats : pool.Rent(n * n, cuda.CompactStorage));
+        for (int i = 0; i < s.Length; i++)
+            cuda.Convert(s[i], operands[i]);
+        return new($"matmul_{n}", Time(b => b.MatMul(new(n, n, n), operands[0], operands[1], operands[2])), 2.0 * n * n * n, 3.0 * n * n * operands[0].Size);
+    });
+
+    /// <summary>A workload in another precision, whose name it gets; nothing where the GPU does not have it.</summary>
+    private Row[] In(Precision precision, Func<DoctorBench, Row> measure)
+    {
+        using var other = new CudaBackend(cuda.Ordinal, precision);
+        if (other.Precision != precision)
+            return [];
+        var row = measure(new(other, tiny));
+        return [row with { Name = $"{row.Name}_{CudaBackend.NameOf(precision)}" }];
     }
 
     private Row Information(int points, int factors) => WithBuffers([points * factors, points * factors, 8 * factors], s =>

@@ -6,7 +6,7 @@ namespace VaeFromScratch.Kernels.Cuda;
 
 /// <summary>A matrix product or convolution, as the choice of a kernel for it sees it: <paramref name="Classes"/> products C [rows, columns] = A [rows, k] B [k, columns].</summary>
 /// <param name="Operation">matmul_nn, matmul_nt, matmul_tn, matmul_tt (n as it is, t transposed), conv_forward, conv_backward_data, conv_backward_weight.</param>
-/// <param name="Precision">fp32, tf32 or bf16.</param>
+/// <param name="Precision">fp32, tf32 or bf16; where operands lie in memory as bf16 a colon and which of A, B and C, such as bf16:ac.</param>
 /// <param name="Rows">Of C; for a convolution pixels, or kernel positions times channels.</param>
 /// <param name="Columns">Of C.</param>
 /// <param name="K">Terms of each sum.</param>
@@ -36,8 +36,8 @@ public sealed class TileTable
     /// <summary>Rows, columns and k may differ by a factor of two in all from a measured problem that stands in for another.</summary>
     private const double FarthestInPowersOfTwo = 1;
 
-    /// <summary>Of the largest value: products of the same rounded operands, whose sums are added in another order.</summary>
-    private const double Tolerance = 1e-3;
+    /// <summary>Of the largest value: products of the same rounded operands, whose sums are added in another order; and where those are rounded to bf16, to one number or to the next.</summary>
+    private const double Tolerance = 1e-3, ToleranceInBf16 = 1.0 / 128;
 
     private readonly List<TileRow> rows = [];
 
@@ -114,8 +114,11 @@ public sealed class TileTable
         return nearest;
     }
 
-    /// <summary>Whether two kernels computed the same: no element further apart than a thousandth of the largest expected one. What is not a number agrees with nothing.</summary>
-    public static bool Agree(ReadOnlySpan<float> expected, ReadOnlySpan<float> found)
+    /// <summary>
+    /// Whether two kernels computed the same: no element further apart than a thousandth of the largest expected one, or a unit in the last place of that where results are bf16. What is not a
+    /// number agrees with nothing.
+    /// </summary>
+    public static bool Agree(ReadOnlySpan<float> expected, ReadOnlySpan<float> found, Storage storage = Storage.Float32)
     {
         double largest = 0, worst = 0;
         for (int i = 0; i < expected.Length; i++)
@@ -124,7 +127,7 @@ public sealed class TileTable
             // Max keeps what is not a number.
             worst = Math.Max(worst, Math.Abs((double)expected[i] - found[i]));
         }
-        return worst <= Tolerance * largest;
+        return worst <= (storage == Storage.Bf16 ? ToleranceInBf16 : Tolerance) * largest;
     }
 
     /// <summary>As <see cref="Parse"/> reads it.</summary>

@@ -140,7 +140,7 @@ public sealed class CudaCopyTests
     private static TileTable Naming(string kernel, Product product)
     {
         var table = new TileTable();
-        table.Add(new("9.0", new(product.Operation, "bf16", product.Rows, product.Columns, product.K, 1), kernel, 2, 1, 1));
+        table.Add(new("9.0", new(product.Operation, product.TransposeA ? "bf16:ab" : "bf16:a", product.Rows, product.Columns, product.K, 1), kernel, 2, 1, 1));
         return table;
     }
 

@@ -63,6 +63,11 @@ public sealed class TileTableTests
     public void A_kernel_that_computes_something_else_is_told_apart(float a, float b, float c, bool agrees) =>
         Assert.That(TileTable.Agree([1f, 2f, 3f], [a, b, c]), Is.EqualTo(agrees));
 
+    [TestCase(1.02f, true)]
+    [TestCase(1.03f, false)]
+    public void Results_in_bf16_may_be_rounded_to_the_next_number(float a, bool agrees) =>
+        Assert.That(TileTable.Agree([1f, 2f, 3f], [a, 2f, 3f], Storage.Bf16), Is.EqualTo(agrees));
+
     [TestCase("128x128 wgmma", "matmul_nn_128x128_v4_tf32_wgmma")]
     [TestCase("128x256 wgmma", "matmul_nn_128x256_v4_tf32_wgmma")]
     [TestCase("64x64 wgmma", "matmul_nn_64x64_v4_tf32_wgmma")]

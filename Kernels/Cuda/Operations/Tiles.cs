@@ -75,7 +75,10 @@ public sealed unsafe partial class CudaBackend
     /// <summary>The kernels of one operation in one precision.</summary>
     private sealed class TileKernels
     {
-        public readonly string Operation, Precision;
+        public readonly string Operation;
+
+        /// <summary>As <see cref="TileProblem.Precision"/>, by the bits of <see cref="Epilogue.Halves"/> for A, B and C.</summary>
+        public readonly string[] Precision;
 
         /// <summary>A wide tile, a narrow one, and a narrow one for sizes or addresses that are no multiples of four floats.</summary>
         public readonly TileKernel Wide, Narrow, Single;
@@ -88,7 +91,8 @@ public sealed unsafe partial class CudaBackend
 
         public TileKernels(string file, string operation, Precision precision, bool aAlongK, bool bAlongK)
         {
-            (Operation, Precision) = (operation, NameOf(precision));
+            Operation = operation;
+            Precision = [.. Enumerable.Range(0, HalfMask).Select(halves => NameOf(precision) + (halves > 0 ? ":" : "") + string.Concat("abc".Where((_, i) => (halves >> i & 1) != 0)))];
             var (wideColumns, narrowRows, narrowColumns) = file == "conv" ? (64, 128, WidestNarrowTile) : (128, 64, 64);
             var multiplier = precision == Cuda.Precision.Fp32 ? Multiplier.Fma : Multiplier.Mma;
             Wide = Kernel(128, wideColumns, 4, multiplier);
@@ -190,7 +194,7 @@ public sealed unsafe partial class CudaBackend
         /// <summary>A weight gradient that src/conv_few.cu computes.</summary>
         public bool HasFewChannels { get; init; }
 
-        public TileProblem Problem => new(Kernels.Operation, Kernels.Precision, Product.M, Product.N, Product.K, Classes);
+        public TileProblem Problem => new(Kernels.Operation, Kernels.Precision[Epilogue.Halves & (HalfMask - 1)], Product.M, Product.N, Product.K, Classes);
     }
 
     /// <param name="Kernel">Computes a tile.</param>

@@ -50,7 +50,7 @@ public sealed unsafe partial class CudaBackend
         foreach (var choice in Candidates(product).SelectMany(kernel => BlocksTried.Select(blocks => new TileChoice(kernel, blocks))).DistinctBy(c => (c.Kernel, Sharing(c))))
         {
             double seconds = Measure(choice, out float[] found);
-            if (!TileTable.Agree(expected, found))
+            if (!TileTable.Agree(expected, found, product.C.Storage))
                 refused($"{choice.Kernel.Slot.Name} does not compute {problem} as {rule.Kernel.Slot.Name} does and is not used for it");
             else if (seconds < best)
                 (fastest, best) = (choice, seconds);
