@@ -395,6 +395,20 @@ template<class Operand, int Rows, int Depth, int Width, int Threads> struct Shar
     static DEVICE_MEMBER int across(int thread) { return thread / PerLine; }
 };
 
+// How the warps of a block share a tile of C, WarpRows x WarpColumns each, and mma.sync leaves a warp's sums to its lanes, in tiles of 16 x 8.
+template<int TileRows, int TileColumns> struct WarpTiles {
+    static constexpr int Rows = TileRows, Columns = TileColumns, Run = 2;
+    static constexpr int WarpRows = Columns == 128 ? 64 : 32, WarpColumns = 32, WarpsN = Columns / WarpColumns, Threads = Rows / WarpRows * WarpsN * 32;
+    static constexpr int TilesM = WarpRows / 16, TilesN = WarpColumns / 8, ThreadRows = 2 * TilesM, ThreadColumns = 2 * TilesN, Sums = ThreadRows * ThreadColumns, Sharing = Rows / ThreadRows;
+    static DEVICE_MEMBER int warp_row() { return threadIdx.x / 32 / WarpsN * WarpRows; }
+    static DEVICE_MEMBER int warp_column() { return threadIdx.x / 32 % WarpsN * WarpColumns; }
+    static DEVICE_MEMBER int group() { return threadIdx.x % 32 / 4; }
+    static DEVICE_MEMBER int row(int i) { return warp_row() + 8 * i + group(); }
+    static DEVICE_MEMBER int column(int j) { return warp_column() + j / 2 * 8 + threadIdx.x % 4 * 2 + j % 2; }
+    static DEVICE_MEMBER int sharer() { return threadIdx.x / 32 / WarpsN * 8 + group(); }
+    static constexpr int index(int i, int j) { return (i / 2 * TilesN + j / 2) * 4 + i % 2 * 2 + j % 2; }
+};
+
 // ---- the product
 
 // The name of a kernel: PREFIX_ROWSxCOLUMNS_vWIDTH_PRECISION.

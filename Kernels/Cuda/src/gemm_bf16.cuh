@@ -7,19 +7,12 @@
 #include "gemm_lines.cuh"
 
 #if HAS_TENSOR_CORES
-template<int TileRows, int TileColumns, int Width> struct TileBf16 {
-    static constexpr int Rows = TileRows, Columns = TileColumns, Depth = ChunksOfLine * LinesOfBf16::Chunk, Run = 2;
+template<int TileRows, int TileColumns, int Width> struct TileBf16 : WarpTiles<TileRows, TileColumns> {
+    using Warps = WarpTiles<TileRows, TileColumns>;
+    using Warps::Rows, Warps::Columns, Warps::Threads, Warps::TilesM, Warps::TilesN, Warps::Sums, Warps::warp_row, Warps::warp_column;
+    static constexpr int Depth = ChunksOfLine * LinesOfBf16::Chunk;
     static constexpr bool Halves = true;
-    static constexpr int WarpRows = Columns == 128 ? 64 : 32, WarpColumns = 32, WarpsN = Columns / WarpColumns, Threads = Rows / WarpRows * WarpsN * 32;
-    static constexpr int TilesM = WarpRows / 16, TilesN = WarpColumns / 8, ThreadRows = 2 * TilesM, ThreadColumns = 2 * TilesN, Sums = ThreadRows * ThreadColumns, Sharing = Rows / ThreadRows;
     static constexpr int StageFloats = (Rows + Columns) * WordsOfLine;
-    static DEVICE_MEMBER int warp_row() { return threadIdx.x / 32 / WarpsN * WarpRows; }
-    static DEVICE_MEMBER int warp_column() { return threadIdx.x / 32 % WarpsN * WarpColumns; }
-    static DEVICE_MEMBER int group() { return threadIdx.x % 32 / 4; }
-    static DEVICE_MEMBER int row(int i) { return warp_row() + 8 * i + group(); }
-    static DEVICE_MEMBER int column(int j) { return warp_column() + j / 2 * 8 + threadIdx.x % 4 * 2 + j % 2; }
-    static DEVICE_MEMBER int sharer() { return threadIdx.x / 32 / WarpsN * 8 + group(); }
-    static constexpr int index(int i, int j) { return (i / 2 * TilesN + j / 2) * 4 + i % 2 * 2 + j % 2; }
 
     static DEVICE_MEMBER void multiply_step(float* tile, float (&sums)[Sums])
     {
