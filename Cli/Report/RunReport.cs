@@ -68,7 +68,7 @@ internal sealed class RunReport(RunDirectory directory, VaeModel model, ImageDat
         page.Headline(
         [
             ("EVLB, nats per image", result.Evlb is { } evlb ? Number(evlb, "F1") : "no likelihood"),
-            ("reconstruction, -log p(x|z)", Number(l.Nll, "F1")),
+            ("reconstruction NLL", Number(l.Nll, "F1")),
             ("KL to the prior", Number(l.Kl, "F2")),
             ("squared error per image", Number(l.SquaredError, "F2")),
             .. l.Variance is { } v ? [("noise variance \u03c3\u00b2", Number(v, "G3"))] : ((string, string)[])[],
