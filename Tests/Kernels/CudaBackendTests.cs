@@ -3,6 +3,7 @@ using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Kernels.Elementwise;
+using static VaeFromScratch.Tests.Kernels.DeviceArrays;
 
 namespace VaeFromScratch.Tests.Kernels;
 
@@ -407,19 +408,5 @@ public sealed class CudaBackendTests
         var state = pool.Rent<uint>(4);
         backend.Upload<uint>([0x12345678, 0x9abcdef0, 41, 7], state);
         return state;
-    }
-
-    private static Slice<float> Upload(IBackend backend, BufferPool pool, float[] values)
-    {
-        var slice = pool.Rent<float>(values.Length);
-        backend.Upload<float>(values, slice);
-        return slice;
-    }
-
-    private static float[] Download(IBackend backend, Slice<float> slice)
-    {
-        var values = new float[slice.Length];
-        backend.Download<float>(slice, values);
-        return values;
     }
 }

@@ -4,6 +4,7 @@ using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Kernels.Elementwise;
 using VaeFromScratch.Reference;
+using static VaeFromScratch.Tests.Kernels.DeviceArrays;
 
 namespace VaeFromScratch.Tests.Kernels;
 
@@ -430,19 +431,5 @@ public sealed class CudaChainTests
             throw new InvalidOperationException("stop");
         }), Throws.InvalidOperationException);
         Assert.That(Download(cuda, y), Is.EqualTo(new float[] { 5, 5, 5, 5 }));
-    }
-
-    private static Slice<float> Upload(IBackend backend, BufferPool pool, float[] values)
-    {
-        var slice = pool.Rent<float>(values.Length);
-        backend.Upload<float>(values, slice);
-        return slice;
-    }
-
-    private static float[] Download(IBackend backend, Slice<float> slice)
-    {
-        var values = new float[slice.Length];
-        backend.Download<float>(slice, values);
-        return values;
     }
 }

@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cuda;
+using static VaeFromScratch.Tests.Kernels.DeviceArrays;
 
 namespace VaeFromScratch.Tests.Kernels;
 
@@ -195,26 +196,5 @@ public sealed class CudaCopyTests
     {
         var random = new Random(seed);
         return [.. Enumerable.Range(0, n).Select(_ => random.NextSingle() - 0.5f)];
-    }
-
-    /// <summary>To nearest, ties to even: 16 bits of a float32 are left.</summary>
-    private static float ToBf16(float x)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(x);
-        return BitConverter.UInt32BitsToSingle((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000);
-    }
-
-    private static Slice<float> Upload(CudaBackend cuda, BufferPool pool, float[] values)
-    {
-        var slice = pool.Rent<float>(values.Length);
-        cuda.Upload<float>(values, slice);
-        return slice;
-    }
-
-    private static float[] Download(CudaBackend cuda, Slice<float> slice)
-    {
-        var values = new float[slice.Length];
-        cuda.Download<float>(slice, values);
-        return values;
     }
 }

@@ -2,6 +2,7 @@ using NUnit.Framework;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Reference;
+using static VaeFromScratch.Tests.Kernels.DeviceArrays;
 
 namespace VaeFromScratch.Tests.Kernels;
 
@@ -105,12 +106,5 @@ public sealed class CudaKernelTests
         using var pool = new BufferPool(tf32);
         Operand a = pool.Rent<ushort>(16), c = pool.Rent<float>(16);
         Assert.That(() => ((IBackend)tf32).MatMul(new(4, 4, 4), a, pool.Rent<float>(16), c), Throws.InvalidOperationException.With.Message.Contains("bf16"));
-    }
-
-    /// <summary>To nearest, ties to even: 16 bits of a float32 are left.</summary>
-    private static float ToBf16(float x)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(x);
-        return BitConverter.UInt32BitsToSingle((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000);
     }
 }
