@@ -25,6 +25,9 @@ public static class MatMulCases
                 yield return Product(new(m, n, k, TransposeA: true, Accumulate: accumulate), mask: true);
                 yield return Product(new(m, n, k, Accumulate: accumulate), bias: true, relu: true, mask: true);
             }
+        // Enough large tiles for a small GPU, and rows of the result that vectors do not fit.
+        yield return Product(new(260, 131, 64, TransposeB: true));
+        yield return Product(new(260, 131, 64, TransposeB: true, Accumulate: true), bias: true, relu: true, mask: true);
         yield return Product(new(0, 5, 4));
         yield return Product(new(5, 0, 4));
         foreach (var (rows, inputs, outputs) in ((int, int, int)[])[(1, 1, 1), (3, 5, 7), (17, 20, 4), (100, 256, 10), (33, 48, 36), (5, 9, 50), (70, 64, 128), (2600, 16, 128), (0, 3, 2)])

@@ -86,6 +86,9 @@ internal readonly unsafe struct KernelArgument
     /// <summary>An array that the launch only reads.</summary>
     public static KernelArgument Read<T>(Slice<T> slice) where T : unmanaged => new(UseOf(slice, writes: false));
 
+    /// <inheritdoc cref="Read{T}(Slice{T})"/>
+    public static KernelArgument Read(Operand operand) => new(new MemoryUse(operand.Address, operand.Bytes, Writes: false));
+
     /// <summary>A structure without addresses.</summary>
     public static KernelArgument Sizes<T>(T* value) where T : unmanaged, ISizes => new(value, Kind.Value);
 
@@ -106,9 +109,6 @@ internal readonly unsafe struct KernelArgument
     }
 
     public static implicit operator KernelArgument(Slice<float> slice) => new(UseOf(slice, writes: true));
-
-    /// <inheritdoc cref="Read{T}(Slice{T})"/>
-    public static KernelArgument Read(Operand operand) => new(new MemoryUse(operand.Address, operand.Bytes, Writes: false));
 
     public static implicit operator KernelArgument(Operand operand) => new(new MemoryUse(operand.Address, operand.Bytes, Writes: true));
 

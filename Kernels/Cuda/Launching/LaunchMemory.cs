@@ -49,6 +49,19 @@ internal struct LaunchMemory
         Read(pair.Second);
     }
 
+    /// <summary>Whether two launches may not change places.</summary>
+    public readonly bool ConflictsWith(in LaunchMemory other) => Conflict(Uses, other.Uses);
+
+    /// <inheritdoc cref="ConflictsWith"/>
+    public static bool Conflict(ReadOnlySpan<MemoryUse> a, ReadOnlySpan<MemoryUse> b)
+    {
+        foreach (ref readonly var use in a)
+            foreach (ref readonly var other in b)
+                if (use.ConflictsWith(other))
+                    return true;
+        return false;
+    }
+
     /// <summary>Arrays that are absent or empty count for nothing.</summary>
     public void Add(MemoryUse use)
     {

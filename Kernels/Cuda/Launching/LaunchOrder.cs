@@ -56,7 +56,7 @@ internal sealed class LaunchOrder
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
             var node = nodes[i];
-            if (Contains(before, i) || !(isUnknown || node.IsUnknown || lane >= 0 && lastOfLane[lane] == i || Conflict(uses, node.Uses)))
+            if (Contains(before, i) || !(isUnknown || node.IsUnknown || lane >= 0 && lastOfLane[lane] == i || LaunchMemory.Conflict(uses, node.Uses)))
                 continue;
             found.Add(i);
             before[i / 64] |= 1ul << i % 64;
@@ -67,13 +67,4 @@ internal sealed class LaunchOrder
     }
 
     private static bool Contains(ulong[] set, int i) => (set[i / 64] >> i % 64 & 1) != 0;
-
-    private static bool Conflict(ReadOnlySpan<MemoryUse> a, ReadOnlySpan<MemoryUse> b)
-    {
-        foreach (ref readonly var use in a)
-            foreach (ref readonly var other in b)
-                if (use.ConflictsWith(other))
-                    return true;
-        return false;
-    }
 }

@@ -92,17 +92,12 @@ public sealed unsafe partial class CudaBackend
     /// <param name="Product">Absent where it is the noise or its gradient.</param>
     private readonly record struct Link(LinkKind Kind, int Rows, TileProduct Product, SampleCall Sample);
 
-    /// <summary>Memory that a call reads or writes.</summary>
+    /// <summary>Memory that a link touches.</summary>
     /// <param name="Width">Floats of a row, of an array whose row r only those touch who compute row r; 0 where everyone touches everything.</param>
-    private readonly record struct Access(nint Address, long Floats, int Width, bool Written)
+    private readonly record struct Access(MemoryUse Use, int Width)
     {
-        public bool Overlaps(Access other) => Address < other.Address + sizeof(float) * other.Floats && other.Address < Address + sizeof(float) * Floats;
-
-        /// <summary>Whether the two may not change places.</summary>
-        public bool Conflicts(Access other) => (Written || other.Written) && Overlaps(other);
-
         /// <summary>Whether each row of the one is that row of the other: clusters then need not wait for each other.</summary>
-        public bool HasTheRowsOf(Access other) => Address == other.Address && Width == other.Width && Width > 0;
+        public bool HasTheRowsOf(Access other) => Use.Address == other.Use.Address && Width == other.Width && Width > 0;
     }
 
     /// <summary>A list on the stack.</summary>
@@ -117,7 +112,7 @@ public sealed unsafe partial class CudaBackend
         public void Add(nint address, long floats, int width, bool written)
         {
             if (address != 0 && floats > 0)
-                memory[count++] = new(address, floats, width, written);
+                memory[count++] = new(new(address, sizeof(float) * floats, written), width);
         }
 
         /// <summary>A matrix, or two of the same size.</summary>
@@ -125,7 +120,7 @@ public sealed unsafe partial class CudaBackend
         {
             Add(address, floats, width, written);
             if (address != 0 && columns.IsPair)
-                Add(address + sizeof(float) * (nint)(columns.First + columns.Jump), floats, width, written);
+                Add(columns.Second(address), floats, width, written);
         }
     }
 
@@ -222,43 +217,27 @@ public sealed unsafe partial class CudaBackend
         for (int i = 0; i < chainAccesses.Count; i++)
             foreach (var access in touched)
             {
-                if (!access.Conflicts(chainAccesses[i]))
+                if (!access.Use.ConflictsWith(chainAccesses[i].Use))
                     continue;
                 if (!access.HasTheRowsOf(chainAccesses[i]))
                     return false;
-                reads |= i >= accessesBeforeLastLink && !access.Written;
+                reads |= i >= accessesBeforeLastLink && !access.Use.Writes;
             }
         if (!reads)
             return false;
         foreach (var (gradient, sums) in afterChain)
-            if (Conflict(touched, gradient, sums))
+            if (Conflict(touched, MemoryOf(gradient, sums)))
                 return false;
         return true;
     }
 
-    private static bool Conflict(ReadOnlySpan<Access> touched, TileProduct gradient, ColumnSums sums)
+    private static bool Conflict(ReadOnlySpan<Access> touched, in LaunchMemory memory)
     {
-        var ofGradient = new Accesses(stackalloc Access[Accesses.Most]);
-        AddAccesses(ref ofGradient, gradient, sums);
-        return Conflict(touched, ofGradient.All);
-    }
-
-    private static bool Conflict(ReadOnlySpan<Access> touched, ReadOnlySpan<Access> others)
-    {
-        foreach (var a in touched)
-            foreach (var b in others)
-                if (a.Conflicts(b))
+        foreach (var access in touched)
+            foreach (ref readonly var use in memory.Uses)
+                if (access.Use.ConflictsWith(use))
                     return true;
         return false;
-    }
-
-    private static void AddAccesses(ref Accesses touched, TileProduct gradient, ColumnSums sums)
-    {
-        var s = gradient.Product;
-        touched.Add(gradient.A.Address, s.A, gradient.A.Length, 0, false);
-        touched.Add(gradient.B.Address, s.B, gradient.B.Length, 0, false);
-        touched.Add(gradient.C.Address, s.C, gradient.C.Length, 0, true);
-        touched.Add(sums.Out, sums.OfOut, sums.OfOut.IsPair ? sums.Columns / 2 : sums.Columns, 0, true);
     }
 
     /// <summary>Launches a weight gradient: before a chain that waits if it touches nothing of it, else behind it.</summary>
@@ -269,11 +248,10 @@ public sealed unsafe partial class CudaBackend
             Launch(gradient, sums);
             return;
         }
-        var touched = new Accesses(stackalloc Access[Accesses.Most]);
-        AddAccesses(ref touched, gradient, sums);
-        bool waits = Conflict(touched.All, CollectionsMarshal.AsSpan(chainAccesses));
+        var memory = MemoryOf(gradient, sums);
+        bool waits = Conflict(CollectionsMarshal.AsSpan(chainAccesses), memory);
         foreach (var (other, otherSums) in afterChain)
-            waits |= Conflict(touched.All, other, otherSums);
+            waits |= memory.ConflictsWith(MemoryOf(other, otherSums));
         if (waits)
         {
             afterChain.Add((gradient, sums));

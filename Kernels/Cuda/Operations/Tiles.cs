@@ -262,10 +262,7 @@ public sealed unsafe partial class CudaBackend
 
     /// <summary>A large tile halves the traffic but only pays when there are enough of them for every multiprocessor. A convolution has few columns, and as many as there are is best.</summary>
     private bool IsLarge(TileProduct product, TileKernel wide) => product.Kernels.IsConvolution ? product.Product.N > WidestNarrowTile
-        : CanUseWide(product) && Tiles(wide, product.Product.M, product.Product.N) >= context.Multiprocessors;
-
-    /// <summary>Tiles of 128 x 128 and more have no code for results that cannot be written in vectors.</summary>
-    private static bool CanUseWide(TileProduct product) => product.Kernels.IsConvolution || product.Wide.Stores;
+        : Tiles(wide, product.Product.M, product.Product.N) >= context.Multiprocessors;
 
     private bool CanUseWarpgroups(TileProduct product) => product.Wide.Loads && HasWarpgroupKernels && product.Kernels.Warpgroup.Length > 0;
 
@@ -279,16 +276,13 @@ public sealed unsafe partial class CudaBackend
             yield break;
         }
         yield return kernels.Narrow;
-        if (CanUseWide(product))
-            yield return kernels.Wide;
-        if (!CanUseWarpgroups(product))
-            yield break;
-        foreach (var kernel in CanUseWide(product) ? kernels.Warpgroup : kernels.Warpgroup[..1])
-            yield return kernel;
-        if (!CanCopy(product))
-            yield break;
-        foreach (var kernel in CanUseWide(product) ? kernels.Copying : kernels.Copying[..1])
-            yield return kernel;
+        yield return kernels.Wide;
+        if (CanUseWarpgroups(product))
+            foreach (var kernel in kernels.Warpgroup)
+                yield return kernel;
+        if (CanCopy(product))
+            foreach (var kernel in kernels.Copying)
+                yield return kernel;
     }
 
     private static int Tiles(TileKernel kernel, int rows, int columns) => (rows + kernel.Rows - 1) / kernel.Rows * ((columns + kernel.Columns - 1) / kernel.Columns);

@@ -47,9 +47,10 @@ template<class T> DEVICE void backward_weight(const float* x, const float* dy, c
     {                                                                                                                                    \
         AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
-        if (sum_columns<Tile<rows, columns, width>::Threads, Tile<rows, columns, width>::Halves>(sums, shared))                                                              \
+        typedef Tile<rows, columns, width> T;                                                                                            \
+        if (sum_columns<T::Threads, T::Halves>(sums, shared))                                                                            \
             return;                                                                                                                      \
-        backward_weight<Tile<rows, columns, width>>(a, b, g, e, shared);                                                                 \
+        backward_weight<T>(a, b, g, e, shared);                                                                                          \
     }                                                                                                                                    \
     EXPORT(name)
 

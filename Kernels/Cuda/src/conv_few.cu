@@ -4,7 +4,7 @@
 //   rate is the limit even in float32, in which all of this is computed whatever the precision
 //   forward          a block has some rows of one image's feature map: the encoder's first layer, and the data gradient of the decoder's last
 //   backward_data    a block has some rows of one image: the decoder's last layer
-//   backward_weight  a block has every so manieth image; the sums are shared among blocks as in gemm.cuh, and the bias gradient may join
+//   backward_weight  a block has every gridDim.y-th image; the sums are shared among blocks as in gemm.cuh, and the bias gradient may join
 // What few channels there are lies in shared memory with its zeros around it. P [taps in, pixels] = w dy^T of backward_data is computed there too, a warp 128 pixels by 4 of its lines at a
 // time; then each number of dx adds up its at most (kernel / stride)^2 places of P.
 // Ladder: implicit GEMM (conv.cuh) -> the decoder's last layer by itself -> both ends, all directions (this version).
@@ -184,7 +184,7 @@ KERNEL __launch_bounds__(256) conv_backward_weight_few(const float* __restrict__
     constexpr unsigned Taps = 4;
     const unsigned out = g.out_channels, window = g.kernel_width * g.in_channels, taps = g.kernel_height * window, line = padded_line(g);
     const unsigned picture_rows = (g.out_height - 1) * g.stride + g.kernel_height, pixels = g.out_height * g.out_width;
-    // A thread has four channels of four taps, for every so manieth pixel; neighbours have the other channels, so that a pixel of dy is read as a whole.
+    // A thread has four channels of four taps, for every slices-th pixel; neighbours have the other channels, so that a pixel of dy is read as a whole.
     const unsigned fours = out / 4, items = fours * ((taps + Taps - 1) / Taps), slices = FewThreads / items;
     const unsigned slice = threadIdx.x / items, item = threadIdx.x - slice * items, channel = item % fours * 4, tap0 = item / fours * Taps;
     float* const parts = shared;                       // [slices, taps, out]

@@ -15,7 +15,8 @@
     {                                                                                                                                    \
         AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
-        product<Tile<rows, columns, width>>(A{numbers_of<Tile<rows, columns, width>>(a, e, HalfA), s.m, s.k, s.a}, B{numbers_of<Tile<rows, columns, width>>(b, e, HalfB), s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared);         \
+        typedef Tile<rows, columns, width> T;                                                                                            \
+        product<T>(A{numbers_of<T>(a, e, HalfA), s.m, s.k, s.a}, B{numbers_of<T>(b, e, HalfB), s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared); \
     }                                                                                                                                    \
     EXPORT(name)
 
@@ -27,9 +28,11 @@
     {                                                                                                                                    \
         AFTER_EARLIER_KERNELS();                                                                                                         \
         DYNAMIC_SHARED(shared);                                                                                                          \
-        if (sum_columns<Tile<rows, columns, width>::Threads, Tile<rows, columns, width>::Halves>(sums, shared))                                                              \
+        typedef Tile<rows, columns, width> T;                                                                                            \
+        if (sum_columns<T::Threads, T::Halves>(sums, shared))                                                                            \
             return;                                                                                                                      \
-        product<Tile<rows, columns, width>>(ColumnMajor{numbers_of<Tile<rows, columns, width>>(a, e, HalfA), s.m, s.k, s.a}, ColumnMajor{numbers_of<Tile<rows, columns, width>>(b, e, HalfB), s.n, s.k, s.b}, PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared); \
+        product<T>(ColumnMajor{numbers_of<T>(a, e, HalfA), s.m, s.k, s.a}, ColumnMajor{numbers_of<T>(b, e, HalfB), s.n, s.k, s.b},       \
+            PlainRows{s.m, s.n, s.c, s.bias}, e, s.k, shared);                                                                           \
     }                                                                                                                                    \
     EXPORT(name)
 
