@@ -5,6 +5,7 @@ using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Models;
+using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Cli;
 
@@ -82,7 +83,8 @@ public static class CommandLineTool
     };
 
     /// <summary>Whether the message alone tells the user what happened; the system's own messages about files name the file.</summary>
-    private static bool IsExplained(Exception e) => CodeOf(e) != ExitCode.Failure || e is IOException or UnauthorizedAccessException;
+    private static bool IsExplained(Exception e) =>
+        CodeOf(e) != ExitCode.Failure || e is DivergenceException or IOException or UnauthorizedAccessException;
 
     /// <summary>An unknown option; the parser would take it for an argument where one is possible.</summary>
     private static string? UnknownOption(ParseResult parsed) =>

@@ -263,7 +263,8 @@ public static class ModelCatalogue
 
     private static NoiseModel CreateNoise(RunConfiguration c, double pixelVariance)
     {
-        double start = c.NoiseStart > 0 ? c.NoiseStart : pixelVariance;
+        // Images that are all the same have no variance to start from.
+        double start = c.NoiseStart > 0 ? c.NoiseStart : Math.Max(c.NoiseFloor, pixelVariance);
         string[] parts = c.Noise.Split(':', 2);
         string? argument = parts.Length > 1 ? parts[1] : null;
         double number = double.TryParse(argument, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) ? value : 0;

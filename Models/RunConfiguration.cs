@@ -239,6 +239,9 @@ public sealed record RunConfiguration
 
     public string Started { get; init; } = "";
 
+    /// <summary>What <c>--resume</c> changed, and after which step: informative.</summary>
+    public string Changed { get; init; } = "";
+
     public string ToJson() => JsonSerializer.Serialize(this, ConfigurationJson.Default.RunConfiguration) + "\n";
 
     /// <summary>A key that is not there, as in the file of an older version, has its default.</summary>

@@ -6,6 +6,7 @@ using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Report;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Runs;
+using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Cli.Commands;
 
@@ -40,6 +41,7 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
 
     private readonly Dictionary<string, DatasetSplits> data = [];
     private volatile bool stopRequested;
+    private bool diverged;
 
     /// <summary>Data sets that the paper's runs need and the data folder does not have.</summary>
     private string[] Absent => field ??= [.. paper.Runs(quick, context).Select(p => p.Configuration.Data).Distinct().Where(name => !DatasetCatalogue.Find(name).IsPresent(context.ResolveDataDir()))];
@@ -67,7 +69,7 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
         }
         Report(sweep);
         if (!stopRequested)
-            return ExitCode.Done;
+            return diverged ? ExitCode.Failure : ExitCode.Done;
         Output.Warn("stopped; the report shows what is finished. Continue with the same command");
         return ExitCode.Interrupted;
     }
@@ -76,7 +78,16 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
     {
         context.Output.Line($"training {point.Name}");
         using var compute = context.OpenCompute(point.Configuration.Precision);
-        new ProgressDisplay(context.Output).Show((progress, epochDone) => sweep.Train(point, compute, Data(point.Configuration.Data), () => stopRequested, progress, epochDone));
+        try
+        {
+            var splits = Data(point.Configuration.Data);
+            new ProgressDisplay(context.Output).Show((progress, epochDone) => sweep.Train(point, compute, splits, () => stopRequested, progress, epochDone));
+        }
+        catch (DivergenceException e)
+        {
+            diverged = true;
+            Output.Warn($"{point.Name} is left unfinished: {e.Message}");
+        }
     }
 
     private void Report(Sweep sweep)

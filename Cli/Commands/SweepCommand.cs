@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Runs;
+using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Cli.Commands;
 
@@ -42,6 +43,7 @@ internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
 {
     private volatile bool stopRequested;
     private volatile Exception? failure;
+    private volatile bool diverged;
 
     public int Run()
     {
@@ -69,7 +71,7 @@ internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
         var summary = sweep.Summary();
         Print(summary);
         context.Output.Json(new JsonObject { ["sweep"] = sweep.Path, ["runs"] = new JsonArray([.. summary.Results.Select(r => Json(r))]) });
-        return ExitCode.Done;
+        return diverged ? ExitCode.Failure : ExitCode.Done;
     }
 
     private void Work(Queue<SweepPoint> left, CommandContext own)
@@ -80,8 +82,17 @@ internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
             {
                 var data = own.LoadData(point.Configuration.Data);
                 using var compute = own.OpenCompute();
-                if (!sweep.Train(point, compute, data, () => stopRequested || failure is not null))
-                    return;
+                try
+                {
+                    if (!sweep.Train(point, compute, data, () => stopRequested || failure is not null))
+                        return;
+                }
+                catch (DivergenceException e)
+                {
+                    diverged = true;
+                    Output.Warn($"{point.Name} is left unfinished: {e.Message}");
+                    continue;
+                }
                 sweep.WriteSummary();
                 own.Output.Line($"{point.Name} is finished");
             }

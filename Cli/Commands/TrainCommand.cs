@@ -6,6 +6,7 @@ using VaeFromScratch.Cli.Report;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Runs;
+using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Cli.Commands;
 
@@ -42,6 +43,10 @@ internal static class TrainCommand
 /// <param name="given">Settings from the command line: the option as written, the key, the value.</param>
 internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyList<Setting> given, string? outDir, bool resume, bool writeReport)
 {
+    /// <summary>Keys that say no more than how the next steps are made; another value of any other would make another run of it.</summary>
+    private static readonly string[] Changeable =
+        ["epochs", "learning_rate", "discriminator_learning_rate", "q_learning_rate", "pretraining_learning_rate", "kl_warm_up_epochs", "noise_floor"];
+
     private volatile bool stopRequested;
 
     public int Run()
@@ -71,14 +76,9 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
     private int Continue(RunDirectory directory)
     {
         var stored = directory.LoadConfiguration();
-        var configuration = SettingOptions.Apply(stored, given);
         if (model is not null && model != stored.Model)
             throw new OptionException($"MODEL {model}: the run in {directory.Path} is of {stored.Model}; leave the model out to resume it");
-        if (configuration.Epochs < stored.Epochs || configuration with { Epochs = stored.Epochs } != stored)
-        {
-            var (option, key, value) = given.First(g => configuration.Epochs < stored.Epochs || g.Key != "epochs");
-            throw new OptionException($"{option} {value}: the run in {directory.Path} was started with another {key}; only a larger --epochs can be given with --resume");
-        }
+        var configuration = Change(directory, stored);
         bool finished = directory.HasCheckpoint && File.Exists(directory.EvaluationFile) && configuration == stored && (!writeReport || File.Exists(directory.ReportFile));
         if (finished && directory.LoadCheckpoint().State.Epoch >= stored.Epochs)
         {
@@ -101,6 +101,40 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         return Train(run, directory, data);
     }
 
+    /// <summary>What a stored run goes on with, which also tells what it had before; what was given has to leave it the same run.</summary>
+    private RunConfiguration Change(RunDirectory directory, RunConfiguration stored)
+    {
+        var configuration = stored;
+        var changed = new List<(Setting Given, string Before)>();
+        foreach (var setting in given)
+        {
+            var (option, key, value) = setting;
+            var next = configuration.With(key, value, option);
+            if (next == configuration)
+                continue;
+            // A weight without a warm-up has one sum fewer in the checkpoint.
+            if (!Changeable.Contains(key) || next.Epochs < stored.Epochs || (next.KlWarmUpEpochs > 0) != (stored.KlWarmUpEpochs > 0))
+                throw new OptionException($"{option} {value}: the run in {directory.Path} was started with another {key}; "
+                    + $"with --resume only a larger --epochs, and another {string.Join(", ", Changeable[1..])} can be given");
+            if (key != "epochs")
+                changed.Add((setting, JsonNode.Parse(stored.ToJson())![key]!.ToJsonString()));
+            configuration = next;
+        }
+        configuration.Validate();
+        if (changed.Count == 0 || !directory.HasCheckpoint)
+            return configuration;
+        var state = directory.LoadCheckpoint().State;
+        if (state.Epoch >= configuration.Epochs)
+        {
+            var (option, _, value) = changed[0].Given;
+            throw new OptionException($"{option} {value}: all {state.Epoch} epochs of the run in {directory.Path} are done; give a larger --epochs as well");
+        }
+        string[] before = [.. changed.Select(c => $"{c.Given.Key} {c.Before} until epoch {state.Epoch + 1}, step {state.StepInEpoch}")];
+        // Nothing has been trained with the old values before the first step.
+        return (state.Epoch, state.StepInEpoch) == (0, 0) ? configuration
+            : configuration with { Changed = string.Join("; ", stored.Changed == "" ? before : [stored.Changed, .. before]) };
+    }
+
     private int Train(TrainingRun run, RunDirectory directory, Engine.Data.DatasetSplits data)
     {
         var c = run.Configuration;
@@ -111,7 +145,20 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             context.Output.Line(category);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        bool reachedEnd = new ProgressDisplay(context.Output).Show((progress, epochDone) => run.Train(() => stopRequested, progress, epochDone));
+        EpochSummary? last = null;
+        bool reachedEnd;
+        try
+        {
+            reachedEnd = new ProgressDisplay(context.Output).Show((progress, epochDone) =>
+                run.Train(() => stopRequested, progress, (train, test) => epochDone(last = train, test)));
+        }
+        catch (DivergenceException e)
+        {
+            throw new DivergenceException(string.Create(CultureInfo.InvariantCulture,
+                $"{e.Message}: continue from it with vae train --resume --lr {c.LearningRate / 10:G3} --out {directory.Path}"), e);
+        }
+        foreach (string note in last?.ImpossibleTerms(c) ?? [])
+            Output.Note(note);
         if (!reachedEnd)
         {
             var (epoch, step) = run.Position;

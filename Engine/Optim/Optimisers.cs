@@ -1,4 +1,5 @@
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Elementwise;
 
 namespace VaeFromScratch.Engine.Optim;
 
@@ -31,9 +32,14 @@ public abstract class Optimiser : IDisposable
     public virtual void BeginStep(long t, double learningRate) => Compute.Backend.Upload([(float)learningRate, 0, 0], Hyper);
 
     /// <summary>Moves the parameters and forgets their gradients. May be part of a captured step.</summary>
-    public void Update()
+    /// <param name="squaredNorm">Where present, the sum of the squares of all gradients is added to its one element.</param>
+    public void Update(Slice<float> squaredNorm = default)
     {
         Arena.CompleteGradients();
+        // The gradient of s g with respect to a scalar s, given g, is g g: one launch, and no room for the squares. s itself is not read.
+        var (g, s) = (Arena.Gradients, Hyper.Part(0, 1));
+        if (!squaredNorm.IsAbsent)
+            Compute.Backend.BinaryGradient<Multiply>(ofA: true, g, s, g, y: default, squaredNorm, accumulate: true);
         Step();
         Arena.ClearGradients();
     }

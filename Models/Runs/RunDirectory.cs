@@ -123,6 +123,10 @@ public sealed class RunDirectory
             if (file.Metadata["format"] != CheckpointFormat)
                 throw new FormatException();
             var arrays = file.Arrays.ToDictionary(a => a.Key, a => a.Value.Data);
+            foreach (var (name, values) in arrays)
+                if (Array.FindIndex(values, v => !float.IsFinite(v)) is >= 0 and var bad)
+                    throw new DataException(FormattableString.Invariant($"{CheckpointFile}: {name} holds {values[bad]} at element {bad}, ")
+                        + "so training had diverged when it was written; train again into another folder, with a lower --lr");
             arrays.Remove("device_sums", out var deviceSums);
             return (new(int.Parse(file.Metadata["epoch"], CultureInfo.InvariantCulture), int.Parse(file.Metadata["step_in_epoch"], CultureInfo.InvariantCulture),
                 double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture), double.Parse(file.Metadata["seconds_at_epoch_start"], CultureInfo.InvariantCulture),

@@ -59,15 +59,32 @@ public sealed class TrainingRun : IDisposable
         probabilities.AddRange(histograms);
     }
 
-    /// <summary>Trains to the last epoch, or until <paramref name="stop"/> says so; writes checkpoints each minute and each epoch, metrics.csv and, with a category, probabilities.csv each epoch.</summary>
+    /// <summary>
+    /// Trains to the last epoch, or until <paramref name="stop"/> says so; writes checkpoints before the first step, each minute and
+    /// each epoch, metrics.csv and, with a category, probabilities.csv each epoch.
+    /// </summary>
     /// <param name="epochDone">Called with each finished epoch's means and test means.</param>
     /// <returns>Whether the last epoch was reached.</returns>
+    /// <exception cref="DivergenceException">A number is not finite; the last checkpoint is from before.</exception>
     public bool Train(Func<bool> stop, Action<TrainingProgress> progress, Action<EpochSummary, Likelihoods> epochDone)
     {
+        if (trainer.Step == 0)
+            directory.SaveCheckpoint(trainer.Save(), metrics, probabilities);
+        long saved = trainer.Step;
         var sinceCheckpoint = Stopwatch.StartNew();
         while (!trainer.IsFinished)
         {
-            var summary = trainer.TrainEpoch(() => stop() || sinceCheckpoint.Elapsed > CheckpointInterval, progress);
+            EpochSummary? summary;
+            TrainingState state;
+            try
+            {
+                summary = trainer.TrainEpoch(() => stop() || sinceCheckpoint.Elapsed > CheckpointInterval, progress);
+                state = trainer.Save();
+            }
+            catch (DivergenceException e)
+            {
+                throw new DivergenceException($"{e.Message}; {directory.CheckpointFile} is from before, after step {saved}", e);
+            }
             if (summary is not null)
             {
                 var likelihoods = test.Likelihoods(decodeMeans: false);
@@ -76,7 +93,8 @@ public sealed class TrainingRun : IDisposable
                     probabilities.AddRange([.. probabilities.Count == 0 ? [ProbabilityHistogram.Header] : (string[])[], ProbabilityHistogram.Row(summary.Epoch, test.Encode())]);
                 epochDone(summary, likelihoods);
             }
-            directory.SaveCheckpoint(trainer.Save(), metrics, probabilities);
+            directory.SaveCheckpoint(state, metrics, probabilities);
+            saved = trainer.Step;
             sinceCheckpoint.Restart();
             if (summary is not null)
                 WriteTables();

@@ -12,7 +12,23 @@ public sealed record TrainingProgress(int Epoch, int Epochs, long Step, int Step
 
 /// <summary>Means over one epoch of training.</summary>
 /// <param name="Seconds">Wall time of the training loop so far in this run, resumed parts included, without evaluation and checkpoints.</param>
-public sealed record EpochSummary(int Epoch, long Step, double Seconds, double ImagesPerSecond, IReadOnlyList<(string Name, double Value)> Terms, float? Variance);
+public sealed record EpochSummary(
+    int Epoch, long Step, double Seconds, double ImagesPerSecond, IReadOnlyList<(string Name, double Value)> Terms, float? Variance)
+{
+    // Of the mean over an epoch, nats; chance is far below it.
+    private const double LargestChance = 1;
+
+    /// <summary>A sentence for each mean of a KL divergence that is below 0, which none can be.</summary>
+    public IEnumerable<string> ImpossibleTerms(RunConfiguration configuration)
+    {
+        string reason = configuration.Estimate == "weighted"
+            ? "--estimate weighted counts a posterior 1 / (N B), which takes log N a factor off it and adds as much to mi and tc together; "
+                + "use --estimate stratified, or batch, whose gradients are the same"
+            : "its estimate from minibatches is off; try a larger --batch";
+        return Terms.Where(t => t.Name.StartsWith("kl", StringComparison.Ordinal) && t.Value < -LargestChance).Select(t =>
+            FormattableString.Invariant($"{t.Name} was {t.Value:F1} nats on average in epoch {Epoch}, and no KL divergence is below 0: {reason}"));
+    }
+}
 
 /// <summary>
 /// Minimises a model's objective over a data set. A step is captured once for each batch size and replayed: the batch, the random state, the learning rate and
@@ -41,6 +57,7 @@ public sealed class Trainer : IDisposable
     private readonly Slice<float> sums;
     private readonly double[] epochSums = new double[MaximumTerms];
     private readonly IReadOnlyList<(TrainingPhase Phase, Optimiser Optimiser, Schedule LearningRate)> phases;
+    private readonly DivergenceWatch watch;
     private double secondsBefore;
     private double secondsAtEpochStart;
     private readonly Stopwatch clock = new();
@@ -53,6 +70,7 @@ public sealed class Trainer : IDisposable
         feed = BatchFeed.Create(compute, data, configuration.Batch, configuration.Seed);
         secondFeed = model.UsesSecondBatch ? BatchFeed.Create(compute, data, configuration.Batch, configuration.Seed ^ SecondOrder) : null;
         phases = [.. model.Phases.Select(p => (p, CreateOptimiser(p), LearningRate(p)))];
+        watch = new(model, configuration);
         sums = compute.Pool.Rent<float>(MaximumTerms);
         compute.Backend.Fill(sums, 0);
     }
@@ -81,6 +99,7 @@ public sealed class Trainer : IDisposable
     /// <param name="interrupt">Asked after each step; true stops there.</param>
     /// <param name="progress">Called every few steps.</param>
     /// <returns>The epoch's means, or null when it was interrupted.</returns>
+    /// <exception cref="DivergenceException">A term or a gradient since the last report is not finite.</exception>
     public EpochSummary? TrainEpoch(Func<bool>? interrupt = null, Action<TrainingProgress>? progress = null)
     {
         clock.Start();
@@ -115,13 +134,13 @@ public sealed class Trainer : IDisposable
         return summary;
     }
 
-    /// <summary>The state that, with the model's configuration, a run continues from bit for bit.</summary>
+    /// <summary>The state that, with the model's configuration, a run continues from bit for bit. All of it is finite.</summary>
+    /// <exception cref="DivergenceException">A term or a gradient since the last report, or a number of the state itself, is not finite.</exception>
     public TrainingState Save()
     {
-        var device = new float[MaximumTerms];
-        compute.Backend.Download(sums, device);
+        var device = DownloadSums();
         return new(Epoch, StepInEpoch, Seconds, secondsAtEpochStart, [.. epochSums], device, [.. termNames],
-            [.. Arrays().Select(a => (a.Name, Download(a.Slice)))]);
+            DownloadArrays($"after step {Step}"));
     }
 
     public void Restore(TrainingState state)
@@ -130,6 +149,7 @@ public sealed class Trainer : IDisposable
         state.EpochSums.CopyTo(epochSums, 0);
         termNames.Clear();
         termNames.AddRange(state.TermNames);
+        watch.FiniteUntil = Step;
         compute.Backend.Upload<float>(state.DeviceSums, sums);
         var saved = state.Arrays.ToDictionary(a => a.Name, a => a.Values);
         foreach (var (name, slice) in Arrays())
@@ -178,15 +198,16 @@ public sealed class Trainer : IDisposable
         var tapes = new Stack<Tape>();
         try
         {
-            foreach (var (phase, optimiser, _) in phases)
+            for (int turn = 0; turn < phases.Count; turn++)
             {
+                var (phase, optimiser, _) = phases[turn];
                 foreach (var (other, _, _) in phases)
                     other.Arena.Frozen = other != phase;
                 var tape = new Tape(compute);
                 tapes.Push(tape);
                 var objective = phase.Objective(batch);
                 tape.Backward(objective.Seeds());
-                optimiser.Update();
+                optimiser.Update(sums.Part(GradientSlot(turn), 1));
                 bool ofModel = phase.Arena == model.Arena;
                 if (ofModel)
                     model.Noise.AfterStep();
@@ -219,8 +240,8 @@ public sealed class Trainer : IDisposable
         void Add(Tensor value, string name, double weight)
         {
             int slot = names.Count;
-            if (slot == MaximumTerms)
-                throw new InvalidOperationException($"an objective has more than {MaximumTerms} terms");
+            if (slot == MaximumTerms - phases.Count)
+                throw new InvalidOperationException($"an objective has more than {slot} terms");
             names.Add(FormattableString.Invariant($"{name}={(inLoss ? weight : 0):R}"));
             compute.Backend.Sum(value.Data, 1, value.Length, 1, (float)images / value.Length, sums.Part(slot, 1), accumulate: true);
         }
@@ -228,14 +249,30 @@ public sealed class Trainer : IDisposable
 
     private const string WeightedPrefix = "*";
 
+    /// <summary>Where the squared norms of a phase's gradients are added up: from the end, behind all terms.</summary>
+    private static int GradientSlot(int turn) => MaximumTerms - 1 - turn;
+
     private void ReadSums()
     {
-        var device = new float[MaximumTerms];
-        compute.Backend.Download(sums, device);
+        var device = DownloadSums();
         compute.Backend.Fill(sums, 0);
         for (int i = 0; i < MaximumTerms; i++)
             epochSums[i] += device[i];
     }
+
+    /// <summary>The sums on the device, which are then known to be finite.</summary>
+    private float[] DownloadSums()
+    {
+        var device = Download(sums);
+        if (!device.All(float.IsFinite))
+            throw watch.Diverged(Epoch, Step, [.. termNames.Select((n, slot) => (NameOf(n).TrimStart(WeightedPrefix[0]), device[slot])),
+                .. phases.Select((p, turn) => ($"the squared gradient norm of {p.Phase.Name}", device[GradientSlot(turn)]))]);
+        watch.FiniteUntil = Step;
+        return device;
+    }
+
+    /// <summary>The part of an entry of <see cref="termNames"/> before its weight.</summary>
+    private static string NameOf(string entry) => entry[..entry.LastIndexOf('=')];
 
     /// <summary>Loss first, then each term by name. A term with a scheduled weight enters the loss through its weighted twin.</summary>
     private List<(string Name, double Value)> Means(int images)
@@ -245,9 +282,8 @@ public sealed class Trainer : IDisposable
         double loss = 0;
         for (int i = 0; i < termNames.Count; i++)
         {
-            int equals = termNames[i].LastIndexOf('=');
-            string name = termNames[i][..equals];
-            double weight = double.Parse(termNames[i][(equals + 1)..], System.Globalization.CultureInfo.InvariantCulture);
+            string name = NameOf(termNames[i]);
+            double weight = double.Parse(termNames[i][(name.Length + 1)..], System.Globalization.CultureInfo.InvariantCulture);
             double mean = epochSums[i] / images;
             if (!name.StartsWith(WeightedPrefix, StringComparison.Ordinal))
                 terms.Add((name, mean));
@@ -291,6 +327,7 @@ public sealed class Trainer : IDisposable
             adam.BeginStep(i + 1, pretraining.LearningRate);
             step.Replay();
         }
+        DownloadArrays("after pre-training");
     }
 
     private Schedule LearningRate(TrainingPhase phase) => Schedules.RampDown(
@@ -313,6 +350,16 @@ public sealed class Trainer : IDisposable
             for (int i = 0; i < optimiser.Slots.Count; i++)
                 yield return ($"{phase.Name}.optimiser.{i}", optimiser.Slots[i]);
         }
+    }
+
+    /// <summary>Copies of <see cref="Arrays"/>, which are then known to be finite.</summary>
+    private (string Name, float[] Values)[] DownloadArrays(string when)
+    {
+        (string Name, float[] Values)[] arrays = [.. Arrays().Select(a => (a.Name, Download(a.Slice)))];
+        foreach (var (name, values) in arrays)
+            if (Array.FindIndex(values, v => !float.IsFinite(v)) is >= 0 and var bad)
+                throw watch.Diverged(name, values[bad], when);
+        return arrays;
     }
 
     private float[] Download(Slice<float> slice)

@@ -19,6 +19,16 @@ public sealed class SweepCommandTests
     }
 
     [Test]
+    public void A_run_of_a_sweep_that_diverges_leaves_the_others_alone()
+    {
+        string folder = Path.Combine(TestFiles.Folder("cli-sweep"), "sweep");
+        var result = Tool.Run(["sweep", "vae", "--epochs", "1", .. Tool.Tiny, "--grid", "learning_rate=100,0.001", "--out", folder]);
+        Assert.That(result.ExitCode, Is.EqualTo(1));
+        Assert.That(result.Error, Does.StartWith("warning: learning_rate-100 is left unfinished: training diverged").And.Contain("checkpoint.safetensors"));
+        Assert.That(File.ReadAllLines(Path.Combine(folder, "summary.csv")), Has.Length.EqualTo(2).And.Some.StartsWith("learning_rate-0.001,"));
+    }
+
+    [Test]
     public void What_cannot_be_swept_is_a_usage_error()
     {
         string folder = TestFiles.Folder("cli-sweep");

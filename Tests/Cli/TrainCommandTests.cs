@@ -158,10 +158,54 @@ public sealed class TrainCommandTests
     }
 
     [Test]
+    public void A_diverging_run_is_stopped_in_a_sentence_and_goes_on_with_a_lower_learning_rate()
+    {
+        string run = Path.Combine(TestFiles.Folder("cli-diverged"), "run");
+        var stopped = Tool.Run(["train", "--epochs", "3", "--lr", "100", .. Tool.Tiny, "--report", "false", "--out", run]);
+        Tool.Fails(stopped, 1, "training diverged", "NaN", "between steps 1 and 4", "--lr (now 100)", $"vae train --resume --lr 10 --out {run}");
+        Assert.That(stopped.Out, Does.Not.Contain("NaN"));
+        Assert.That(Directory.GetFiles(run).Select(Path.GetFileName), Is.EquivalentTo(new[] { "config.json", "checkpoint.safetensors" }));
+        Tool.Fails(Tool.Run("train", "--resume", "--report", "false", "--out", run), 1, "training diverged");
+        Tool.Fails(Tool.Run("train", "--resume", "--lr", "0", "--report", "false", "--out", run), 2, "lr 0", "positive");
+
+        var resumed = Tool.Run("train", "--resume", "--lr", "0.001", "--report", "false", "--out", run).Succeeded();
+        Assert.That(resumed.Out, Does.Contain("resumed at epoch 1, step 0"));
+        // Nothing was trained with the old learning rate, so that this is the run that never had it.
+        byte[] without = File.ReadAllBytes(Path.Combine(Tool.TrainedRun, "model.safetensors"));
+        Assert.That(File.ReadAllBytes(Path.Combine(run, "model.safetensors")), Is.EqualTo(without));
+        var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "config.json"))).RootElement;
+        Assert.That((config.GetProperty("learning_rate").GetDouble(), config.GetProperty("changed").GetString()), Is.EqualTo((0.001, "")));
+    }
+
+    [Test]
+    public void A_learning_rate_that_was_changed_on_the_way_is_recorded()
+    {
+        string run = Tool.CopyOfRun();
+        Tool.Fails(Tool.Run("train", "--resume", "--lr", "0.01", "--out", run), 2, "--lr 0.01", "--epochs");
+        Tool.Run("train", "--resume", "--lr", "0.01", "--epochs", "4", "--report", "false", "--out", run).Succeeded();
+        var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "config.json"))).RootElement;
+        Assert.That((config.GetProperty("learning_rate").GetDouble(), config.GetProperty("changed").GetString()),
+            Is.EqualTo((0.01, "learning_rate 0.001 until epoch 4, step 0")));
+    }
+
+    [Test]
+    public void A_divergence_below_0_is_said_to_be_impossible()
+    {
+        string[] options = ["train", "beta-tcvae", "--epochs", "1", .. Tool.Tiny, "--report", "false"];
+        string folder = TestFiles.Folder("cli-impossible");
+        var weighted = Tool.Run([.. options, "--estimate", "weighted", "--out", Path.Combine(folder, "weighted")]).Succeeded();
+        var batch = Tool.Run([.. options, "--estimate", "batch", "--out", Path.Combine(folder, "batch")]).Succeeded();
+        Assert.That(weighted.Error, Does.Match("note: kl_marginal was -[0-9.]+ nats .*--estimate stratified"));
+        Assert.That(batch.Error, Does.Not.Contain("note:"));
+    }
+
+    [Test]
     public void Resume_refuses_other_settings_and_imported_weights()
     {
         string run = Tool.CopyOfRun();
         Tool.Fails(Tool.Run("train", "--resume", "--beta", "3", "--out", run), 2, "--beta 3", "another beta");
+        Tool.Fails(Tool.Run("train", "--resume", "--lr", "0.01", "--epochs", "5", "--limit", "100", "--out", run), 2, "--limit 100", "another limit");
+        Tool.Fails(Tool.Run("train", "--resume", "--epochs", "2", "--out", run), 2, "--epochs 2", "larger --epochs");
         Tool.Fails(Tool.Run("train", "vae", "--resume", "--out", run), 2, "MODEL vae", "beta-vae");
         File.Delete(Path.Combine(run, "checkpoint.safetensors"));
         Tool.Fails(Tool.Run("train", "--resume", "--out", run), 2, "--resume", "without a checkpoint");
