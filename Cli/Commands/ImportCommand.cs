@@ -26,7 +26,7 @@ internal static class ImportCommand
         command.SetAction(parsed =>
         {
             var context = common.Read(parsed);
-            Import(context, parsed.GetValue(path)!, parsed.GetValue(model)!, settings.Read(parsed, context), parsed.GetValue(outDir)!);
+            Import(context, parsed.GetValue(path)!, parsed.GetValue(model)!, settings.Read(parsed, context), OutputFile.Folder("--out", parsed.GetValue(outDir))!);
             return ExitCode.Done;
         });
         return command;

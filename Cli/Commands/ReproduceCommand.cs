@@ -26,7 +26,7 @@ internal static class ReproduceCommand
         {
             var context = common.Read(parsed);
             bool isQuick = parsed.GetValue(quick);
-            string folder = parsed.GetValue(outDir) ?? Path.Combine("runs", isQuick ? "reproduce-quick" : "reproduce");
+            string folder = OutputFile.Folder("--out", parsed.GetValue(outDir)) ?? Path.Combine("runs", isQuick ? "reproduce-quick" : "reproduce");
             return new ReproduceJob(context, Paper.Find(parsed.GetValue(paper)!), folder, isQuick).Run();
         });
         return command;

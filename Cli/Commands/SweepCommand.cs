@@ -27,7 +27,7 @@ internal static class SweepCommand
         {
             var context = common.Read(parsed);
             var start = SettingOptions.Start(parsed.GetValue(model)!, settings.Read(parsed, context)) with { Version = BuildInfo.Version, Commit = BuildInfo.Commit };
-            string path = parsed.GetValue(outDir) ?? Path.Combine("runs", $"sweep-{start.Model}-{start.Data}");
+            string path = OutputFile.Folder("--out", parsed.GetValue(outDir)) ?? Path.Combine("runs", $"sweep-{start.Model}-{start.Data}");
             int atATime = parsed.GetValue(jobs);
             if (atATime < 1)
                 throw new OptionException($"--jobs {atATime}: expected a positive number");

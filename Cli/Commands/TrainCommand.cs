@@ -30,7 +30,7 @@ internal static class TrainCommand
             if (!bool.TryParse(parsed.GetValue(report), out bool writeReport))
                 throw new OptionException($"--report {parsed.GetValue(report)}: expected true or false");
             bool modelGiven = parsed.GetResult(model) is { Implicit: false };
-            var job = new TrainJob(context, modelGiven ? parsed.GetValue(model) : null, settings.Read(parsed, context), parsed.GetValue(outDir), parsed.GetValue(resume), writeReport);
+            var job = new TrainJob(context, modelGiven ? parsed.GetValue(model) : null, settings.Read(parsed, context), OutputFile.Folder("--out", parsed.GetValue(outDir)), parsed.GetValue(resume), writeReport);
             return job.Run();
         });
         return command;

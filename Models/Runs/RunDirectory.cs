@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.IO;
+using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Models.Runs;
@@ -10,6 +11,13 @@ namespace VaeFromScratch.Models.Runs;
 public sealed class RunDirectory
 {
     private const string CheckpointFormat = "vae-checkpoint-1";
+
+    /// <summary>The files that commands keep in a run directory, beside traverse-FACTOR.png.</summary>
+    private static readonly string[] FileNames =
+    [
+        "config.json", "model.safetensors", "checkpoint.safetensors", "metrics.csv", "probabilities.csv", "evaluation.json", "influence.csv", "influence.svg", "reduced.csv", "classification.csv",
+        "metrics.json", "report.html", "samples.png", "reconstructions.png", "latent.svg", DesignedLatents.FileName, MembershipMaps.FileName,
+    ];
 
     private RunDirectory(string path) => Path = path;
 
@@ -67,10 +75,18 @@ public sealed class RunDirectory
             : throw new DataException($"{path}: it has no config.json, so it is not a run directory; name a folder that `vae train` made");
     }
 
+    /// <summary>Whether <paramref name="path"/> is a file that a command keeps in a run directory, whichever run.</summary>
+    public static bool IsFileOfRun(string path)
+    {
+        string name = System.IO.Path.GetFileName(path), folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) ?? "";
+        bool kept = FileNames.Contains(name) || (name.StartsWith("traverse-", StringComparison.Ordinal) && name.EndsWith(".png", StringComparison.Ordinal));
+        return kept && System.IO.File.Exists(System.IO.Path.Combine(folder, "config.json"));
+    }
+
     /// <summary>Deletes the temporary files of a run that was killed while it wrote.</summary>
     public void RemoveLeftovers()
     {
-        foreach (string name in (string[])["config.json", "metrics.csv", "probabilities.csv", "model.safetensors", "checkpoint.safetensors"])
+        foreach (string name in FileNames)
             foreach (string leftover in Directory.GetFiles(Path, $".{name}.*"))
                 System.IO.File.Delete(leftover);
     }
