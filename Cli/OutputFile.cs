@@ -69,7 +69,6 @@ internal sealed class OutputFile
             AtomicFile.Write(Path, write);
             return;
         }
-        using var stream = Console.OpenStandardOutput();
-        write(stream);
+        write(StandardStreams.Output);
     }
 }

@@ -45,6 +45,7 @@ internal static class ImportCommand
         WeightFile.Load(model.Parameters, file);
         int tensors = model.Parameters.Count();
         var run = RunDirectory.Create(outDir);
+        Interruption.GoOn = $"remove {outDir} and run the same command again";
         run.SaveModel(model);
         run.SaveConfiguration(configuration with { Device = compute.Name });
         context.Output.Line($"{outDir}: {configuration.Model} with {configuration.Latents} factors for {configuration.Data}, {tensors} tensors from {file}");

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Runs;
@@ -40,32 +39,31 @@ internal static class SweepCommand
 /// <summary>What one call of vae sweep does.</summary>
 internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
 {
-    private volatile bool stopRequested;
     private volatile Exception? failure;
 
     public int Run()
     {
+        Interruption.GoOn = "continue with the same command";
         Directory.CreateDirectory(sweep.Path);
         var left = new Queue<SweepPoint>(sweep.Points.Where(p => !sweep.IsFinished(p)));
         context.Output.Line($"{sweep.Points.Count} runs in {sweep.Path}, {sweep.Points.Count - left.Count} of them finished already");
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         int workers = Math.Min(jobs, left.Count);
         // Each job has a device and threads of its own; whoever asked for a number of threads asked for all jobs together.
         int threads = Math.Max(1, (context.Threads > 0 ? context.Threads : Environment.ProcessorCount) / Math.Max(1, workers));
         var running = Enumerable.Range(0, workers).Select(_ => new Thread(() => Work(left, context with { Threads = threads }))).ToArray();
-        foreach (var thread in running)
-            thread.Start();
-        foreach (var thread in running)
-            thread.Join();
-        sweep.WriteSummary();
+        Interruption.EndingByItself(() =>
+        {
+            foreach (var thread in running)
+                thread.Start();
+            foreach (var thread in running)
+                thread.Join();
+            sweep.WriteSummary();
+            return running.Length;
+        });
         if (failure is not null)
             ExceptionDispatchInfo.Throw(failure);
-        if (stopRequested)
-        {
-            Output.Warn("stopped; continue with the same command");
-            return ExitCode.Interrupted;
-        }
+        if (Interruption.IsRequested)
+            return Interruption.Stopped();
         var summary = sweep.Summary();
         Print(summary);
         context.Output.Json(new JsonObject { ["sweep"] = sweep.Path, ["runs"] = new JsonArray([.. summary.Results.Select(r => Json(r))]) });
@@ -76,11 +74,11 @@ internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
     {
         try
         {
-            while (!stopRequested && failure is null && Next(left) is { } point)
+            while (!Interruption.IsRequested && failure is null && Next(left) is { } point)
             {
                 var data = own.LoadData(point.Configuration.Data);
                 using var compute = own.OpenCompute();
-                if (!sweep.Train(point, compute, data, () => stopRequested || failure is not null))
+                if (!sweep.Train(point, compute, data, () => Interruption.IsRequested || failure is not null))
                     return;
                 sweep.WriteSummary();
                 own.Output.Line($"{point.Name} is finished");
@@ -96,12 +94,6 @@ internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
     {
         lock (left)
             return left.TryDequeue(out var point) ? point : null;
-    }
-
-    private void Stop(PosixSignalContext signal)
-    {
-        signal.Cancel = true;
-        stopRequested = true;
     }
 
     private void Print(SweepSummary summary)

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Cli.Report;
 using VaeFromScratch.Models;
@@ -42,8 +41,6 @@ internal static class TrainCommand
 /// <param name="given">Settings from the command line: the option as written, the key, the value.</param>
 internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyList<Setting> given, string? outDir, bool resume, bool writeReport)
 {
-    private volatile bool stopRequested;
-
     public int Run()
     {
         if (resume && outDir is null)
@@ -62,8 +59,11 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         var directory = outDir is null ? RunDirectory.CreateUnique(DefaultPath(configuration)) : resume ? RunDirectory.CreateOrReuse(outDir) : RunDirectory.Create(outDir);
         using var run = new TrainingRun(compute, configuration, data, directory);
         directory.SaveConfiguration(configuration);
+        Interruption.GoOn = HowToContinue(directory);
         return Train(run, directory, data);
     }
+
+    private static string HowToContinue(RunDirectory directory) => $"continue with: vae train --resume --out {directory.Path}";
 
     private static string DefaultPath(RunConfiguration configuration) =>
         Path.Combine("runs", $"{DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{configuration.Model}-{configuration.Data}");
@@ -86,6 +86,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             context.Output.Json(JsonNode.Parse(File.ReadAllText(directory.EvaluationFile))!);
             return ExitCode.Done;
         }
+        Interruption.GoOn = HowToContinue(directory);
         var data = context.LoadData(configuration.Data);
         using var compute = context.OpenCompute(configuration.Precision);
         using var run = new TrainingRun(compute, configuration, data, directory);
@@ -109,14 +110,11 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         context.Output.Line($"training {c.Model} on {c.Data} ({(c.Limit > 0 ? Math.Min(c.Limit, data.Train.Count) : data.Train.Count)} images) on {run.Model.Compute.Name}, into {directory.Path}");
         if (CategoryTraining(c) is { } category)
             context.Output.Line(category);
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        bool reachedEnd = new ProgressDisplay(context.Output).Show((progress, epochDone) => run.Train(() => stopRequested, progress, epochDone));
-        if (!reachedEnd)
+        bool reachedEnd = Interruption.EndingByItself(() => new ProgressDisplay(context.Output).Show((progress, epochDone) => run.Train(() => Interruption.IsRequested, progress, epochDone)));
+        if (Interruption.IsRequested)
         {
             var (epoch, step) = run.Position;
-            Output.Warn($"stopped in epoch {epoch} at step {step}; continue with: vae train --resume --out {directory.Path}");
-            return ExitCode.Interrupted;
+            return Interruption.Stopped(reachedEnd ? " before measuring" : $" in epoch {epoch} at step {step}");
         }
         context.Output.Line($"measuring on the {data.Test.Count} test images");
         var result = run.Evaluate();
@@ -148,11 +146,5 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             c.CategoryEpochs > 0 ? $"the category alone for {c.CategoryEpochs} epochs" : "one stage",
         ];
         return $"category: {string.Join("; ", on)}";
-    }
-
-    private void Stop(PosixSignalContext signal)
-    {
-        signal.Cancel = true;
-        stopRequested = true;
     }
 }

@@ -8,6 +8,11 @@ namespace VaeFromScratch.Engine.IO;
 /// </summary>
 public static class AtomicFile
 {
+    private static int inProgress;
+
+    /// <summary>Whether a file is being written at this moment, on any thread.</summary>
+    public static bool InProgress => Volatile.Read(ref inProgress) > 0;
+
     /// <summary>Replaces <paramref name="path"/> by what <paramref name="write"/> writes; the folder is made if need be.</summary>
     /// <remarks>When <paramref name="write"/> fails, an earlier file at <paramref name="path"/> keeps its bytes and the temporary file is removed.</remarks>
     public static void Write(string path, Action<Stream> write)
@@ -22,6 +27,8 @@ public static class AtomicFile
         string folder = Path.GetDirectoryName(full) ?? throw new IOException($"cannot write {path}: it names a folder; give a file name");
         Directory.CreateDirectory(folder);
         string temporary = Path.Combine(folder, $".{Path.GetFileName(full)}.{Path.GetRandomFileName()}");
+        UnfinishedFiles.Add(temporary);
+        Interlocked.Increment(ref inProgress);
         try
         {
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
@@ -29,12 +36,16 @@ public static class AtomicFile
                 write(stream);
                 stream.Flush(flushToDisk: true);
             }
-            File.Move(temporary, full, overwrite: true);
+            UnfinishedFiles.Finish(temporary, () => File.Move(temporary, full, overwrite: true));
         }
         catch
         {
-            File.Delete(temporary);
+            UnfinishedFiles.Finish(temporary, () => File.Delete(temporary));
             throw;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref inProgress);
         }
     }
 
