@@ -45,6 +45,7 @@ internal static class ImportCommand
         WeightFile.Load(model.Parameters, file);
         int tensors = model.Parameters.Count();
         var run = RunDirectory.Create(outDir);
+        using var held = run.Lock();
         Interruption.GoOn = $"remove {outDir} and run the same command again";
         run.SaveModel(model);
         run.SaveConfiguration(configuration with { Device = compute.Name });

@@ -45,7 +45,7 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
     public int Run()
     {
         var planned = paper.Runs(quick, context).Where(p => !Absent.Contains(p.Configuration.Data)).Select(p => p with { Configuration = Ours(p.Configuration) });
-        var sweep = new Sweep([], [.. planned], folder);
+        var sweep = new Sweep([], [.. planned], folder) { Note = Output.Note };
         var left = sweep.Points.Where(p => !sweep.IsFinished(p)).ToList();
         Interruption.GoOn = "continue with the same command";
         foreach (string name in Absent)

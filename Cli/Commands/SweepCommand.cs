@@ -30,7 +30,7 @@ internal static class SweepCommand
             int atATime = parsed.GetValue(jobs);
             if (atATime < 1)
                 throw new OptionException($"--jobs {atATime}: expected a positive number");
-            return new SweepJob(context, new(start, [.. parsed.GetValue(grid)!.Select(GridAxis.Parse)], path), atATime).Run();
+            return new SweepJob(context, new(start, [.. parsed.GetValue(grid)!.Select(GridAxis.Parse)], path) { Note = Output.Note }, atATime).Run();
         });
         return command;
     }
@@ -43,6 +43,8 @@ internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
 
     public int Run()
     {
+        if (RunDirectory.IsRun(sweep.Path))
+            throw new OptionException($"--out {sweep.Path}: it is a run directory; name another folder, in which the sweep makes a folder for each of its runs");
         Interruption.GoOn = "continue with the same command";
         Directory.CreateDirectory(sweep.Path);
         var left = new Queue<SweepPoint>(sweep.Points.Where(p => !sweep.IsFinished(p)));

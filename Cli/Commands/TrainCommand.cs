@@ -57,6 +57,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         using var compute = context.OpenCompute(configuration.Precision);
         configuration = configuration with { Device = compute.Name, Version = BuildInfo.Version, Commit = BuildInfo.Commit, Started = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) };
         var directory = outDir is null ? RunDirectory.CreateUnique(DefaultPath(configuration)) : resume ? RunDirectory.CreateOrReuse(outDir) : RunDirectory.Create(outDir);
+        using var held = Lock(directory);
         using var run = new TrainingRun(compute, configuration, data, directory);
         directory.SaveConfiguration(configuration);
         Interruption.GoOn = HowToContinue(directory);
@@ -87,6 +88,7 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             return ExitCode.Done;
         }
         Interruption.GoOn = HowToContinue(directory);
+        using var held = Lock(directory);
         var data = context.LoadData(configuration.Data);
         using var compute = context.OpenCompute(configuration.Precision);
         using var run = new TrainingRun(compute, configuration, data, directory);
@@ -100,6 +102,14 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         var (epoch, step) = run.Position;
         context.Output.Line($"resumed at epoch {epoch}, step {step}");
         return Train(run, directory, data);
+    }
+
+    private static RunLock Lock(RunDirectory directory)
+    {
+        var held = directory.Lock();
+        if (held.Notice is { } notice)
+            Output.Note(notice);
+        return held;
     }
 
     private int Train(TrainingRun run, RunDirectory directory, Engine.Data.DatasetSplits data)
