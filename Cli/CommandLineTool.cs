@@ -33,6 +33,14 @@ public static class CommandLineTool
 
     public static int Run(string[] args)
     {
+        StandardStreams.Guard();
+        Interruption.Watch();
+        int code = Execute(args);
+        return code == ExitCode.Done && StandardStreams.Lost is { } why ? Fail(ExitCode.Failure, $"standard output: {why}; what was printed is not complete") : code;
+    }
+
+    private static int Execute(string[] args)
+    {
         var root = new RootCommand(Introduction);
         foreach (var command in All())
             root.Subcommands.Add(command);

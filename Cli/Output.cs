@@ -11,16 +11,19 @@ public sealed class Output(bool json, bool plain)
 
     public bool IsJson { get; } = json;
 
+    /// <summary>Whether standard output carries a file, so that lines for people would damage it.</summary>
+    public bool GivenAway { get; set; }
+
     /// <summary>Whether bars and colours may be shown.</summary>
     public bool IsRich { get; } = !json && !plain && !Console.IsOutputRedirected;
 
     /// <summary>Columns of the terminal, or of a page where there is none.</summary>
     public int Width => IsRich ? Math.Max(40, Console.WindowWidth) : 120;
 
-    /// <summary>A line for people; nothing when JSON was asked for.</summary>
+    /// <summary>A line for people; nothing when JSON was asked for or a file goes to standard output.</summary>
     public void Line(string text = "")
     {
-        if (!IsJson)
+        if (!IsJson && !GivenAway)
             Console.Out.WriteLine(text);
     }
 

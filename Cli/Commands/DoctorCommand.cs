@@ -19,13 +19,14 @@ internal static class DoctorCommand
         var selfTest = new Option<bool>("--selftest") { Description = "run every kernel against the double-precision reference on the chosen device, with its time, rate and share of the measured ceiling" };
         var bench = new Option<bool>("--bench") { Description = "time kernels and whole training steps on a GPU with CUDA events; training steps also with launches that overlap and in chains, where it can, and with branches" };
         command.Options.Add(selfTest);
-        var tune = new Option<FileInfo>("--tune") { Description = "measure which kernel of a GPU is fastest for each product and convolution of --bench and write the table to this file" };
+        var tune = new Option<string?>("--tune") { Description = "measure which kernel of a GPU is fastest for each product and convolution of --bench and write the table to this file" };
         command.Options.Add(bench);
         command.Options.Add(tune);
         var common = new CommonOptions(command);
         command.SetAction(parsed =>
         {
             var context = common.Read(parsed);
+            var table = parsed.GetValue(tune) is { } path ? OutputFile.Named("--tune", path, [".csv"]) : null;
             using var backend = context.OpenBackend();
             var json = Machine(context, backend, out var ceiling);
             bool passed = true;
@@ -46,9 +47,9 @@ internal static class DoctorCommand
                 json["selftest_chain"] = new DoctorSelfTest(byLinks, ceiling, quick: IsAnotherDriver).Run(KernelCases.All().Where(c => links.Contains(c.Operation)), context.Output, out bool alsoPassed);
                 passed &= alsoPassed;
             }
-            if (parsed.GetValue(tune) is { } table)
+            if (table is not null)
             {
-                json["tune"] = Bench("--tune").Tune(context.Output, table.FullName, out bool agreed);
+                json["tune"] = Bench("--tune").Tune(context.Output, table.Path, out bool agreed);
                 passed &= agreed;
             }
             if (parsed.GetValue(bench))

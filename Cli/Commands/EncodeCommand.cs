@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Engine.IO;
-using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 
 namespace VaeFromScratch.Cli.Commands;
@@ -14,7 +13,7 @@ internal static class EncodeCommand
         var command = new Command("encode", "write mu and logvar of every image in file order, with its label when there is one");
         var path = new Argument<string>("RUN") { Description = "a run directory" };
         var split = new Option<string>("--split") { Description = "test or train", DefaultValueFactory = _ => "test" };
-        var file = new Option<string>("--out") { Description = "the file to write; its name ends in .csv or .npz", Required = true };
+        var file = new Option<string>("--out") { Description = "the file to write; its name ends in .csv or .npz; - for CSV on standard output", Required = true };
         command.Arguments.Add(path);
         command.Options.Add(split);
         command.Options.Add(file);
@@ -22,16 +21,15 @@ internal static class EncodeCommand
         command.SetAction(parsed =>
         {
             var context = common.Read(parsed);
-            string target = parsed.GetValue(file)!;
-            if (Path.GetExtension(target).ToLowerInvariant() is not (".csv" or ".npz"))
-                throw new OptionException($"--out {target}: expected a name that ends in .csv or .npz");
+            var target = OutputFile.Named("--out", parsed.GetValue(file)!, [.. EncodingsFile.Endings], context.Output);
             using var run = context.OpenRun(parsed.GetValue(path)!);
             using var evaluator = new Evaluator(run.Model, run.Split(parsed.GetValue(split)!), run.Configuration);
             var e = evaluator.Encode();
-            EncodingsFile.Write(target, new(e.Points, e.Factors, e.Mu.ToArray(), e.LogVar.ToArray(),
-                e.Categories == 0 ? null : e.Probabilities.ToArray(), e.Categories, e.Labels.IsEmpty ? null : e.Labels.ToArray()));
-            context.Output.Line($"{target}: {e.Points} images, {e.Factors} factors{(e.Labels.IsEmpty ? "" : ", with labels")}");
-            context.Output.Json(new JsonObject { ["file"] = target, ["points"] = e.Points, ["factors"] = e.Factors, ["categories"] = e.Categories, ["labels"] = !e.Labels.IsEmpty });
+            var table = new EncodingTable(e.Points, e.Factors, e.Mu.ToArray(), e.LogVar.ToArray(),
+                e.Categories == 0 ? null : e.Probabilities.ToArray(), e.Categories, e.Labels.IsEmpty ? null : e.Labels.ToArray());
+            target.Write(stream => EncodingsFile.Write(stream, target.Ending, table));
+            context.Output.Line($"{target.Path}: {e.Points} images, {e.Factors} factors{(e.Labels.IsEmpty ? "" : ", with labels")}");
+            context.Output.Json(new JsonObject { ["file"] = target.Path, ["points"] = e.Points, ["factors"] = e.Factors, ["categories"] = e.Categories, ["labels"] = !e.Labels.IsEmpty });
             return ExitCode.Done;
         });
         return command;

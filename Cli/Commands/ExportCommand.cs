@@ -13,7 +13,7 @@ internal static class ExportCommand
         var command = new Command("export", "write a run's weights in PyTorch's names and layouts");
         var path = new Argument<string>("RUN") { Description = "a run directory" };
         var format = new Option<string>("--format") { Description = "safetensors", DefaultValueFactory = _ => "safetensors" };
-        var file = new Option<string>("--out") { Description = "the file to write", Required = true };
+        var file = new Option<string>("--out") { Description = "the file to write; - for standard output", Required = true };
         command.Arguments.Add(path);
         command.Options.Add(format);
         command.Options.Add(file);
@@ -23,13 +23,13 @@ internal static class ExportCommand
             var context = common.Read(parsed);
             if (parsed.GetValue(format) is not "safetensors" and var other)
                 throw new OptionException($"--format {other}: expected safetensors");
-            string target = parsed.GetValue(file)!;
+            var target = OutputFile.Named("--out", parsed.GetValue(file)!, [".safetensors"], context.Output);
             using var run = context.OpenRun(parsed.GetValue(path)!);
             var parameters = run.Model.Parameters.ToArray();
-            WeightFile.Save(parameters, target);
+            target.Write(stream => WeightFile.Save(parameters, stream));
             long values = parameters.Sum(p => (long)p.Shape.Length);
-            context.Output.Line($"{target}: {parameters.Length} tensors, {values} values");
-            context.Output.Json(new JsonObject { ["file"] = target, ["tensors"] = parameters.Length, ["values"] = values });
+            context.Output.Line($"{target.Path}: {parameters.Length} tensors, {values} values");
+            context.Output.Json(new JsonObject { ["file"] = target.Path, ["tensors"] = parameters.Length, ["values"] = values });
             return ExitCode.Done;
         });
         return command;

@@ -26,7 +26,7 @@ internal static class ImportCommand
         command.SetAction(parsed =>
         {
             var context = common.Read(parsed);
-            Import(context, parsed.GetValue(path)!, parsed.GetValue(model)!, settings.Read(parsed, context), parsed.GetValue(outDir)!);
+            Import(context, parsed.GetValue(path)!, parsed.GetValue(model)!, settings.Read(parsed, context), OutputFile.Folder("--out", parsed.GetValue(outDir))!);
             return ExitCode.Done;
         });
         return command;
@@ -45,6 +45,8 @@ internal static class ImportCommand
         WeightFile.Load(model.Parameters, file);
         int tensors = model.Parameters.Count();
         var run = RunDirectory.Create(outDir);
+        using var held = run.Lock();
+        Interruption.GoOn = $"remove {outDir} and run the same command again";
         run.SaveModel(model);
         run.SaveConfiguration(configuration with { Device = compute.Name });
         context.Output.Line($"{outDir}: {configuration.Model} with {configuration.Latents} factors for {configuration.Data}, {tensors} tensors from {file}");

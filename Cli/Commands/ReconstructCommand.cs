@@ -15,24 +15,26 @@ internal static class ReconstructCommand
         var split = new Option<string>("--split") { Description = "test or train", DefaultValueFactory = _ => "test" };
         command.Arguments.Add(path);
         command.Options.Add(split);
-        var grid = new GridOptions(command, "reconstructions.png", images: 32, columns: 8);
+        var grid = new GridOptions(command, "reconstructions.png", images: 32, columns: 8, ".png", ".npz");
         var common = new CommonOptions(command);
         command.SetAction(parsed =>
         {
             var context = common.Read(parsed);
-            var (images, columns) = grid.Read(parsed);
+            var (images, columns, file) = grid.Read(parsed, context);
             using var run = context.OpenRun(parsed.GetValue(path)!);
             var dataset = run.Split(parsed.GetValue(split)!);
             images = Math.Min(images, dataset.Count);
-            if (grid.Target(parsed, run).EndsWith(".npz", StringComparison.Ordinal))
+            var pictures = new Pictures(run.Model, run.Configuration);
+            if (file?.Ending == ".npz")
             {
-                var (originals, codes) = new Pictures(run.Model, run.Configuration).First(dataset, images);
+                var (originals, codes) = pictures.First(dataset, images);
                 int[] shape = [images, dataset.Height, dataset.Width, dataset.Channels];
-                Npz.Write(grid.Target(parsed, run), [("images", NpyArray.From(shape, originals)), ("means", NpyArray.From(shape, Evaluator.Decode(run.Model, codes)))]);
-                grid.Announce(parsed, context, run, images);
+                (string, NpyArray)[] arrays = [("images", NpyArray.From(shape, originals)), ("means", NpyArray.From(shape, Evaluator.Decode(run.Model, codes)))];
+                grid.Save(context, run, file, images, stream => Npz.Write(stream, arrays));
                 return ExitCode.Done;
             }
-            grid.Save(parsed, context, run, new Pictures(run.Model, run.Configuration).Reconstructions(dataset, images, Math.Min(columns, images)), images);
+            byte[] png = pictures.Reconstructions(dataset, images, Math.Min(columns, images));
+            grid.Save(context, run, file, images, stream => stream.Write(png));
             return ExitCode.Done;
         });
         return command;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using VaeFromScratch.Cli.Reproduce;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Report;
@@ -27,7 +26,7 @@ internal static class ReproduceCommand
         {
             var context = common.Read(parsed);
             bool isQuick = parsed.GetValue(quick);
-            string folder = parsed.GetValue(outDir) ?? Path.Combine("runs", isQuick ? "reproduce-quick" : "reproduce");
+            string folder = OutputFile.Folder("--out", parsed.GetValue(outDir)) ?? Path.Combine("runs", isQuick ? "reproduce-quick" : "reproduce");
             return new ReproduceJob(context, Paper.Find(parsed.GetValue(paper)!), folder, isQuick).Run();
         });
         return command;
@@ -40,7 +39,6 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
     private static readonly TimeSpan Sample = TimeSpan.FromSeconds(1.5);
 
     private readonly Dictionary<string, DatasetSplits> data = [];
-    private volatile bool stopRequested;
     private bool diverged;
 
     /// <summary>Data sets that the paper's runs need and the data folder does not have.</summary>
@@ -49,8 +47,9 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
     public int Run()
     {
         var planned = paper.Runs(quick, context).Where(p => !Absent.Contains(p.Configuration.Data)).Select(p => p with { Configuration = Ours(p.Configuration) });
-        var sweep = new Sweep([], [.. planned], folder);
+        var sweep = new Sweep([], [.. planned], folder) { Note = Output.Note };
         var left = sweep.Points.Where(p => !sweep.IsFinished(p)).ToList();
+        Interruption.GoOn = "continue with the same command";
         foreach (string name in Absent)
             context.Output.Line(LeftOut(name));
         context.Output.Line($"{paper.Title}: {sweep.Points.Count} runs in {folder}, {sweep.Points.Count - left.Count} of them finished already");
@@ -59,34 +58,30 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
                 context.Output.Line($"  quick: {shortened}");
         else if (left.Count > 0)
             AnnounceDuration(left);
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         foreach (var point in left)
         {
-            if (stopRequested)
-                break;
-            Train(sweep, point);
+            Interruption.EndingByItself(() => Train(sweep, point));
+            if (Interruption.IsRequested)
+                return Interruption.Stopped();
         }
         Report(sweep);
-        if (!stopRequested)
-            return diverged ? ExitCode.Failure : ExitCode.Done;
-        Output.Warn("stopped; the report shows what is finished. Continue with the same command");
-        return ExitCode.Interrupted;
+        return diverged ? ExitCode.Failure : ExitCode.Done;
     }
 
-    private void Train(Sweep sweep, SweepPoint point)
+    private bool Train(Sweep sweep, SweepPoint point)
     {
         context.Output.Line($"training {point.Name}");
         using var compute = context.OpenCompute(point.Configuration.Precision);
         try
         {
             var splits = Data(point.Configuration.Data);
-            new ProgressDisplay(context.Output).Show((progress, epochDone) => sweep.Train(point, compute, splits, () => stopRequested, progress, epochDone));
+            return new ProgressDisplay(context.Output).Show((progress, epochDone) => sweep.Train(point, compute, splits, () => Interruption.IsRequested, progress, epochDone));
         }
         catch (DivergenceException e)
         {
             diverged = true;
             Output.Warn($"{point.Name} is left unfinished: {e.Message}");
+            return false;
         }
     }
 
@@ -125,7 +120,7 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
             seconds += kind.Sum(p => perEpoch * p.Configuration.Epochs);
         }
         var total = TimeSpan.FromSeconds(seconds);
-        context.Output.Line(string.Create(CultureInfo.InvariantCulture, $"{left.Count} runs will take about {(total.TotalHours >= 1 ? $"{total.TotalHours:F1} hours" : $"{Math.Ceiling(total.TotalMinutes):F0} minutes")} of training here; Ctrl-C stops with a report of what is finished, the same command continues"));
+        context.Output.Line(string.Create(CultureInfo.InvariantCulture, $"{left.Count} runs will take about {(total.TotalHours >= 1 ? $"{total.TotalHours:F1} hours" : $"{Math.Ceiling(total.TotalMinutes):F0} minutes")} of training here; Ctrl-C stops, the same command continues"));
     }
 
     private string LeftOut(string name) => $"{name} is not in {context.ResolveDataDir()}: runs and rows that need it are left out; datasets/README.md says how to get it";
@@ -133,10 +128,4 @@ internal sealed class ReproduceJob(CommandContext context, Paper paper, string f
     private RunConfiguration Ours(RunConfiguration configuration) => configuration with { Seed = context.Seed, Version = BuildInfo.Version, Commit = BuildInfo.Commit };
 
     private DatasetSplits Data(string name) => data.TryGetValue(name, out var splits) ? splits : data[name] = context.LoadData(name);
-
-    private void Stop(PosixSignalContext signal)
-    {
-        signal.Cancel = true;
-        stopRequested = true;
-    }
 }

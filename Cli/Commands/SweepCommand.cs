@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Runs;
@@ -28,11 +27,11 @@ internal static class SweepCommand
         {
             var context = common.Read(parsed);
             var start = SettingOptions.Start(parsed.GetValue(model)!, settings.Read(parsed, context)) with { Version = BuildInfo.Version, Commit = BuildInfo.Commit };
-            string path = parsed.GetValue(outDir) ?? Path.Combine("runs", $"sweep-{start.Model}-{start.Data}");
+            string path = OutputFile.Folder("--out", parsed.GetValue(outDir)) ?? Path.Combine("runs", $"sweep-{start.Model}-{start.Data}");
             int atATime = parsed.GetValue(jobs);
             if (atATime < 1)
                 throw new OptionException($"--jobs {atATime}: expected a positive number");
-            return new SweepJob(context, new(start, [.. parsed.GetValue(grid)!.Select(GridAxis.Parse)], path), atATime).Run();
+            return new SweepJob(context, new(start, [.. parsed.GetValue(grid)!.Select(GridAxis.Parse)], path) { Note = Output.Note }, atATime).Run();
         });
         return command;
     }
@@ -41,33 +40,34 @@ internal static class SweepCommand
 /// <summary>What one call of vae sweep does.</summary>
 internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
 {
-    private volatile bool stopRequested;
     private volatile Exception? failure;
     private volatile bool diverged;
 
     public int Run()
     {
+        if (RunDirectory.IsRun(sweep.Path))
+            throw new OptionException($"--out {sweep.Path}: it is a run directory; name another folder, in which the sweep makes a folder for each of its runs");
+        Interruption.GoOn = "continue with the same command";
         Directory.CreateDirectory(sweep.Path);
         var left = new Queue<SweepPoint>(sweep.Points.Where(p => !sweep.IsFinished(p)));
         context.Output.Line($"{sweep.Points.Count} runs in {sweep.Path}, {sweep.Points.Count - left.Count} of them finished already");
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         int workers = Math.Min(jobs, left.Count);
         // Each job has a device and threads of its own; whoever asked for a number of threads asked for all jobs together.
         int threads = Math.Max(1, (context.Threads > 0 ? context.Threads : Environment.ProcessorCount) / Math.Max(1, workers));
         var running = Enumerable.Range(0, workers).Select(_ => new Thread(() => Work(left, context with { Threads = threads }))).ToArray();
-        foreach (var thread in running)
-            thread.Start();
-        foreach (var thread in running)
-            thread.Join();
-        sweep.WriteSummary();
+        Interruption.EndingByItself(() =>
+        {
+            foreach (var thread in running)
+                thread.Start();
+            foreach (var thread in running)
+                thread.Join();
+            sweep.WriteSummary();
+            return running.Length;
+        });
         if (failure is not null)
             ExceptionDispatchInfo.Throw(failure);
-        if (stopRequested)
-        {
-            Output.Warn("stopped; continue with the same command");
-            return ExitCode.Interrupted;
-        }
+        if (Interruption.IsRequested)
+            return Interruption.Stopped();
         var summary = sweep.Summary();
         Print(summary);
         context.Output.Json(new JsonObject { ["sweep"] = sweep.Path, ["runs"] = new JsonArray([.. summary.Results.Select(r => Json(r))]) });
@@ -78,13 +78,13 @@ internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
     {
         try
         {
-            while (!stopRequested && failure is null && Next(left) is { } point)
+            while (!Interruption.IsRequested && failure is null && Next(left) is { } point)
             {
                 var data = own.LoadData(point.Configuration.Data);
                 using var compute = own.OpenCompute();
                 try
                 {
-                    if (!sweep.Train(point, compute, data, () => stopRequested || failure is not null))
+                    if (!sweep.Train(point, compute, data, () => Interruption.IsRequested || failure is not null))
                         return;
                 }
                 catch (DivergenceException e)
@@ -107,12 +107,6 @@ internal sealed class SweepJob(CommandContext context, Sweep sweep, int jobs)
     {
         lock (left)
             return left.TryDequeue(out var point) ? point : null;
-    }
-
-    private void Stop(PosixSignalContext signal)
-    {
-        signal.Cancel = true;
-        stopRequested = true;
     }
 
     private void Print(SweepSummary summary)

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Cli.Report;
 using VaeFromScratch.Models;
@@ -31,7 +30,7 @@ internal static class TrainCommand
             if (!bool.TryParse(parsed.GetValue(report), out bool writeReport))
                 throw new OptionException($"--report {parsed.GetValue(report)}: expected true or false");
             bool modelGiven = parsed.GetResult(model) is { Implicit: false };
-            var job = new TrainJob(context, modelGiven ? parsed.GetValue(model) : null, settings.Read(parsed, context), parsed.GetValue(outDir), parsed.GetValue(resume), writeReport);
+            var job = new TrainJob(context, modelGiven ? parsed.GetValue(model) : null, settings.Read(parsed, context), OutputFile.Folder("--out", parsed.GetValue(outDir)), parsed.GetValue(resume), writeReport);
             return job.Run();
         });
         return command;
@@ -46,8 +45,6 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
     /// <summary>Keys that say no more than how the next steps are made; another value of any other would make another run of it.</summary>
     private static readonly string[] Changeable =
         ["epochs", "learning_rate", "discriminator_learning_rate", "q_learning_rate", "pretraining_learning_rate", "kl_warm_up_epochs", "noise_floor"];
-
-    private volatile bool stopRequested;
 
     public int Run()
     {
@@ -65,10 +62,14 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         using var compute = context.OpenCompute(configuration.Precision);
         configuration = configuration with { Device = compute.Name, Version = BuildInfo.Version, Commit = BuildInfo.Commit, Started = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) };
         var directory = outDir is null ? RunDirectory.CreateUnique(DefaultPath(configuration)) : resume ? RunDirectory.CreateOrReuse(outDir) : RunDirectory.Create(outDir);
+        using var held = Lock(directory);
         using var run = new TrainingRun(compute, configuration, data, directory);
         directory.SaveConfiguration(configuration);
+        Interruption.GoOn = HowToContinue(directory);
         return Train(run, directory, data);
     }
+
+    private static string HowToContinue(RunDirectory directory) => $"continue with: vae train --resume --out {directory.Path}";
 
     private static string DefaultPath(RunConfiguration configuration) =>
         Path.Combine("runs", $"{DateTime.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}-{configuration.Model}-{configuration.Data}");
@@ -86,6 +87,8 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             context.Output.Json(JsonNode.Parse(File.ReadAllText(directory.EvaluationFile))!);
             return ExitCode.Done;
         }
+        Interruption.GoOn = HowToContinue(directory);
+        using var held = Lock(directory);
         var data = context.LoadData(configuration.Data);
         using var compute = context.OpenCompute(configuration.Precision);
         using var run = new TrainingRun(compute, configuration, data, directory);
@@ -135,6 +138,14 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             : configuration with { Changed = string.Join("; ", stored.Changed == "" ? before : [stored.Changed, .. before]) };
     }
 
+    private static RunLock Lock(RunDirectory directory)
+    {
+        var held = directory.Lock();
+        if (held.Notice is { } notice)
+            Output.Note(notice);
+        return held;
+    }
+
     private int Train(TrainingRun run, RunDirectory directory, Engine.Data.DatasetSplits data)
     {
         var c = run.Configuration;
@@ -143,14 +154,12 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         context.Output.Line($"training {c.Model} on {c.Data} ({(c.Limit > 0 ? Math.Min(c.Limit, data.Train.Count) : data.Train.Count)} images) on {run.Model.Compute.Name}, into {directory.Path}");
         if (CategoryTraining(c) is { } category)
             context.Output.Line(category);
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         EpochSummary? last = null;
         bool reachedEnd;
         try
         {
-            reachedEnd = new ProgressDisplay(context.Output).Show((progress, epochDone) =>
-                run.Train(() => stopRequested, progress, (train, test) => epochDone(last = train, test)));
+            reachedEnd = Interruption.EndingByItself(() => new ProgressDisplay(context.Output).Show((progress, epochDone) =>
+                run.Train(() => Interruption.IsRequested, progress, (train, test) => epochDone(last = train, test))));
         }
         catch (DivergenceException e)
         {
@@ -159,11 +168,10 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
         }
         foreach (string note in last?.ImpossibleTerms(c) ?? [])
             Output.Note(note);
-        if (!reachedEnd)
+        if (Interruption.IsRequested)
         {
             var (epoch, step) = run.Position;
-            Output.Warn($"stopped in epoch {epoch} at step {step}; continue with: vae train --resume --out {directory.Path}");
-            return ExitCode.Interrupted;
+            return Interruption.Stopped(reachedEnd ? " before measuring" : $" in epoch {epoch} at step {step}");
         }
         context.Output.Line($"measuring on the {data.Test.Count} test images");
         var result = run.Evaluate();
@@ -195,11 +203,5 @@ internal sealed class TrainJob(CommandContext context, string? model, IReadOnlyL
             c.CategoryEpochs > 0 ? $"the category alone for {c.CategoryEpochs} epochs" : "one stage",
         ];
         return $"category: {string.Join("; ", on)}";
-    }
-
-    private void Stop(PosixSignalContext signal)
-    {
-        signal.Cancel = true;
-        stopRequested = true;
     }
 }

@@ -36,8 +36,9 @@ internal static class TraverseCommand
                 throw new OptionException($"--steps {s}: expected 2 to {LargestGrid}");
             if (i < 1 || (long)i * s > LargestGrid)
                 throw new OptionException($"--images {i}: expected at least 1, and at most {LargestGrid} images times steps");
+            string? folder = OutputFile.Folder("--out", parsed.GetValue(outDir));
             using var run = context.OpenRun(parsed.GetValue(path)!);
-            Traverse(context, run, parsed.GetValue(factors)!, r, s, i, parsed.GetValue(outDir) ?? run.Directory.Path);
+            Traverse(context, run, parsed.GetValue(factors)!, r, s, i, folder ?? run.Directory.Path);
             return ExitCode.Done;
         });
         return command;

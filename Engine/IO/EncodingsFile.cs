@@ -56,6 +56,9 @@ public static class EncodingsFile
     /// <summary>Probabilities of a row may miss the sum of 1 by this much before the file is refused.</summary>
     private const float ProbabilityTolerance = 1e-2f;
 
+    /// <summary>What names of files of encodings end in.</summary>
+    public static IReadOnlyList<string> Endings { get; } = [".csv", ".npz"];
+
     /// <summary>Reads a whole file of either format, told apart by the first bytes.</summary>
     /// <exception cref="DataException">The file is missing, damaged, or holds a value that is no finite number; the message names line and column.</exception>
     public static EncodingTable Read(string path) => EncodingTable.Join([.. ReadBlocks(path)]);
@@ -86,18 +89,20 @@ public static class EncodingsFile
     /// <exception cref="ArgumentException">Any other ending.</exception>
     public static void Write(string path, EncodingTable table)
     {
+        string ending = Path.GetExtension(path).ToLowerInvariant();
+        if (!Endings.Contains(ending))
+            throw new ArgumentException($"encodings: cannot tell the format of '{path}'; give a name that ends in .csv or .npz");
+        AtomicFile.Write(path, stream => Write(stream, ending, table));
+    }
+
+    /// <param name="ending">One of <see cref="Endings"/>.</param>
+    public static void Write(Stream stream, string ending, EncodingTable table)
+    {
         table.Checked();
-        switch (Path.GetExtension(path).ToLowerInvariant())
-        {
-            case ".csv":
-                AtomicFile.Write(path, stream => EncodingsCsv.Write(stream, table));
-                break;
-            case ".npz":
-                Npz.Write(path, Arrays(table));
-                break;
-            default:
-                throw new ArgumentException($"encodings: cannot tell the format of '{path}'; give a name that ends in .csv or .npz");
-        }
+        if (ending == ".npz")
+            Npz.Write(stream, Arrays(table));
+        else
+            EncodingsCsv.Write(stream, table);
     }
 
     private static List<(string, NpyArray)> Arrays(EncodingTable table)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.IO;
+using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Models.Runs;
@@ -10,6 +11,13 @@ namespace VaeFromScratch.Models.Runs;
 public sealed class RunDirectory
 {
     private const string CheckpointFormat = "vae-checkpoint-1";
+
+    /// <summary>The files that commands keep in a run directory, beside traverse-FACTOR.png.</summary>
+    private static readonly string[] FileNames =
+    [
+        "config.json", "model.safetensors", "checkpoint.safetensors", "metrics.csv", "probabilities.csv", "evaluation.json", "influence.csv", "influence.svg", "reduced.csv", "classification.csv",
+        "metrics.json", "report.html", "samples.png", "reconstructions.png", "latent.svg", DesignedLatents.FileName, MembershipMaps.FileName, RunLock.FileName,
+    ];
 
     private RunDirectory(string path) => Path = path;
 
@@ -40,9 +48,13 @@ public sealed class RunDirectory
 
     /// <summary>A new folder; it is made with the first file, so that a run that cannot start leaves nothing behind.</summary>
     /// <exception cref="OptionException">The folder is there and not empty.</exception>
-    public static RunDirectory Create(string path) => IsFree(path)
-        ? new(path)
-        : throw new OptionException($"--out {path}: it exists already; name another folder, or add --resume to continue the run in it");
+    public static RunDirectory Create(string path)
+    {
+        if (IsFree(path))
+            return new(path);
+        RunLock.ThrowIfHeld(path);
+        throw new OptionException($"--out {path}: it exists already; name another folder, or add --resume to continue the run in it");
+    }
 
     /// <summary>The folder, whatever a run that was killed before its first file has left in it.</summary>
     public static RunDirectory CreateOrReuse(string path) => new(path);
@@ -51,10 +63,12 @@ public sealed class RunDirectory
     public static RunDirectory CreateUnique(string path)
     {
         string free = path;
-        for (int i = 2; !IsFree(free); i++)
+        for (int i = 2; Directory.Exists(free) || System.IO.File.Exists(free); i++)
             free = FormattableString.Invariant($"{path}-{i}");
         return new(free);
     }
+
+    public static bool IsRun(string path) => System.IO.File.Exists(System.IO.Path.Combine(path, "config.json"));
 
     /// <exception cref="DataException">The folder is not a run.</exception>
     public static RunDirectory Open(string path)
@@ -67,10 +81,22 @@ public sealed class RunDirectory
             : throw new DataException($"{path}: it has no config.json, so it is not a run directory; name a folder that `vae train` made");
     }
 
+    /// <summary>Takes the right to write here, which one process has at a time; the folder is made if need be.</summary>
+    /// <exception cref="OptionException">Another process writes here.</exception>
+    public RunLock Lock() => RunLock.Take(Path);
+
+    /// <summary>Whether <paramref name="path"/> is a file that a command keeps in a run directory, whichever run.</summary>
+    public static bool IsFileOfRun(string path)
+    {
+        string name = System.IO.Path.GetFileName(path), folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) ?? "";
+        bool kept = FileNames.Contains(name) || (name.StartsWith("traverse-", StringComparison.Ordinal) && name.EndsWith(".png", StringComparison.Ordinal));
+        return kept && IsRun(folder);
+    }
+
     /// <summary>Deletes the temporary files of a run that was killed while it wrote.</summary>
     public void RemoveLeftovers()
     {
-        foreach (string name in (string[])["config.json", "metrics.csv", "probabilities.csv", "model.safetensors", "checkpoint.safetensors"])
+        foreach (string name in FileNames)
             foreach (string leftover in Directory.GetFiles(Path, $".{name}.*"))
                 System.IO.File.Delete(leftover);
     }
@@ -141,5 +167,5 @@ public sealed class RunDirectory
     }
 
     private static bool IsFree(string path) =>
-        !System.IO.File.Exists(path) && (!Directory.Exists(path) || !Directory.EnumerateFileSystemEntries(path).Any());
+        !System.IO.File.Exists(path) && (!Directory.Exists(path) || Directory.EnumerateFileSystemEntries(path).All(entry => System.IO.Path.GetFileName(entry) == RunLock.FileName));
 }

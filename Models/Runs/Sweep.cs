@@ -81,6 +81,9 @@ public sealed class Sweep
 
     public IReadOnlyList<SweepPoint> Points { get; }
 
+    /// <summary>Called with what the user should know about a run that is taken up.</summary>
+    public Action<string> Note { get; init; } = _ => { };
+
     public RunDirectory DirectoryOf(SweepPoint point) => RunDirectory.CreateOrReuse(System.IO.Path.Combine(Path, point.Name));
 
     /// <exception cref="OptionException">The folder holds a run of another configuration.</exception>
@@ -97,6 +100,7 @@ public sealed class Sweep
 
     /// <summary>Trains and evaluates one run, from its checkpoint where there is one.</summary>
     /// <returns>Whether it reached its end.</returns>
+    /// <exception cref="OptionException">Another process writes this run.</exception>
     public bool Train(SweepPoint point, Compute compute, DatasetSplits data, Func<bool> stop) => Train(point, compute, data, stop, _ => { }, (_, _) => { });
 
     /// <inheritdoc cref="Train(SweepPoint, Compute, DatasetSplits, Func{bool})"/>
@@ -105,6 +109,9 @@ public sealed class Sweep
     public bool Train(SweepPoint point, Compute compute, DatasetSplits data, Func<bool> stop, Action<TrainingProgress> progress, Action<EpochSummary, Likelihoods> epochDone)
     {
         var directory = DirectoryOf(point);
+        using var held = directory.Lock();
+        if (held.Notice is { } notice)
+            Note(notice);
         var configuration = File.Exists(directory.ConfigurationFile) ? directory.LoadConfiguration() : point.Configuration with { Device = compute.Name };
         directory.SaveConfiguration(configuration);
         using var run = new TrainingRun(compute, configuration, data, directory);

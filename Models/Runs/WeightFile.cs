@@ -6,8 +6,10 @@ namespace VaeFromScratch.Models.Runs;
 /// <summary>Weights on disk: safetensors with PyTorch's names and layouts.</summary>
 public static class WeightFile
 {
-    public static void Save(IEnumerable<Parameter> parameters, string path) =>
-        Safetensors.Write(path, [.. parameters.Select(p => (p.Name, new HostArray(p.Layout.Disk, p.ToDisk())))]);
+    public static void Save(IEnumerable<Parameter> parameters, string path) => AtomicFile.Write(path, stream => Save(parameters, stream));
+
+    public static void Save(IEnumerable<Parameter> parameters, Stream stream) =>
+        Safetensors.Write(stream, [.. parameters.Select(p => (p.Name, new HostArray(p.Layout.Disk, p.ToDisk())))]);
 
     /// <exception cref="DataException">A parameter is missing, has another shape, or the file has one that the model does not know.</exception>
     public static void Load(IEnumerable<Parameter> parameters, string path)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using NUnit.Framework;
 using VaeFromScratch.Engine.Data;
@@ -98,6 +99,41 @@ internal static class Tool
         }
         process.WaitForExit();
         return new(process.ExitCode, output.Result, error.Result);
+    }
+
+    /// <summary>Sends a signal, such as INT.</summary>
+    public static void Signal(Process process, string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>The exit code of a line of bash in which "$0" "$1" is the tool.</summary>
+    public static int InShell(string line)
+    {
+        using var process = Start(new ProcessStartInfo("bash") { ArgumentList = { "-c", line, Host } }, []);
+        return Finish(process).ExitCode;
+    }
+
+    public static void WaitForFile(Process process, string file)
+    {
+        while (!File.Exists(file))
+        {
+            Assert.That(process.HasExited, Is.False, "the tool ended before it could be stopped");
+            Thread.Sleep(5);
+        }
+    }
+
+    /// <summary>Reads standard output up to a line that starts so.</summary>
+    public static void WaitForLine(Process process, string start)
+    {
+        string? line;
+        do
+        {
+            line = process.StandardOutput.ReadLine();
+            Assert.That(line, Is.Not.Null, $"the tool ended without a line that starts with '{start}'");
+        }
+        while (!line!.StartsWith(start, StringComparison.Ordinal));
     }
 
     /// <summary>Asserts that a failure has the right code and one sentence on standard error that says <paramref name="says"/>.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using NUnit.Framework;
@@ -121,7 +120,7 @@ public sealed class TrainCommandTests
 
         using (var process = Tool.Start([.. options, "--out", killed]))
         {
-            WaitForFile(process, Path.Combine(killed, "checkpoint.safetensors"));
+            Tool.WaitForFile(process, Path.Combine(killed, "checkpoint.safetensors"));
             Thread.Sleep(Random.Shared.Next(150));
             process.Kill();
             process.WaitForExit();
@@ -145,8 +144,8 @@ public sealed class TrainCommandTests
         Tool.Run([.. options, "--out", whole]).Succeeded();
         using (var process = Tool.StartInterruptible([.. options, "--out", stopped]))
         {
-            WaitForFile(process, Path.Combine(stopped, "checkpoint.safetensors"));
-            Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
+            Tool.WaitForFile(process, Path.Combine(stopped, "checkpoint.safetensors"));
+            Tool.Signal(process, "INT");
             var result = Tool.Finish(process);
             Assert.That(result.ExitCode, Is.EqualTo(130), result.Error);
             Assert.That(result.Error, Does.Contain($"vae train --resume --out {stopped}"));
@@ -221,13 +220,4 @@ public sealed class TrainCommandTests
 
     private static Dictionary<string, string> Snapshot(string run) =>
         Directory.GetFiles(run).ToDictionary(f => Path.GetFileName(f), f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))));
-
-    private static void WaitForFile(Process process, string file)
-    {
-        while (!File.Exists(file))
-        {
-            Assert.That(process.HasExited, Is.False, "the run ended before it could be stopped");
-            Thread.Sleep(5);
-        }
-    }
 }
