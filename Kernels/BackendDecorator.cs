@@ -1,3 +1,5 @@
+using VaeFromScratch.Kernels.Functions;
+
 namespace VaeFromScratch.Kernels;
 
 /// <summary>The least work a kernel call can do: floating-point operations, and bytes moved when each operand is touched once.</summary>
@@ -9,10 +11,6 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
     protected IBackend Inner { get; } = inner;
 
     public string Name => Inner.Name;
-
-    public Storage CompactStorage => Inner.CompactStorage;
-
-    public long LargestBufferToKeep => Inner.LargestBufferToKeep;
 
     /// <summary>Does, or puts off, one kernel call.</summary>
     protected abstract void Invoke(KernelCost cost, Action<IBackend> call);
@@ -26,15 +24,6 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
     public abstract void Dispose();
 
     private void Invoke(string name, double flops, double floats, Action<IBackend> call) => Invoke(new(name, flops, sizeof(float) * floats), call);
-
-    /// <summary>Bytes of <paramref name="floats"/> float32, less what is saved where operands are stored in fewer.</summary>
-    private static double BytesOf(double floats, params ReadOnlySpan<Operand> operands)
-    {
-        double bytes = sizeof(float) * floats;
-        foreach (var operand in operands)
-            bytes -= (double)operand.Length * (sizeof(float) - operand.Size);
-        return bytes;
-    }
 
     public void Fill(Slice<float> y, float value) => Invoke("fill", 0, y.Length, b => b.Fill(y, value));
 
@@ -52,8 +41,6 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
 
     public void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y) =>
         Invoke("gather_rows", 0, 2.0 * y.Length, b => b.GatherRows(table, indices, width, y));
-
-    public void Convert(Operand from, Operand to) => Invoke(new("convert", 0, from.Bytes + to.Bytes), b => b.Convert(from, to));
 
     public void Unary<K>(Slice<float> x, Slice<float> y, float parameter) where K : struct, IUnaryKernel =>
         Invoke(K.Name, x.Length, 2.0 * x.Length, b => b.Unary<K>(x, y, parameter));
@@ -103,37 +90,28 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
     public void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits, bool accumulate) =>
         Invoke("softmax_cross_entropy_gradient", 5.0 * rows * n, (2.0 * n + 2) * rows, b => b.SoftmaxCrossEntropyGradient(rows, n, g, logits, classes, dlogits, accumulate));
 
-    public virtual void MatMul(MatMulShape shape, Operand a, Operand b, Operand c, Slice<float> bias, Activation activation, Operand reluMask) =>
-        Invoke(new($"matmul {(shape.TransposeA ? 'T' : 'N')}{(shape.TransposeB ? 'T' : 'N')} {shape.M}x{shape.K}x{shape.N}", shape.Flops,
-            BytesOf((double)shape.M * shape.K + (double)shape.K * shape.N + (double)shape.M * shape.N, a, b, c)), k => k.MatMul(shape, a, b, c, bias, activation, reluMask));
+    public void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias,
+        Activation activation, Slice<float> reluMask) =>
+        Invoke($"matmul {(shape.TransposeA ? 'T' : 'N')}{(shape.TransposeB ? 'T' : 'N')} {shape.M}x{shape.K}x{shape.N}", shape.Flops,
+            (double)shape.M * shape.K + (double)shape.K * shape.N + (double)shape.M * shape.N, k => k.MatMul(shape, a, b, c, bias, activation, reluMask));
 
-    public virtual void LinearPair(int rows, int inputs, int outputs, Operand x, SlicePair weights, SlicePair biases, SlicePair y) =>
-        Invoke(PairCost("linear_pair", rows, inputs, outputs, x), b => b.LinearPair(rows, inputs, outputs, x, weights, biases, y));
+    public void Conv2dForward(ConvShape shape, Slice<float> x, Slice<float> w, Slice<float> y, Slice<float> bias,
+        Activation activation, bool accumulate, Slice<float> reluMask) =>
+        Invoke(ConvCost("conv_forward", shape), b => b.Conv2dForward(shape, x, w, y, bias, activation, accumulate, reluMask));
 
-    public virtual void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Operand dx, bool accumulate, Operand reluMask) =>
-        Invoke(PairCost("linear_pair_data", rows, inputs, outputs, dx), b => b.LinearPairBackwardData(rows, inputs, outputs, g, weights, dx, accumulate, reluMask));
+    public void Conv2dBackwardData(ConvShape shape, Slice<float> dy, Slice<float> w, Slice<float> dx, Slice<float> bias,
+        Activation activation, bool accumulate, Slice<float> reluMask) =>
+        Invoke(ConvCost("conv_backward_data", shape), b => b.Conv2dBackwardData(shape, dy, w, dx, bias, activation, accumulate, reluMask));
 
-    public virtual void LinearPairBackwardWeight(int rows, int inputs, int outputs, Operand x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate) =>
-        Invoke(PairCost("linear_pair_weight", rows, inputs, outputs, x), b => b.LinearPairBackwardWeight(rows, inputs, outputs, x, g, dweights, dbiases, accumulate));
+    public void Conv2dBackwardWeight(ConvShape shape, Slice<float> x, Slice<float> dy, Slice<float> dw, bool accumulate) =>
+        Invoke(ConvCost("conv_backward_weight", shape), b => b.Conv2dBackwardWeight(shape, x, dy, dw, accumulate));
 
-    private static KernelCost PairCost(string operation, int rows, int inputs, int outputs, Operand wide) =>
-        new($"{operation} {rows}x{inputs}x2*{outputs}", 4.0 * rows * inputs * outputs, BytesOf((double)rows * inputs + 2.0 * inputs * outputs + 2.0 * rows * outputs, wide));
-
-    public virtual void Conv2dForward(ConvShape shape, Operand x, Slice<float> w, Operand y, Slice<float> bias, Activation activation, bool accumulate, Operand reluMask) =>
-        Invoke(ConvCost("conv_forward", shape, x, y), b => b.Conv2dForward(shape, x, w, y, bias, activation, accumulate, reluMask));
-
-    public virtual void Conv2dBackwardData(ConvShape shape, Operand dy, Slice<float> w, Operand dx, Slice<float> bias, Activation activation, bool accumulate, Operand reluMask) =>
-        Invoke(ConvCost("conv_backward_data", shape, dx, dy), b => b.Conv2dBackwardData(shape, dy, w, dx, bias, activation, accumulate, reluMask));
-
-    public virtual void Conv2dBackwardWeight(ConvShape shape, Operand x, Operand dy, Slice<float> dw, bool accumulate) =>
-        Invoke(ConvCost("conv_backward_weight", shape, x, dy), b => b.Conv2dBackwardWeight(shape, x, dy, dw, accumulate));
-
-    private static KernelCost ConvCost(string operation, ConvShape s, Operand images, Operand maps) =>
+    private static KernelCost ConvCost(string operation, ConvShape s) =>
         new($"{operation} {s.Batch}x{s.Height}x{s.Width}x{s.InChannels}->{s.OutChannels} {s.KernelHeight}x{s.KernelWidth}/{s.Stride}/{s.Padding}", s.Flops,
-            BytesOf((double)s.InSize + s.OutSize + s.WeightSize, images, maps));
+            sizeof(float) * ((double)s.InSize + s.OutSize + s.WeightSize));
 
-    public virtual void BiasGradient(int rows, int columns, Operand g, Slice<float> dbias, bool accumulate) =>
-        Invoke(new("bias_gradient", (double)rows * columns, BytesOf((double)rows * columns, g)), b => b.BiasGradient(rows, columns, g, dbias, accumulate));
+    public void BiasGradient(int rows, int columns, Slice<float> g, Slice<float> dbias, bool accumulate) =>
+        Invoke("bias_gradient", (double)rows * columns, (double)rows * columns, b => b.BiasGradient(rows, columns, g, dbias, accumulate));
 
     public void ReluMask(Slice<float> y, Slice<float> g) => Invoke("relu_mask", y.Length, 3.0 * y.Length, b => b.ReluMask(y, g));
 
@@ -207,10 +185,6 @@ public abstract class BackendDecorator(IBackend inner) : IBackend
 
     public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points, Slice<float> indicators) =>
         Invoke("encoding_moments", 20.0 * rows * h, 2.0 * rows * h, b => b.EncodingMoments(rows, h, mu, logVar, sums, points, indicators));
-
-    public virtual void HeadMoments(int rows, int inputs, int h, Operand x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators) =>
-        Invoke(new($"head_moments {rows}x{inputs}x2*{h}", 4.0 * rows * inputs * h + 20.0 * rows * h, BytesOf((double)rows * inputs + 2.0 * inputs * h, x)),
-            b => b.HeadMoments(rows, inputs, h, x, weights, biases, sums, points, indicators));
 
     public void Adam(Slice<float> parameters, Slice<float> gradients, Slice<float> m, Slice<float> v, AdamConstants constants, Slice<float> hyper) =>
         Invoke("adam", 12.0 * parameters.Length, 7.0 * parameters.Length, b => b.Adam(parameters, gradients, m, v, constants, hyper));

@@ -45,22 +45,14 @@ public sealed class BufferPool(IDeviceMemory memory) : IDisposable
         return new(address, length);
     }
 
-    /// <summary>A block of <paramref name="length"/> numbers, as <see cref="Rent{T}(int)"/>.</summary>
-    public Operand Rent(int length, Storage storage) => storage == Storage.Float32 ? Rent<float>(length) : Rent<ushort>(length);
-
     /// <summary>Gives a block back. Anything but a slice that <see cref="Rent{T}(int)"/> returned, once, is an error.</summary>
-    public void Return<T>(Slice<T> slice) where T : unmanaged => Return(slice.Address, slice.Length);
-
-    /// <inheritdoc cref="Return{T}(Slice{T})"/>
-    public void Return(Operand block) => Return(block.Address, block.Length);
-
-    private void Return(nint address, int length)
+    public void Return<T>(Slice<T> slice) where T : unmanaged
     {
-        if (!rented.Remove(address, out long bytes))
-            throw new InvalidOperationException($"buffer pool: a block of {length} elements was returned twice or does not come from this pool");
+        if (!rented.Remove(slice.Address, out long bytes))
+            throw new InvalidOperationException($"buffer pool: a block of {slice.Length} elements was returned twice or does not come from this pool");
         if (!free.TryGetValue(bytes, out var blocks))
             free.Add(bytes, blocks = new());
-        blocks.Push(address);
+        blocks.Push(slice.Address);
     }
 
     /// <summary>Gives the unused blocks back to the device.</summary>

@@ -1,6 +1,6 @@
 using System.Globalization;
 using VaeFromScratch.Kernels.Cpu;
-using VaeFromScratch.Kernels.Cuda;
+using VaeFromScratch.Kernels.Gpu;
 
 namespace VaeFromScratch.Kernels;
 
@@ -10,32 +10,41 @@ public sealed class DeviceException(string message, Exception? inner = null) : E
 /// <summary>Opens a backend by the name a user gives.</summary>
 public static class Device
 {
-    /// <param name="name">auto, cpu, cuda or cuda:N. auto is CUDA where a driver and a usable GPU are there, else the CPU.</param>
+    /// <summary>The names of devices, for people.</summary>
+    public const string Names = "auto, cpu, cuda, cuda:N, opencl, opencl:N or simulator";
+
+    /// <param name="name">One of <see cref="Names"/>. auto is a CUDA GPU, else an OpenCL GPU (never a CPU's OpenCL), else the CPU.</param>
     /// <param name="threads">CPU threads; 0 for one per logical processor.</param>
-    /// <param name="precision">Of matrix work on CUDA.</param>
-    /// <exception cref="DeviceException">The name is unknown or there is no such device.</exception>
-    public static IBackend Open(string name, int threads = 0, Precision precision = Precision.Tf32)
+    /// <param name="precision">Of products and convolutions on CUDA devices; null for tf32 where there are tensor cores for it, else fp32.</param>
+    /// <param name="insist">Whether a precision that the device does not have is an error; it multiplies in fp32 otherwise.</param>
+    /// <exception cref="DeviceException">The name is unknown, there is no such device, or it does not multiply in that precision.</exception>
+    public static IBackend Open(string name, int threads = 0, Precision? precision = null, bool insist = true)
     {
-        const string Numbered = "cuda:";
-        return name switch
-        {
-            "cpu" => new CpuBackend(threads),
-            "cuda" => new CudaBackend(0, precision),
-            "auto" => OpenAny(threads, precision),
-            _ when name.StartsWith(Numbered, StringComparison.Ordinal) && int.TryParse(name[Numbered.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal) => new CudaBackend(ordinal, precision),
-            _ => throw new DeviceException($"unknown device '{name}'; use auto, cpu, cuda or cuda:N"),
-        };
+        if (!TryParse(name, out string kind, out int ordinal))
+            throw new DeviceException($"unknown device '{name}'; use {Names}");
+        if (kind == "auto")
+            // The drivers are asked first: without a GPU nothing of ILGPU is loaded, which would cost as much time as a small training step.
+            (kind, ordinal) = DriverLibrary.Ask("cuda").Gpus > 0 ? ("cuda", 0) : DriverLibrary.Ask("opencl").Gpus > 0 && GpuLoader.FirstOpenClGpu() is { } first ? ("opencl", first) : ("cpu", 0);
+        if (kind != "cpu")
+            return GpuLoader.Open(kind, ordinal, precision, insist);
+        return insist && precision is Precision.Tf32 or Precision.Bf16 ? throw WithoutTensorCores(kind, precision.Value) : new CpuBackend(threads);
     }
 
-    private static IBackend OpenAny(int threads, Precision precision)
+    internal static DeviceException WithoutTensorCores(string name, Precision precision) =>
+        new($"--precision {precision.ToString().ToLowerInvariant()}: {name} multiplies in fp32 only; it needs the tensor cores of an NVIDIA GPU of compute capability 8.0 or newer, so leave it out or use --precision fp32");
+
+    /// <summary>Whether <see cref="Open"/> knows the name; not whether there is such a device.</summary>
+    public static bool IsName(string name) => TryParse(name, out _, out _);
+
+    private static bool TryParse(string name, out string kind, out int ordinal)
     {
-        try
+        string[] parts = name.Split(':');
+        (kind, ordinal) = (parts[0], 0);
+        return kind switch
         {
-            return new CudaBackend(0, precision);
-        }
-        catch (DeviceException)
-        {
-            return new CpuBackend(threads);
-        }
+            "auto" or "cpu" or "simulator" => parts.Length == 1,
+            "cuda" or "opencl" => parts.Length == 1 || (parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out ordinal)),
+            _ => false,
+        };
     }
 }

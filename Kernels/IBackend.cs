@@ -1,9 +1,12 @@
+using VaeFromScratch.Kernels.Functions;
+using VaeFromScratch.Kernels.Maths;
+
 namespace VaeFromScratch.Kernels;
 
 /// <summary>The numerical operations of one device. Sizes and addresses only: no tensors, no gradients recorded.</summary>
 /// <remarks>
 /// Floats are float32, arrays are contiguous and row-major, images NHWC. Reductions are deterministic: same inputs, same device, same bits, whatever the
-/// number of threads. Calls are ordered but, on CUDA, asynchronous; only <see cref="Download"/> and <see cref="Synchronise"/> wait.
+/// number of threads. Calls are ordered but, on a GPU, asynchronous; only <see cref="Download"/> and <see cref="Synchronise"/> wait.
 /// Values that change from step to step (learning rate, step number, temperature) are read from device memory so that a captured step can be replayed.
 /// Unless said otherwise an output may not overlap an input, and <c>accumulate</c> adds to the output instead of overwriting it.
 /// </remarks>
@@ -11,15 +14,6 @@ public interface IBackend : IDeviceMemory, IDisposable
 {
     /// <summary>For people: "cpu", "cuda:0".</summary>
     string Name { get; }
-
-    /// <summary>How a layer's output is best stored that only products and convolutions read: bf16 where the device rounds their operands to it anyway, else float32.</summary>
-    Storage CompactStorage { get; }
-
-    /// <summary>
-    /// Buffers of at most so many bytes should not be used for something else soon after a call that reads them: a device may put small calls off, and a call that writes where one that waits
-    /// still has to read ends that. 0 where it makes no difference.
-    /// </summary>
-    long LargestBufferToKeep => 0;
 
     // ---- memory
 
@@ -48,9 +42,6 @@ public interface IBackend : IDeviceMemory, IDisposable
 
     /// <summary>Row r of y = row indices[r] of a table of floats, rows of <paramref name="width"/>.</summary>
     void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y);
-
-    /// <summary>to = from, rounded to nearest (ties to even) where that is narrower; both of one length.</summary>
-    void Convert(Operand from, Operand to);
 
     // ---- elementwise
 
@@ -105,33 +96,28 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>dlogits (+)= g[r] (softmax(logits[r]) - one-hot(classes[r])).</summary>
     void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits, bool accumulate);
 
-    // ---- matrix products and convolutions; an Operand may be stored in CompactStorage, sums are in float32
-
-    /// <summary>c = activation(c, when accumulating, + op(a) op(b) + bias [N], when present). Where <paramref name="reluMask"/> [M, N] is present and &lt;= 0, product and bias count 0; what is accumulated to stays.</summary>
-    void MatMul(MatMulShape shape, Operand a, Operand b, Operand c, Slice<float> bias = default, Activation activation = Activation.None, Operand reluMask = default);
+    // ---- matrix products and convolutions, sums in float32
 
     /// <summary>
-    /// Two linear layers of the same size on one input, such as the heads of a Gaussian encoder: each y [rows, outputs] = x [rows, inputs] w [inputs, outputs] + bias [outputs].
+    /// c = activation(c, when accumulating, + op(a) op(b) + bias [N], when present). Where <paramref name="reluMask"/> [M, N] is present
+    /// and &lt;= 0, product and bias count 0; what is accumulated to stays.
     /// </summary>
-    void LinearPair(int rows, int inputs, int outputs, Operand x, SlicePair weights, SlicePair biases, SlicePair y);
-
-    /// <summary>dx (+)= the sum of both g w^T; where <paramref name="reluMask"/> (like dx) is present and &lt;= 0, the sum counts 0.</summary>
-    void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Operand dx, bool accumulate, Operand reluMask = default);
-
-    /// <summary>Each dw (+)= x^T g and each dbias (+)= the column sums of g.</summary>
-    void LinearPairBackwardWeight(int rows, int inputs, int outputs, Operand x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate);
+    void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias = default,
+        Activation activation = Activation.None, Slice<float> reluMask = default);
 
     /// <summary>y = x * w + bias [OutChannels], then the activation; <paramref name="reluMask"/> as in <see cref="MatMul"/>.</summary>
-    void Conv2dForward(ConvShape shape, Operand x, Slice<float> w, Operand y, Slice<float> bias = default, Activation activation = Activation.None, bool accumulate = false, Operand reluMask = default);
+    void Conv2dForward(ConvShape shape, Slice<float> x, Slice<float> w, Slice<float> y, Slice<float> bias = default,
+        Activation activation = Activation.None, bool accumulate = false, Slice<float> reluMask = default);
 
     /// <summary>dx = the transposed map of dy, + bias [InChannels], then the activation; <paramref name="reluMask"/> as in <see cref="MatMul"/>.</summary>
-    void Conv2dBackwardData(ConvShape shape, Operand dy, Slice<float> w, Operand dx, Slice<float> bias = default, Activation activation = Activation.None, bool accumulate = false, Operand reluMask = default);
+    void Conv2dBackwardData(ConvShape shape, Slice<float> dy, Slice<float> w, Slice<float> dx, Slice<float> bias = default,
+        Activation activation = Activation.None, bool accumulate = false, Slice<float> reluMask = default);
 
     /// <summary>dw (+)= the gradient with respect to the weights.</summary>
-    void Conv2dBackwardWeight(ConvShape shape, Operand x, Operand dy, Slice<float> dw, bool accumulate);
+    void Conv2dBackwardWeight(ConvShape shape, Slice<float> x, Slice<float> dy, Slice<float> dw, bool accumulate);
 
     /// <summary>dbias (+)= the column sums of g [rows, columns].</summary>
-    void BiasGradient(int rows, int columns, Operand g, Slice<float> dbias, bool accumulate);
+    void BiasGradient(int rows, int columns, Slice<float> g, Slice<float> dbias, bool accumulate);
 
     /// <summary>g *= (y > 0), in place: the gradient of a fused ReLU whose output was y.</summary>
     void ReluMask(Slice<float> y, Slice<float> g);
@@ -238,12 +224,6 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// </summary>
     void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points = 0, Slice<float> indicators = default);
 
-    /// <summary>
-    /// <see cref="EncodingMoments"/> of mu, logVar = x w + bias, two linear layers on x [rows, inputs] with weights [inputs, h] and biases [h]: neither mu nor logVar
-    /// [rows, h] is ever stored.
-    /// </summary>
-    void HeadMoments(int rows, int inputs, int h, Operand x, SlicePair weights, SlicePair biases, Slice<float> sums, long points = 0, Slice<float> indicators = default);
-
     // ---- optimisers, over one contiguous run of parameters
 
     /// <summary>
@@ -263,9 +243,6 @@ public interface ICapturedStep : IDisposable
 {
     /// <summary>Kernel calls in the sequence.</summary>
     int Calls { get; }
-
-    /// <summary>How many of them wait for one another: all, unless the device runs side by side those that share no memory.</summary>
-    int LongestChain { get; }
 
     void Replay();
 }

@@ -15,7 +15,7 @@ public sealed class ProfilingBackend(IBackend inner) : BackendDecorator(inner)
     }
 
     private readonly Dictionary<string, Row> rows = [];
-    private int launchesPerStep, longestChain;
+    private int callsPerStep;
 
     protected override void Invoke(KernelCost cost, Action<IBackend> call)
     {
@@ -31,12 +31,11 @@ public sealed class ProfilingBackend(IBackend inner) : BackendDecorator(inner)
         row.Bytes += cost.Bytes;
     }
 
-    /// <summary>A captured step is replayed call by call through this profiler, not as one graph; the graph is made all the same, to count its launches.</summary>
+    /// <summary>A captured step is replayed call by call through this profiler, not as one; it is captured all the same, to count its calls.</summary>
     public override ICapturedStep Capture(Action<IBackend> step)
     {
         using (var whole = Inner.Capture(step))
-            if (whole.Calls > launchesPerStep)
-                (launchesPerStep, longestChain) = (whole.Calls, whole.LongestChain);
+            callsPerStep = Math.Max(callsPerStep, whole.Calls);
         return RecordingBackend.Record(this, step);
     }
 
@@ -51,8 +50,8 @@ public sealed class ProfilingBackend(IBackend inner) : BackendDecorator(inner)
             to.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{name,-64} {row.Calls,8} {seconds * 1e3,10:F2} {seconds * 1e6 / row.Calls,10:F1} {100 * seconds / total,6:F1} {row.Flops / seconds * 1e-9,9:F1} {row.Bytes / seconds * 1e-9,8:F1}"));
         }
-        if (launchesPerStep > 0)
-            to.WriteLine($"one captured training step: {launchesPerStep} kernel launches, {longestChain} one after another");
+        if (callsPerStep > 0)
+            to.WriteLine($"one captured training step: {callsPerStep} kernel calls");
     }
 
     public override void Dispose() => Inner.Dispose();

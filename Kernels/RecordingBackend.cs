@@ -35,8 +35,6 @@ internal sealed class RecordingBackend : BackendDecorator
     {
         public int Calls => calls.Length;
 
-        public int LongestChain => Calls;
-
         public void Replay()
         {
             foreach (var call in calls)

@@ -28,9 +28,3 @@ public readonly struct Slice<T>(nint address, int length) where T : unmanaged
     /// <summary>The first element as a host pointer. Valid on the CPU backend only.</summary>
     public unsafe T* Pointer => (T*)Address;
 }
-
-/// <summary>Two arrays of one size that a call works on together, such as the weights of two heads.</summary>
-public readonly struct SlicePair(Slice<float> first, Slice<float> second)
-{
-    public readonly Slice<float> First = first, Second = second;
-}

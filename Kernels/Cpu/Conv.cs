@@ -12,7 +12,8 @@ public sealed unsafe partial class CpuBackend
 
     private long PlanBytes => plans.Values.Sum(p => p.Bytes);
 
-    private void Conv2dForward(ConvShape shape, Slice<float> x, Slice<float> w, Slice<float> y, Slice<float> bias, Activation activation, bool accumulate, Slice<float> reluMask)
+    public void Conv2dForward(ConvShape shape, Slice<float> x, Slice<float> w, Slice<float> y, Slice<float> bias,
+        Activation activation, bool accumulate, Slice<float> reluMask)
     {
         RequireConv("conv2d", shape, x.Length, w.Length, y.Length);
         RequireEpilogue("conv2d", shape, shape.OutChannels, shape.OutSize, bias, reluMask);
@@ -22,7 +23,8 @@ public sealed unsafe partial class CpuBackend
             Correlate(shape, backward: false, x.Pointer, w.Pointer, y.Pointer, bias.Pointer, activation, accumulate, reluMask.Pointer);
     }
 
-    private void Conv2dBackwardData(ConvShape shape, Slice<float> dy, Slice<float> w, Slice<float> dx, Slice<float> bias, Activation activation, bool accumulate, Slice<float> reluMask)
+    public void Conv2dBackwardData(ConvShape shape, Slice<float> dy, Slice<float> w, Slice<float> dx, Slice<float> bias,
+        Activation activation, bool accumulate, Slice<float> reluMask)
     {
         RequireConv("conv2d backward data", shape, dx.Length, w.Length, dy.Length);
         RequireEpilogue("conv2d backward data", shape, shape.InChannels, shape.InSize, bias, reluMask);
@@ -38,7 +40,7 @@ public sealed unsafe partial class CpuBackend
             Correlate(shape, backward: true, dy.Pointer, w.Pointer, dx.Pointer, bias.Pointer, activation, accumulate, reluMask.Pointer);
     }
 
-    private void Conv2dBackwardWeight(ConvShape shape, Slice<float> x, Slice<float> dy, Slice<float> dw, bool accumulate)
+    public void Conv2dBackwardWeight(ConvShape shape, Slice<float> x, Slice<float> dy, Slice<float> dw, bool accumulate)
     {
         RequireConv("conv2d backward weight", shape, x.Length, dw.Length, dy.Length);
         if (shape.WeightSize == 0)

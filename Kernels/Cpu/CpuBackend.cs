@@ -41,7 +41,6 @@ public sealed unsafe partial class CpuBackend : IBackend
         sharedScratch.Dispose();
         threadScratch.Dispose();
         partialSums.Dispose();
-        heads.Dispose();
         working.Dispose();
         plans.Clear();
     }

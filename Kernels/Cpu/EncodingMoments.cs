@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Functions;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -7,8 +9,6 @@ namespace VaeFromScratch.Kernels.Cpu;
 public sealed unsafe partial class CpuBackend
 {
     private const int Moments = 4;
-
-    private readonly Scratch heads = new();
 
     public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points, Slice<float> indicators)
     {
@@ -26,40 +26,21 @@ public sealed unsafe partial class CpuBackend
             WriteIndicators(h, sums.Pointer, points, indicators);
     }
 
-    /// <remarks>A product and its moments a chunk of rows at a time, so that mu and logVar of a chunk stay in the cache; chunks depend on h alone.</remarks>
-    private void HeadMoments(int rows, int inputs, int h, Slice<float> x, SlicePair weights, SlicePair biases, Slice<float> sums, long points, Slice<float> indicators)
-    {
-        const int ChunkValues = 1 << 16, Group = 64;
-        Check(x.Length == (long)rows * inputs, "head_moments", $"[{rows}, {inputs}] needs {(long)rows * inputs} elements, got x {x.Length}");
-        if (rows == 0 || h == 0)
-            return;
-        int chunk = Math.Max(1, ChunkValues / h / Group) * Group;
-        float* both = heads.Reserve(2L * chunk * h);
-        for (int first = 0; first < rows; first += chunk)
-        {
-            int count = Math.Min(chunk, rows - first), values = count * h;
-            Slice<float> mu = new((nint)both, values), logVar = new((nint)(both + values), values);
-            LinearPair(count, inputs, h, x.Part(first * inputs, count * inputs), weights, biases, new(mu, logVar));
-            EncodingMoments(count, h, mu, logVar, sums, points, first + count == rows ? indicators : default);
-        }
-    }
-
     private static void WriteIndicators(int h, float* sums, long points, Slice<float> indicators)
     {
         Check(indicators.Length == 6 * h && points > 0, "encoding_moments", $"indicators of {h} factors need {6 * h} elements and at least one point, got {indicators.Length} and {points}");
         float* to = indicators.Pointer;
         for (int i = 0; i < h; i++)
         {
-            double meanVariance = Mean(0), meanSquare = Mean(1), mean = Mean(2), meanLogVar = Mean(3);
-            double aggregate = meanVariance + meanSquare, varianceOfMean = Math.Max(0, meanSquare - mean * mean);
-            to[i] = (float)aggregate;
-            to[h + i] = (float)(0.5 * (Math.Log(aggregate) - meanLogVar));
-            to[2 * h + i] = (float)(0.5 * (Math.Log(meanVariance + varianceOfMean) - meanLogVar));
-            to[3 * h + i] = (float)(0.5 * Math.Log(1 + varianceOfMean / meanVariance));
-            to[4 * h + i] = (float)(0.5 * (aggregate - 1 - meanLogVar));
-            to[5 * h + i] = (float)(0.5 * (aggregate - 1 - Math.Log(aggregate)));
+            var of = new EncodingIndicators<WideDouble>(Sum(0), Sum(1), Sum(2), Sum(3), (double)points);
+            to[i] = (float)of.Aggregate;
+            to[h + i] = (float)of.Information;
+            to[2 * h + i] = (float)of.Centred;
+            to[3 * h + i] = (float)of.Ratio;
+            to[4 * h + i] = (float)of.Kl;
+            to[5 * h + i] = (float)of.AggregateKl;
 
-            double Mean(int moment) => ((double)sums[2 * (moment * h + i)] + sums[2 * (moment * h + i) + 1]) / points;
+            WideDouble Sum(int moment) => (double)sums[2 * (moment * h + i)] + sums[2 * (moment * h + i) + 1];
         }
     }
 
@@ -113,13 +94,7 @@ public sealed unsafe partial class CpuBackend
         {
             V variance = V.Broadcast(0f), square = variance, mean = variance, log = variance;
             for (int r = 0; r < groupRows; r++, at += h)
-            {
-                V m = Lanes.LoadUpTo<V>(mu + at, count), l = Lanes.LoadUpTo<V>(logVar + at, count);
-                variance += VectorMath.Exp(l);
-                square = V.Fma(m, m, square);
-                mean += m;
-                log += l;
-            }
+                EncodingSums.Add(ref variance, ref square, ref mean, ref log, Lanes.LoadUpTo<V>(mu + at, count), Lanes.LoadUpTo<V>(logVar + at, count));
             Add(variance, sums);
             Add(square, sums + 32);
             Add(mean, sums + 64);
@@ -130,7 +105,7 @@ public sealed unsafe partial class CpuBackend
         private static void Add<V>(V x, float* sum) where V : struct, IVector<V>
         {
             V high = V.Load(sum), low = V.Load(sum + 16);
-            PairSum.Add(ref high, ref low, x);
+            TwoSum.Add(ref high, ref low, x);
             V.Store(high, sum);
             V.Store(low, sum + 16);
         }

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Functions;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -38,7 +40,7 @@ public sealed unsafe partial class CpuBackend
         int n = rows * d;
         Check(g.Length == rows && x.Length == n && mean.Length == n && variance.Length == 1 && dmean.Length == n, "gaussian_nll gradient",
             $"[{rows}, {d}] needs {n} elements, got x {x.Length}, mean {mean.Length}, dmean {dmean.Length}; variance {variance.Length}, g {g.Length}");
-        ForEach(RowParts(rows, d), new NllGradientJob<GaussianSlope>(rows, d, g.Pointer, x.Pointer, mean.Pointer, 1 / variance.Pointer[0], dmean.Pointer, accumulate));
+        ForEach(RowParts(rows, d), new NllGradientJob<SquaredError>(rows, d, g.Pointer, x.Pointer, mean.Pointer, 1 / variance.Pointer[0], dmean.Pointer, accumulate));
     }
 
     public void BernoulliNll(int rows, int d, Slice<float> x, Slice<float> logits, Slice<float> nll)
@@ -53,7 +55,7 @@ public sealed unsafe partial class CpuBackend
         int n = rows * d;
         Check(g.Length == rows && x.Length == n && logits.Length == n && dlogits.Length == n, "bernoulli_nll gradient",
             $"[{rows}, {d}] needs {n} elements, got x {x.Length}, logits {logits.Length}, dlogits {dlogits.Length}; g {g.Length}");
-        ForEach(RowParts(rows, d), new NllGradientJob<BernoulliSlope>(rows, d, g.Pointer, x.Pointer, logits.Pointer, 1, dlogits.Pointer, accumulate));
+        ForEach(RowParts(rows, d), new NllGradientJob<BernoulliTerm>(rows, d, g.Pointer, x.Pointer, logits.Pointer, 1, dlogits.Pointer, accumulate));
     }
 
     public void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor, Slice<float> variance)
@@ -62,9 +64,7 @@ public sealed unsafe partial class CpuBackend
         double sum = 0;
         foreach (float e in squaredError.AsSpan())
             sum += e;
-        double old = variance.Pointer[0], moved = decay * old + (1 - (double)decay) * (sum / count);
-        moved = Math.Clamp(moved, old * Math.Max(0, 1 - (double)maximumChange), old * (1 + (double)maximumChange));
-        variance.Pointer[0] = (float)Math.Max(moved, floor);
+        variance.Pointer[0] = (float)LearnedVariance.Next<WideDouble>((double)variance.Pointer[0], sum / count, (double)decay, (double)maximumChange, (double)floor);
     }
 
     private readonly struct ReparameteriseJob(int rows, int h, float* mu, float* logVar, PhiloxLanes philox, float* epsilon, float* z, float* kl) : ILaneJob
@@ -85,28 +85,28 @@ public sealed unsafe partial class CpuBackend
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private double Row<V>(nint at) where V : struct, IVector<V>
         {
-            V half = V.Broadcast(0.5f), minusOne = V.Broadcast(-1f), zero = V.Broadcast(0f), high = zero, low = zero, four = zero;
+            V zero = V.Broadcast(0f), high = zero, low = zero, four = zero;
             float* m = mu + at, l = logVar + at, e = epsilon + at, to = z + at;
             int i = 0;
             for (; i <= h - IVector<V>.Lanes; i += IVector<V>.Lanes)
             {
-                V mean = V.Load(m + i), log = V.Load(l + i), sigma = VectorMath.Exp(half * log);
-                V.Store(V.Fma(sigma, V.Load(e + i), mean), to + i);
-                four += V.Fma(sigma, sigma, V.Fma(mean, mean, minusOne - log));
+                V mean = V.Load(m + i), log = V.Load(l + i), sigma = Reparameterisation.Sigma(log);
+                V.Store(Reparameterisation.Sample(mean, sigma, V.Load(e + i)), to + i);
+                four += Reparameterisation.TwiceKl(mean, log, sigma);
                 if ((i & 48) == 48)
                 {
-                    PairSum.Add(ref high, ref low, four);
+                    TwoSum.Add(ref high, ref low, four);
                     four = zero;
                 }
             }
             int rest = h - i;
             if (rest > 0)
             {
-                V mean = V.LoadPart(m + i, rest), log = V.LoadPart(l + i, rest), sigma = VectorMath.Exp(half * log);
-                V.StorePart(V.Fma(sigma, V.LoadPart(e + i, rest), mean), to + i, rest);
-                four += Lanes.Keep(V.Fma(sigma, sigma, V.Fma(mean, mean, minusOne - log)), rest);
+                V mean = V.LoadPart(m + i, rest), log = V.LoadPart(l + i, rest), sigma = Reparameterisation.Sigma(log);
+                V.StorePart(Reparameterisation.Sample(mean, sigma, V.LoadPart(e + i, rest)), to + i, rest);
+                four += Lanes.Keep(Reparameterisation.TwiceKl(mean, log, sigma), rest);
             }
-            PairSum.Add(ref high, ref low, four);
+            TwoSum.Add(ref high, ref low, four);
             return 0.5 * PairSum.Total(high, low);
         }
     }
@@ -117,19 +117,18 @@ public sealed unsafe partial class CpuBackend
         public void Run<V>(int part) where V : struct, IVector<V>
         {
             int first = part * RowsPerPart(h), last = Math.Min(rows, first + RowsPerPart(h));
-            V half = V.Broadcast(0.5f), one = V.Broadcast(1f), zero = V.Broadcast(0f);
+            V zero = V.Broadcast(0f);
             for (int r = first; r < last; r++)
             {
                 V k = gkl == null ? zero : V.Broadcast(gkl[r]);
-                V halfK = half * k;
                 for (int i = 0; i < h; i += IVector<V>.Lanes)
                 {
                     int count = Math.Min(h - i, IVector<V>.Lanes);
                     nint at = (nint)r * h + i;
                     V g = gz == null ? zero : Lanes.LoadUpTo<V>(gz + at, count);
-                    V sigma = VectorMath.Exp(half * Lanes.LoadUpTo<V>(logVar + at, count));
-                    V toMu = V.Fma(k, Lanes.LoadUpTo<V>(mu + at, count), g);
-                    V toLogVar = V.Fma(half * g * Lanes.LoadUpTo<V>(epsilon + at, count), sigma, halfK * V.Fma(sigma, sigma, -one));
+                    V sigma = Reparameterisation.Sigma(Lanes.LoadUpTo<V>(logVar + at, count));
+                    V toMu = Reparameterisation.GradientMu(g, k, Lanes.LoadUpTo<V>(mu + at, count));
+                    V toLogVar = Reparameterisation.GradientLogVar(g, k, sigma, Lanes.LoadUpTo<V>(epsilon + at, count));
                     Lanes.StoreUpTo(accumulate ? Lanes.LoadUpTo<V>(dmu + at, count) + toMu : toMu, dmu + at, count);
                     Lanes.StoreUpTo(accumulate ? Lanes.LoadUpTo<V>(dlogVar + at, count) + toLogVar : toLogVar, dlogVar + at, count);
                 }
@@ -151,24 +150,17 @@ public sealed unsafe partial class CpuBackend
                 V high = V.Broadcast(0f), low = high;
                 int i = 0;
                 for (; i <= d - 4 * IVector<V>.Lanes; i += 4 * IVector<V>.Lanes)
-                    PairSum.Add(ref high, ref low, (Squared(V.Load(a + i), V.Load(b + i)) + Squared(V.Load(a + i + 16), V.Load(b + i + 16)))
-                        + (Squared(V.Load(a + i + 32), V.Load(b + i + 32)) + Squared(V.Load(a + i + 48), V.Load(b + i + 48))));
+                    TwoSum.Add(ref high, ref low, (SquaredError.Term(V.Load(a + i), V.Load(b + i)) + SquaredError.Term(V.Load(a + i + 16), V.Load(b + i + 16)))
+                        + (SquaredError.Term(V.Load(a + i + 32), V.Load(b + i + 32)) + SquaredError.Term(V.Load(a + i + 48), V.Load(b + i + 48))));
                 for (; i < d; i += IVector<V>.Lanes)
                 {
                     int count = Math.Min(d - i, IVector<V>.Lanes);
-                    PairSum.Add(ref high, ref low, Squared(V.LoadPart(a + i, count), V.LoadPart(b + i, count)));
+                    TwoSum.Add(ref high, ref low, SquaredError.Term(V.LoadPart(a + i, count), V.LoadPart(b + i, count)));
                 }
                 double sum = PairSum.Total(high, low);
                 squaredError[r] = (float)sum;
                 nll[r] = (float)(0.5 * sum / variance + d * perPixel);
             }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static V Squared<V>(V a, V b) where V : struct, IVector<V>
-        {
-            V difference = a - b;
-            return difference * difference;
         }
     }
 
@@ -185,41 +177,22 @@ public sealed unsafe partial class CpuBackend
                 int i = 0;
                 for (; i <= d - IVector<V>.Lanes; i += IVector<V>.Lanes)
                 {
-                    four += Term(V.Load(xs + i), V.Load(a + i));
+                    four += BernoulliTerm.Term(V.Load(xs + i), V.Load(a + i));
                     if ((i & 48) == 48)
                     {
-                        PairSum.Add(ref high, ref low, four);
+                        TwoSum.Add(ref high, ref low, four);
                         four = zero;
                     }
                 }
                 if (i < d)
-                    four += Lanes.Keep(Term(V.LoadPart(xs + i, d - i), V.LoadPart(a + i, d - i)), d - i);
-                PairSum.Add(ref high, ref low, four);
+                    four += Lanes.Keep(BernoulliTerm.Term(V.LoadPart(xs + i, d - i), V.LoadPart(a + i, d - i)), d - i);
+                TwoSum.Add(ref high, ref low, four);
                 nll[r] = (float)PairSum.Total(high, low);
             }
         }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static V Term<V>(V x, V logit) where V : struct, IVector<V> => V.Fma(-x, logit, VectorMath.Softplus(logit));
     }
 
-    /// <summary>d nll / d prediction of one pixel.</summary>
-    private interface ISlope
-    {
-        static abstract V Of<V>(V x, V prediction) where V : struct, IVector<V>;
-    }
-
-    private readonly struct GaussianSlope : ISlope
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Of<V>(V x, V prediction) where V : struct, IVector<V> => prediction - x;
-    }
-
-    private readonly struct BernoulliSlope : ISlope
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Of<V>(V x, V prediction) where V : struct, IVector<V> => VectorMath.Sigmoid(prediction) - x;
-    }
-
-    private readonly struct NllGradientJob<S>(int rows, int d, float* g, float* x, float* prediction, float scale, float* to, bool accumulate) : ILaneJob where S : struct, ISlope
+    private readonly struct NllGradientJob<S>(int rows, int d, float* g, float* x, float* prediction, float scale, float* to, bool accumulate) : ILaneJob where S : struct, IPixelTerm
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>
@@ -232,7 +205,7 @@ public sealed unsafe partial class CpuBackend
                 {
                     nint at = (nint)r * d + i;
                     int count = Math.Min(d - i, IVector<V>.Lanes);
-                    V slope = S.Of(Lanes.LoadUpTo<V>(x + at, count), Lanes.LoadUpTo<V>(prediction + at, count));
+                    V slope = S.Slope(Lanes.LoadUpTo<V>(x + at, count), Lanes.LoadUpTo<V>(prediction + at, count));
                     Lanes.StoreUpTo(accumulate ? V.Fma(factor, slope, Lanes.LoadUpTo<V>(to + at, count)) : factor * slope, to + at, count);
                 }
             }

@@ -15,9 +15,10 @@ public sealed unsafe partial class CpuBackend
     private readonly Scratch threadScratch = new();
 
     /// <summary>Bytes of working memory that the backend holds beside the buffers of its caller.</summary>
-    public long ScratchBytes => sharedScratch.Bytes + threadScratch.Bytes + heads.Bytes + PlanBytes;
+    public long ScratchBytes => sharedScratch.Bytes + threadScratch.Bytes + PlanBytes;
 
-    private void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias, Activation activation, Slice<float> reluMask)
+    public void MatMul(MatMulShape shape, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> bias,
+        Activation activation, Slice<float> reluMask)
     {
         var (m, n, k) = (shape.M, shape.N, shape.K);
         RequireLength("matmul", "a", a.Length, (long)m * k, shape);
@@ -47,29 +48,7 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    /// <remarks>Two products: here a call costs next to nothing, and x [rows, inputs] is still in the cache for the second.</remarks>
-    private void LinearPair(int rows, int inputs, int outputs, Slice<float> x, SlicePair weights, SlicePair biases, SlicePair y)
-    {
-        MatMulShape shape = new(rows, outputs, inputs);
-        MatMul(shape, x, weights.First, y.First, biases.First, Activation.None, default);
-        MatMul(shape, x, weights.Second, y.Second, biases.Second, Activation.None, default);
-    }
-
-    private void LinearPairBackwardData(int rows, int inputs, int outputs, SlicePair g, SlicePair weights, Slice<float> dx, bool accumulate, Slice<float> reluMask)
-    {
-        MatMulShape shape = new(rows, inputs, outputs, TransposeB: true);
-        MatMul(shape with { Accumulate = accumulate }, g.Second, weights.Second, dx, default, Activation.None, reluMask);
-        MatMul(shape with { Accumulate = true }, g.First, weights.First, dx, default, Activation.None, reluMask);
-    }
-
-    private void LinearPairBackwardWeight(int rows, int inputs, int outputs, Slice<float> x, SlicePair g, SlicePair dweights, SlicePair dbiases, bool accumulate)
-    {
-        MatMulShape shape = new(inputs, outputs, rows, TransposeA: true, Accumulate: accumulate);
-        MatMul(shape, x, g.First, dweights.First, default, Activation.None, default);
-        MatMul(shape, x, g.Second, dweights.Second, default, Activation.None, default);
-        BiasGradient(rows, outputs, g.First, dbiases.First, accumulate);
-        BiasGradient(rows, outputs, g.Second, dbiases.Second, accumulate);
-    }
+    public void BiasGradient(int rows, int columns, Slice<float> g, Slice<float> dbias, bool accumulate) => Sum(g, 1, rows, columns, 1, dbias, accumulate);
 
     public void ReluMask(Slice<float> y, Slice<float> g)
     {

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Functions;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -46,7 +48,6 @@ public sealed unsafe partial class CpuBackend
         public void Run<V>(int part) where V : struct, IVector<V>
         {
             int first = part * RowsPerPart(h), last = Math.Min(components, first + RowsPerPart(h));
-            V minusHalf = V.Broadcast(-0.5f), logTwoPi = V.Broadcast(1.8378770664093453f);
             for (int j = first; j < last; j++)
                 for (int i = 0, strip = 0; i < h; i += IVector<V>.Lanes, strip++)
                 {
@@ -56,8 +57,8 @@ public sealed unsafe partial class CpuBackend
                     V log = Lanes.LoadUpTo<V>(logVar + from, count);
                     V.Store(Lanes.LoadUpTo<V>(mu + from, count), to);
                     // Lanes behind the last latent have precision and constant 0: they add nothing to a sum over latents.
-                    V.Store(Lanes.Keep(minusHalf * VectorMath.Exp(-log), count), to + 16);
-                    V.Store(Lanes.Keep(minusHalf * (logTwoPi + log), count), to + 32);
+                    V.Store(Lanes.Keep(GaussianComponent.Precision(log), count), to + 16);
+                    V.Store(Lanes.Keep(GaussianComponent.Constant(log), count), to + 32);
                 }
         }
     }
@@ -98,10 +99,7 @@ public sealed unsafe partial class CpuBackend
                 float* component = Component(0, first + j);
                 V sum = V.Broadcast(0f);
                 for (int strip = 0; strip < Strips; strip++, component += stride)
-                {
-                    V u = Latents<V>(row, strip) - V.Load(component);
-                    sum += V.Fma(u * u, V.Load(component + 16), V.Load(component + 32));
-                }
+                    sum += GaussianComponent.LogDensity(Latents<V>(row, strip), V.Load(component), V.Load(component + 16), V.Load(component + 32));
                 to[j] = (float)V.SumLanes(sum);
             }
         }
@@ -127,7 +125,7 @@ public sealed unsafe partial class CpuBackend
             float larger = MathF.Max(max, V.MaxLanes(Rows.Largest<V>(terms, count))), shift = Rows.Shift(larger);
             V s = V.Broadcast(shift), total = V.Broadcast(0f);
             for (int i = 0; i < count; i += IVector<V>.Lanes)
-                total += VectorMath.Exp(Lanes.LoadPartOr(terms + i, Math.Min(count - i, IVector<V>.Lanes), V.Broadcast(float.NegativeInfinity)) - s);
+                total += RealMath.Exp(Lanes.LoadPartOr(terms + i, Math.Min(count - i, IVector<V>.Lanes), V.Broadcast(float.NegativeInfinity)) - s);
             sum = sum * Math.Exp(max - shift) + V.SumLanes(total);
             max = larger;
         }
@@ -192,7 +190,7 @@ public sealed unsafe partial class CpuBackend
                 for (int strip = 0; marginal != null && strip < mixture.Strips; strip++)
                 {
                     float* s = state + (r * mixture.Strips + strip) * StateFloats;
-                    V value = FiniteOrZero(V.Load(s)) + VectorMath.Log(V.Load(s + 16));
+                    V value = FiniteOrZero(V.Load(s)) + RealMath.Log(V.Load(s + 16));
                     V.StorePart(value, marginal + (nint)(first + r) * mixture.H + strip * 16, Math.Min(16, mixture.H - strip * 16));
                 }
             }
@@ -207,8 +205,7 @@ public sealed unsafe partial class CpuBackend
             V oldMax = V.Load(state), max = oldMax;
             for (int k = 0; k < block; k++, component += Packed)
             {
-                V u = latents - V.Load(component);
-                V density = V.Fma(u * u, V.Load(component + 16), V.Load(component + 32));
+                V density = GaussianComponent.LogDensity(latents, V.Load(component), V.Load(component + 16), V.Load(component + 32));
                 V.Store(firstStrip ? density : V.Load(sums + k * 16) + density, sums + k * 16);
                 V term = density + V.Broadcast(weight[k]);
                 V.Store(term, terms + k * 16);
@@ -219,13 +216,13 @@ public sealed unsafe partial class CpuBackend
             int i = 0;
             for (; i <= block - 2; i += 2)
             {
-                even += VectorMath.Exp(V.Load(terms + i * 16) - shift);
-                odd += VectorMath.Exp(V.Load(terms + i * 16 + 16) - shift);
+                even += RealMath.Exp(V.Load(terms + i * 16) - shift);
+                odd += RealMath.Exp(V.Load(terms + i * 16 + 16) - shift);
             }
             if (i < block)
-                even += VectorMath.Exp(V.Load(terms + i * 16) - shift);
+                even += RealMath.Exp(V.Load(terms + i * 16) - shift);
             V.Store(max, state);
-            V.Store(V.Fma(V.Load(state + 16), VectorMath.Exp(oldMax - shift), even + odd), state + 16);
+            V.Store(V.Fma(V.Load(state + 16), RealMath.Exp(oldMax - shift), even + odd), state + 16);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Functions;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -53,7 +55,7 @@ public sealed unsafe partial class CpuBackend
             for (int k = 0; k < block; k += IVector<V>.Lanes)
             {
                 int count = Math.Min(block - k, IVector<V>.Lanes);
-                V share = V.Broadcast(g) * VectorMath.Exp(Lanes.LoadUpTo<V>(terms + k, count) - V.Broadcast(joint));
+                V share = V.Broadcast(g) * RealMath.Exp(Lanes.LoadUpTo<V>(terms + k, count) - V.Broadcast(joint));
                 Lanes.StoreUpTo(share, terms + k, count);
                 if (dpairBias != null)
                     Lanes.StoreUpTo(Lanes.LoadUpTo<V>(dpairBias + k, count) + share, dpairBias + k, count);
@@ -91,18 +93,18 @@ public sealed unsafe partial class CpuBackend
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static V Block<V>(V latents, float* component, int block, float* weight, V g, V marginal, bool ofMarginal, float* share, float* sums) where V : struct, IVector<V>
         {
-            V total = V.Broadcast(0f), minusHalf = V.Broadcast(-0.5f);
+            V total = V.Broadcast(0f);
             for (int k = 0; k < block; k++, component += Packed, sums += 32)
             {
                 V u = latents - V.Load(component), precision = V.Load(component + 16);
-                V quadratic = u * u * precision;
+                V quadratic = GaussianComponent.Quadratic(u, precision);
                 V coefficient = share == null ? V.Broadcast(0f) : V.Broadcast(share[k]);
                 if (ofMarginal)
-                    coefficient = V.Fma(g, VectorMath.Exp(quadratic + V.Load(component + 32) + V.Broadcast(weight[k]) - marginal), coefficient);
-                V toLatent = coefficient * (u * (precision + precision));
+                    coefficient = GaussianComponent.Share(coefficient, g, quadratic, V.Load(component + 32), V.Broadcast(weight[k]), marginal);
+                V toLatent = GaussianComponent.ToLatent(coefficient, u, precision);
                 total += toLatent;
                 V.Store(V.Load(sums) - toLatent, sums);
-                V.Store(V.Fma(coefficient, minusHalf - quadratic, V.Load(sums + 16)), sums + 16);
+                V.Store(GaussianComponent.AddToLogVar(coefficient, quadratic, V.Load(sums + 16)), sums + 16);
             }
             return total;
         }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -107,28 +108,25 @@ public sealed unsafe partial class CpuBackend
         public float* Repeated => mean;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public V At<V>(nint i, V repeated) where V : struct, IVector<V>
-        {
-            V deviation = V.Load(x + i) - repeated;
-            return deviation * deviation;
-        }
+        public V At<V>(nint i, V repeated) where V : struct, IVector<V> => SquaredError.Term(V.Load(x + i), repeated);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V>
-        {
-            V deviation = V.LoadPart(x + i, count) - repeated;
-            return deviation * deviation;
-        }
+        public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V> =>
+            SquaredError.Term(V.LoadPart(x + i, count), repeated);
     }
 
     /// <summary>g (x - mean)</summary>
     private readonly struct WeightedDeviationSource(float* g, float* x, float* mean) : IColumnSource
     {
         public float* Repeated => mean;
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] public V At<V>(nint i, V repeated) where V : struct, IVector<V> => V.Load(g + i) * (V.Load(x + i) - repeated);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V> => V.LoadPart(g + i, count) * (V.LoadPart(x + i, count) - repeated);
+        public V At<V>(nint i, V repeated) where V : struct, IVector<V> =>
+            Normalisation.WeightedDeviation(V.Load(g + i), V.Load(x + i), repeated);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V> =>
+            Normalisation.WeightedDeviation(V.LoadPart(g + i, count), V.LoadPart(x + i, count), repeated);
     }
 
     private readonly struct NormaliseJob(float* x, int length, ChannelPattern pattern, float* y, Activation activation) : ILaneJob
@@ -145,15 +143,15 @@ public sealed unsafe partial class CpuBackend
                 for (int i = 0; i < n; i += IVector<V>.Lanes)
                 {
                     int count = Math.Min(n - i, IVector<V>.Lanes);
-                    V normalised = V.Fma(Lanes.LoadUpTo<V>(x + from + i, count) - Lanes.LoadUpTo<V>(mean + i, count), Lanes.LoadUpTo<V>(scale + i, count), Lanes.LoadUpTo<V>(shift + i, count));
-                    Lanes.StoreUpTo(V.AtLeast(normalised, floor), y + from + i, count);
+                    V normalised = Normalisation.Forward(Lanes.LoadUpTo<V>(x + from + i, count), Lanes.LoadUpTo<V>(mean + i, count),
+                        Lanes.LoadUpTo<V>(scale + i, count), Lanes.LoadUpTo<V>(shift + i, count), floor);
+                    Lanes.StoreUpTo(normalised, y + from + i, count);
                 }
                 from += n;
             }
         }
     }
 
-    /// <summary>dx = scale (g - meanG - (x - mean) slope).</summary>
     private readonly struct NormaliseGradientJob(float* g, float* x, int length, ChannelPattern pattern, float* dx, bool accumulate) : ILaneJob
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -167,8 +165,9 @@ public sealed unsafe partial class CpuBackend
                 for (int i = 0; i < n; i += IVector<V>.Lanes)
                 {
                     int count = Math.Min(n - i, IVector<V>.Lanes);
-                    V deviation = Lanes.LoadUpTo<V>(x + from + i, count) - Lanes.LoadUpTo<V>(mean + i, count);
-                    V d = Lanes.LoadUpTo<V>(scale + i, count) * V.Fma(-deviation, Lanes.LoadUpTo<V>(slope + i, count), Lanes.LoadUpTo<V>(g + from + i, count) - Lanes.LoadUpTo<V>(meanG + i, count));
+                    V d = Normalisation.Gradient(Lanes.LoadUpTo<V>(g + from + i, count), Lanes.LoadUpTo<V>(x + from + i, count),
+                        Lanes.LoadUpTo<V>(mean + i, count), Lanes.LoadUpTo<V>(scale + i, count),
+                        Lanes.LoadUpTo<V>(meanG + i, count), Lanes.LoadUpTo<V>(slope + i, count));
                     Lanes.StoreUpTo(accumulate ? Lanes.LoadUpTo<V>(dx + from + i, count) + d : d, dx + from + i, count);
                 }
                 from += n;

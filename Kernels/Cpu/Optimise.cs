@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -40,15 +41,16 @@ public sealed unsafe partial class CpuBackend
         {
             int i = part * ElementwiseChunk, end = Math.Min(length - i, ElementwiseChunk) + i;
             V b1 = V.Broadcast(constants.Beta1), c1 = V.Broadcast(1 - constants.Beta1), b2 = V.Broadcast(constants.Beta2), c2 = V.Broadcast(1 - constants.Beta2);
-            V minusStep = V.Broadcast(-step), root = V.Broadcast(rootScale), left = V.Broadcast(keep), epsilon = V.Broadcast(constants.Epsilon);
+            V rate = V.Broadcast(step), root = V.Broadcast(rootScale), left = V.Broadcast(keep), epsilon = V.Broadcast(constants.Epsilon);
             for (; i < end; i += IVector<V>.Lanes)
             {
                 int count = Math.Min(end - i, IVector<V>.Lanes);
                 V gradient = Lanes.LoadUpTo<V>(g + i, count);
-                V first = V.Fma(b1, Lanes.LoadUpTo<V>(m + i, count), c1 * gradient), second = V.Fma(b2, Lanes.LoadUpTo<V>(v + i, count), c2 * gradient * gradient);
+                V first = Lanes.LoadUpTo<V>(m + i, count), second = Lanes.LoadUpTo<V>(v + i, count);
+                V next = OptimiserStep.Adam(Lanes.LoadUpTo<V>(p + i, count), gradient, ref first, ref second, b1, c1, b2, c2, epsilon, rate, root, left);
                 Lanes.StoreUpTo(first, m + i, count);
                 Lanes.StoreUpTo(second, v + i, count);
-                Lanes.StoreUpTo(V.Fma(minusStep, first / V.Fma(V.Sqrt(second), root, epsilon), left * Lanes.LoadUpTo<V>(p + i, count)), p + i, count);
+                Lanes.StoreUpTo(next, p + i, count);
             }
         }
     }
@@ -59,14 +61,15 @@ public sealed unsafe partial class CpuBackend
         public void Run<V>(int part) where V : struct, IVector<V>
         {
             int i = part * ElementwiseChunk, end = Math.Min(length - i, ElementwiseChunk) + i;
-            V a = V.Broadcast(alpha), b = V.Broadcast(1 - alpha), e = V.Broadcast(epsilon), minusRate = V.Broadcast(-rate);
+            V a = V.Broadcast(alpha), b = V.Broadcast(1 - alpha), e = V.Broadcast(epsilon), step = V.Broadcast(rate);
             for (; i < end; i += IVector<V>.Lanes)
             {
                 int count = Math.Min(end - i, IVector<V>.Lanes);
                 V gradient = Lanes.LoadUpTo<V>(g + i, count);
-                V second = V.Fma(a, Lanes.LoadUpTo<V>(v + i, count), b * gradient * gradient);
+                V second = Lanes.LoadUpTo<V>(v + i, count);
+                V next = OptimiserStep.RmsProp(Lanes.LoadUpTo<V>(p + i, count), gradient, ref second, a, b, e, step);
                 Lanes.StoreUpTo(second, v + i, count);
-                Lanes.StoreUpTo(V.Fma(minusRate, gradient / (V.Sqrt(second) + e), Lanes.LoadUpTo<V>(p + i, count)), p + i, count);
+                Lanes.StoreUpTo(next, p + i, count);
             }
         }
     }
@@ -77,14 +80,14 @@ public sealed unsafe partial class CpuBackend
         public void Run<V>(int part) where V : struct, IVector<V>
         {
             int i = part * ElementwiseChunk, end = Math.Min(length - i, ElementwiseChunk) + i;
-            V mu = V.Broadcast(momentum), decay = V.Broadcast(weightDecay), minusRate = V.Broadcast(-rate);
+            V mu = V.Broadcast(momentum), decay = V.Broadcast(weightDecay), step = V.Broadcast(rate);
             for (; i < end; i += IVector<V>.Lanes)
             {
                 int count = Math.Min(end - i, IVector<V>.Lanes);
-                V parameter = Lanes.LoadUpTo<V>(p + i, count);
-                V velocity = V.Fma(mu, Lanes.LoadUpTo<V>(u + i, count), V.Fma(decay, parameter, Lanes.LoadUpTo<V>(g + i, count)));
+                V velocity = Lanes.LoadUpTo<V>(u + i, count);
+                V next = OptimiserStep.Sgd(Lanes.LoadUpTo<V>(p + i, count), Lanes.LoadUpTo<V>(g + i, count), ref velocity, mu, decay, step);
                 Lanes.StoreUpTo(velocity, u + i, count);
-                Lanes.StoreUpTo(V.Fma(minusRate, velocity, parameter), p + i, count);
+                Lanes.StoreUpTo(next, p + i, count);
             }
         }
     }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu;
 

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Functions;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -27,20 +29,10 @@ public sealed unsafe partial class CpuBackend
             $"[{rows}, {h}] needs {4 * n} gates and {n} states, got {gates.Length} and {before.Length}, {c.Length}, {hidden.Length}");
     }
 
-    /// <summary>The four gates of up to 16 units after their activations.</summary>
-    private readonly struct Gates<V> where V : struct, IVector<V>
-    {
-        public readonly V Input, Forget, Candidate, Output;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Gates(float* row, int h, int count)
-        {
-            Input = VectorMath.Sigmoid(Lanes.LoadUpTo<V>(row, count));
-            Forget = VectorMath.Sigmoid(Lanes.LoadUpTo<V>(row + h, count));
-            Candidate = VectorMath.Tanh(Lanes.LoadUpTo<V>(row + 2 * h, count));
-            Output = VectorMath.Sigmoid(Lanes.LoadUpTo<V>(row + 3 * h, count));
-        }
-    }
+    /// <summary>Up to 16 units, from a row of gates.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static LstmUnit<V> Units<V>(float* row, int h, int count) where V : struct, IVector<V> =>
+        new(Lanes.LoadUpTo<V>(row, count), Lanes.LoadUpTo<V>(row + h, count), Lanes.LoadUpTo<V>(row + 2 * h, count), Lanes.LoadUpTo<V>(row + 3 * h, count));
 
     private readonly struct LstmCellJob(int rows, int h, float* gates, float* before, float* c, float* hidden) : ILaneJob
     {
@@ -53,12 +45,10 @@ public sealed unsafe partial class CpuBackend
                 {
                     int count = Math.Min(h - i, IVector<V>.Lanes);
                     nint at = (nint)r * h + i;
-                    var gate = new Gates<V>(gates + (nint)r * 4 * h + i, h, count);
-                    V state = gate.Input * gate.Candidate;
-                    if (before != null)
-                        state = V.Fma(gate.Forget, Lanes.LoadUpTo<V>(before + at, count), state);
+                    var units = Units<V>(gates + (nint)r * 4 * h + i, h, count);
+                    V state = before == null ? units.FirstState() : units.State(Lanes.LoadUpTo<V>(before + at, count));
                     Lanes.StoreUpTo(state, c + at, count);
-                    Lanes.StoreUpTo(gate.Output * VectorMath.Tanh(state), hidden + at, count);
+                    Lanes.StoreUpTo(units.Hidden(state), hidden + at, count);
                 }
         }
     }
@@ -69,23 +59,23 @@ public sealed unsafe partial class CpuBackend
         public void Run<V>(int part) where V : struct, IVector<V>
         {
             int first = part * RowsPerPart(4 * h), last = Math.Min(rows, first + RowsPerPart(4 * h));
-            V zero = V.Broadcast(0f), one = V.Broadcast(1f);
+            V zero = V.Broadcast(0f);
             for (int r = first; r < last; r++)
                 for (int i = 0; i < h; i += IVector<V>.Lanes)
                 {
                     int count = Math.Min(h - i, IVector<V>.Lanes);
                     nint at = (nint)r * h + i;
-                    var gate = new Gates<V>(gates + (nint)r * 4 * h + i, h, count);
-                    V g = Lanes.LoadUpTo<V>(ghidden + at, count), tanh = VectorMath.Tanh(Lanes.LoadUpTo<V>(c + at, count));
-                    V toState = V.Fma(g * gate.Output, one - tanh * tanh, gc == null ? zero : Lanes.LoadUpTo<V>(gc + at, count));
+                    var units = Units<V>(gates + (nint)r * 4 * h + i, h, count);
+                    V g = Lanes.LoadUpTo<V>(ghidden + at, count), tanh = RealMath.Tanh(Lanes.LoadUpTo<V>(c + at, count));
+                    V toState = units.ToState(g, tanh, gc == null ? zero : Lanes.LoadUpTo<V>(gc + at, count));
                     V old = before == null ? zero : Lanes.LoadUpTo<V>(before + at, count);
                     float* to = dgates + (nint)r * 4 * h + i;
-                    Lanes.StoreUpTo(toState * gate.Candidate * (gate.Input * (one - gate.Input)), to, count);
-                    Lanes.StoreUpTo(toState * old * (gate.Forget * (one - gate.Forget)), to + h, count);
-                    Lanes.StoreUpTo(toState * gate.Input * (one - gate.Candidate * gate.Candidate), to + 2 * h, count);
-                    Lanes.StoreUpTo(g * tanh * (gate.Output * (one - gate.Output)), to + 3 * h, count);
+                    Lanes.StoreUpTo(units.ToInput(toState), to, count);
+                    Lanes.StoreUpTo(units.ToForget(toState, old), to + h, count);
+                    Lanes.StoreUpTo(units.ToCandidate(toState), to + 2 * h, count);
+                    Lanes.StoreUpTo(units.ToOutput(g, tanh), to + 3 * h, count);
                     if (before != null)
-                        Lanes.StoreUpTo(toState * gate.Forget, dbefore + at, count);
+                        Lanes.StoreUpTo(units.ToBefore(toState), dbefore + at, count);
                 }
         }
     }

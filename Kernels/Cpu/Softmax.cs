@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Functions;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -94,7 +96,7 @@ public sealed unsafe partial class CpuBackend
             for (int r = 0; r < rows; r++, x += n, y += n)
             {
                 V v = Lanes.LoadPartOr(x, n, none);
-                V e = VectorMath.Exp(v - V.Broadcast(V.MaxLanes(v)));
+                V e = Softmaxes.Exponential(v, V.Broadcast(V.MaxLanes(v)));
                 V.StorePart(e * V.Broadcast((float)(1 / V.SumLanes(e))), y, n);
             }
             return;
@@ -106,13 +108,13 @@ public sealed unsafe partial class CpuBackend
             int i = 0;
             for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
             {
-                V e = VectorMath.Exp(V.Load(x + i) - max);
+                V e = Softmaxes.Exponential(V.Load(x + i), max);
                 V.Store(e, y + i);
                 sum += e;
             }
             if (i < n)
             {
-                V e = VectorMath.Exp(Lanes.LoadPartOr(x + i, n - i, none) - max);
+                V e = Softmaxes.Exponential(Lanes.LoadPartOr(x + i, n - i, none), max);
                 V.StorePart(e, y + i, n - i);
                 sum += e;
             }
@@ -136,9 +138,9 @@ public sealed unsafe partial class CpuBackend
             {
                 for (int r = first; r < last; r++, from += n, to += n)
                 {
-                    V v = Lanes.LoadPartOr(from, n, none);
-                    v -= V.Broadcast(V.MaxLanes(v));
-                    V.StorePart(v - VectorMath.Log(V.Broadcast((float)V.SumLanes(VectorMath.Exp(v)))), to, n);
+                    V v = Lanes.LoadPartOr(from, n, none), largest = V.Broadcast(V.MaxLanes(v));
+                    V logSum = RealMath.Log(V.Broadcast((float)V.SumLanes(Softmaxes.Exponential(v, largest))));
+                    V.StorePart(Softmaxes.LogSoftmax(v, largest, logSum), to, n);
                 }
                 return;
             }
@@ -148,14 +150,14 @@ public sealed unsafe partial class CpuBackend
                 V sum = V.Broadcast(0f);
                 int i = 0;
                 for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
-                    sum += VectorMath.Exp(V.Load(from + i) - max);
+                    sum += Softmaxes.Exponential(V.Load(from + i), max);
                 if (i < n)
-                    sum += VectorMath.Exp(Lanes.LoadPartOr(from + i, n - i, none) - max);
-                V log = VectorMath.Log(V.Broadcast((float)V.SumLanes(sum)));
+                    sum += Softmaxes.Exponential(Lanes.LoadPartOr(from + i, n - i, none), max);
+                V log = RealMath.Log(V.Broadcast((float)V.SumLanes(sum)));
                 for (i = 0; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
-                    V.Store(V.Load(from + i) - max - log, to + i);
+                    V.Store(Softmaxes.LogSoftmax(V.Load(from + i), max, log), to + i);
                 if (i < n)
-                    V.StorePart(V.LoadPart(from + i, n - i) - max - log, to + i, n - i);
+                    V.StorePart(Softmaxes.LogSoftmax(V.LoadPart(from + i, n - i), max, log), to + i, n - i);
             }
         }
     }
@@ -168,23 +170,23 @@ public sealed unsafe partial class CpuBackend
             for (int r = first; r < last; r++)
             {
                 float* x = logits + (nint)r * n;
-                double sum = ExponentialSum<V>(x, n, out float shift);
-                loss[r] = (float)(Math.Log(sum) - ((double)x[classes[r]] - shift));
+                double sum = ExponentialSum<V>(x, n, out float largest);
+                loss[r] = (float)(Math.Log(sum) - ((double)x[classes[r]] - largest));
             }
         }
     }
 
-    /// <summary>The sum of exp(x - shift), the shift being the row's maximum where that is finite.</summary>
+    /// <summary>The sum of exp(x - shift), with the shift of the row's largest entry: where the two differ, the sum is 0 or infinite.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static double ExponentialSum<V>(float* x, int n, out float shift) where V : struct, IVector<V>
+    private static double ExponentialSum<V>(float* x, int n, out float largest) where V : struct, IVector<V>
     {
-        shift = Rows.Shift(V.MaxLanes(Rows.Largest<V>(x, n)));
-        V s = V.Broadcast(shift), none = V.Broadcast(float.NegativeInfinity), sum = V.Broadcast(0f);
+        largest = V.MaxLanes(Rows.Largest<V>(x, n));
+        V shift = Softmaxes.Shift(V.Broadcast(largest)), none = V.Broadcast(float.NegativeInfinity), sum = V.Broadcast(0f);
         int i = 0;
         for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
-            sum += VectorMath.Exp(V.Load(x + i) - s);
+            sum += Softmaxes.Exponential(V.Load(x + i), shift);
         if (i < n)
-            sum += VectorMath.Exp(Lanes.LoadPartOr(x + i, n - i, none) - s);
+            sum += Softmaxes.Exponential(Lanes.LoadPartOr(x + i, n - i, none), shift);
         return V.SumLanes(sum);
     }
 
@@ -197,11 +199,12 @@ public sealed unsafe partial class CpuBackend
             for (int r = first; r < last; r++)
             {
                 float* x = logits + (nint)r * n, to = dlogits + (nint)r * n;
-                V scale = V.Broadcast((float)(g[r] / ExponentialSum<V>(x, n, out float shift))), s = V.Broadcast(shift);
+                V scale = V.Broadcast((float)(g[r] / ExponentialSum<V>(x, n, out float largest)));
+                V shift = Softmaxes.Shift(V.Broadcast(largest));
                 for (int i = 0; i < n; i += IVector<V>.Lanes)
                 {
                     int count = Math.Min(n - i, IVector<V>.Lanes);
-                    V d = scale * VectorMath.Exp(Lanes.LoadUpTo<V>(x + i, count) - s);
+                    V d = scale * Softmaxes.Exponential(Lanes.LoadUpTo<V>(x + i, count), shift);
                     Lanes.StoreUpTo(accumulate ? Lanes.LoadUpTo<V>(to + i, count) + d : d, to + i, count);
                 }
                 to[classes[r]] -= g[r];
@@ -225,9 +228,9 @@ public sealed unsafe partial class CpuBackend
             V scale = V.Broadcast(temperature > 0 ? 1 / temperature : 1);
             int i = 0;
             for (; i <= count - IVector<V>.Lanes; i += IVector<V>.Lanes)
-                V.Store((V.Load(from + i) + V.Load(to + i)) * scale, to + i);
+                V.Store(Softmaxes.Perturbed(V.Load(from + i), V.Load(to + i), scale), to + i);
             if (i < count)
-                V.StorePart((V.LoadPart(from + i, count - i) + V.LoadPart(to + i, count - i)) * scale, to + i, count - i);
+                V.StorePart(Softmaxes.Perturbed(V.LoadPart(from + i, count - i), V.LoadPart(to + i, count - i), scale), to + i, count - i);
             if (temperature > 0)
                 SoftmaxRows<V>(to, to, last - first, n);
             else
@@ -266,13 +269,13 @@ public sealed unsafe partial class CpuBackend
                 V mean = V.Broadcast((float)V.SumLanes(sum));
                 for (i = 0; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
                 {
-                    V d = V.Load(yr + i) * (V.Load(gr + i) - mean) * s;
+                    V d = Softmaxes.Gradient(V.Load(gr + i), V.Load(yr + i), mean, s);
                     V.Store(accumulate ? V.Load(to + i) + d : d, to + i);
                 }
                 int rest = n - i;
                 if (rest > 0)
                 {
-                    V d = V.LoadPart(yr + i, rest) * (V.LoadPart(gr + i, rest) - mean) * s;
+                    V d = Softmaxes.Gradient(V.LoadPart(gr + i, rest), V.LoadPart(yr + i, rest), mean, s);
                     V.StorePart(accumulate ? V.LoadPart(to + i, rest) + d : d, to + i, rest);
                 }
             }
@@ -297,13 +300,13 @@ public sealed unsafe partial class CpuBackend
                 V total = V.Broadcast((float)V.SumLanes(sum));
                 for (i = 0; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
                 {
-                    V d = V.Load(gr + i) - VectorMath.Exp(V.Load(yr + i)) * total;
+                    V d = Softmaxes.LogGradient(V.Load(gr + i), V.Load(yr + i), total);
                     V.Store(accumulate ? V.Load(to + i) + d : d, to + i);
                 }
                 int rest = n - i;
                 if (rest > 0)
                 {
-                    V d = V.LoadPart(gr + i, rest) - VectorMath.Exp(V.LoadPart(yr + i, rest)) * total;
+                    V d = Softmaxes.LogGradient(V.LoadPart(gr + i, rest), V.LoadPart(yr + i, rest), total);
                     V.StorePart(accumulate ? V.LoadPart(to + i, rest) + d : d, to + i, rest);
                 }
             }

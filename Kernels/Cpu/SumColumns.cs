@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -124,24 +125,24 @@ public sealed unsafe partial class CpuBackend
             int r = 0;
             for (; r <= rows - 4; r += 4, i += 4 * w)
             {
-                PairSum.Add(ref h0, ref l0, (source.At(i, r0) + source.At(i + w, r0)) + (source.At(i + 2 * w, r0) + source.At(i + 3 * w, r0)));
-                PairSum.Add(ref h1, ref l1, (source.At(i + 16, r1) + source.At(i + w + 16, r1)) + (source.At(i + 2 * w + 16, r1) + source.At(i + 3 * w + 16, r1)));
-                PairSum.Add(ref h2, ref l2, (source.At(i + 32, r2) + source.At(i + w + 32, r2)) + (source.At(i + 2 * w + 32, r2) + source.At(i + 3 * w + 32, r2)));
-                PairSum.Add(ref h3, ref l3, (source.At(i + 48, r3) + source.At(i + w + 48, r3)) + (source.At(i + 2 * w + 48, r3) + source.At(i + 3 * w + 48, r3)));
+                TwoSum.Add(ref h0, ref l0, (source.At(i, r0) + source.At(i + w, r0)) + (source.At(i + 2 * w, r0) + source.At(i + 3 * w, r0)));
+                TwoSum.Add(ref h1, ref l1, (source.At(i + 16, r1) + source.At(i + w + 16, r1)) + (source.At(i + 2 * w + 16, r1) + source.At(i + 3 * w + 16, r1)));
+                TwoSum.Add(ref h2, ref l2, (source.At(i + 32, r2) + source.At(i + w + 32, r2)) + (source.At(i + 2 * w + 32, r2) + source.At(i + 3 * w + 32, r2)));
+                TwoSum.Add(ref h3, ref l3, (source.At(i + 48, r3) + source.At(i + w + 48, r3)) + (source.At(i + 2 * w + 48, r3) + source.At(i + 3 * w + 48, r3)));
             }
             for (; r < rows; r++, i += w)
             {
-                PairSum.Add(ref h0, ref l0, source.At(i, r0));
-                PairSum.Add(ref h1, ref l1, source.At(i + 16, r1));
-                PairSum.Add(ref h2, ref l2, source.At(i + 32, r2));
-                PairSum.Add(ref h3, ref l3, source.At(i + 48, r3));
+                TwoSum.Add(ref h0, ref l0, source.At(i, r0));
+                TwoSum.Add(ref h1, ref l1, source.At(i + 16, r1));
+                TwoSum.Add(ref h2, ref l2, source.At(i + 32, r2));
+                TwoSum.Add(ref h3, ref l3, source.At(i + 48, r3));
             }
             if (tail > column)
             {
-                PairSum.Add(ref h0, ref l0, Part(i, r0, tail - column));
-                PairSum.Add(ref h1, ref l1, Part(i + 16, r1, tail - column - 16));
-                PairSum.Add(ref h2, ref l2, Part(i + 32, r2, tail - column - 32));
-                PairSum.Add(ref h3, ref l3, Part(i + 48, r3, tail - column - 48));
+                TwoSum.Add(ref h0, ref l0, Part(i, r0, tail - column));
+                TwoSum.Add(ref h1, ref l1, Part(i + 16, r1, tail - column - 16));
+                TwoSum.Add(ref h2, ref l2, Part(i + 32, r2, tail - column - 32));
+                TwoSum.Add(ref h3, ref l3, Part(i + 48, r3, tail - column - 48));
             }
             PairSum.StoreLanes(h0, l0, totals, 16);
             PairSum.StoreLanes(h1, l1, totals + 16, 16);
@@ -157,11 +158,11 @@ public sealed unsafe partial class CpuBackend
             nint w = plan.Width, i = start + column;
             int r = 0;
             for (; r <= rows - 4; r += 4, i += 4 * w)
-                PairSum.Add(ref high, ref low, (source.PartAt(i, r0, count) + source.PartAt(i + w, r0, count)) + (source.PartAt(i + 2 * w, r0, count) + source.PartAt(i + 3 * w, r0, count)));
+                TwoSum.Add(ref high, ref low, (source.PartAt(i, r0, count) + source.PartAt(i + w, r0, count)) + (source.PartAt(i + 2 * w, r0, count) + source.PartAt(i + 3 * w, r0, count)));
             for (; r < rows; r++, i += w)
-                PairSum.Add(ref high, ref low, source.PartAt(i, r0, count));
+                TwoSum.Add(ref high, ref low, source.PartAt(i, r0, count));
             if (tail > column)
-                PairSum.Add(ref high, ref low, Part(i, r0, Math.Min(count, tail - column)));
+                TwoSum.Add(ref high, ref low, Part(i, r0, Math.Min(count, tail - column)));
             PairSum.StoreLanes(high, low, totals, count);
         }
 

@@ -1,4 +1,6 @@
-using VaeFromScratch.Kernels.Cpu.Products;
+using System.Runtime.CompilerServices;
+using VaeFromScratch.Kernels.Cpu.Simd;
+using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
@@ -9,55 +11,55 @@ public sealed unsafe partial class CpuBackend
     {
         Check(x.Length == shape.Size && y.Length == shape.Size && motion.Length == shape.Batch * WarpShape.MotionSize, "affine_warp",
             $"{shape} needs images of {shape.Size} and a motion of {shape.Batch * WarpShape.MotionSize} numbers, got {x.Length}, {y.Length} and {motion.Length}");
-        var job = new WarpJob(shape, x.Pointer, motion.Pointer, y.Pointer);
-        team.ForEach(shape.Batch, ref job);
+        ForEach(shape.Batch, new WarpJob(shape, x.Pointer, motion.Pointer, y.Pointer));
     }
 
-    private readonly struct WarpJob(WarpShape shape, float* x, float* motion, float* y) : IJob
+    private readonly struct WarpJob(WarpShape shape, float* x, float* motion, float* y) : ILaneJob
     {
-        public void Run(int image)
+        private const int Corners = 4;
+
+        [SkipLocalsInit]
+        public void Run<V>(int image) where V : struct, IVector<V>
         {
             float* m = motion + image * WarpShape.MotionSize;
             var (sine, cosine) = MathF.SinCos(2 * MathF.PI * m[0]);
-            float inverse = 1 / (1 + m[1]), centreX = 0.5f * (shape.Width - 1), centreY = 0.5f * (shape.Height - 1), mirror = m[5] > 0 ? -1 : 1;
+            float inverse = 1 / (1 + m[1]), centreX = 0.5f * (shape.Width - 1), centreY = 0.5f * (shape.Height - 1), mirrored = m[5] > 0 ? -inverse : inverse;
             nint size = (nint)shape.Height * shape.Width * shape.Channels;
             float* from = x + image * size, to = y + image * size;
+            float* across = stackalloc float[IVector<V>.Lanes * (3 + Corners)];
+            float* left = across + IVector<V>.Lanes, top = left + IVector<V>.Lanes, shares = top + IVector<V>.Lanes;
             for (int row = 0; row < shape.Height; row++)
-                for (int column = 0; column < shape.Width; column++, to += shape.Channels)
+                for (int column = 0; column < shape.Width; column += IVector<V>.Lanes)
                 {
-                    // The inverse motion: shift, rotation, shear, scale, mirror undone in this order.
-                    float across = column - centreX - m[3], down = row - centreY - m[4], turned = cosine * down - sine * across;
-                    Sample(from, mirror * inverse * (cosine * across + sine * down - m[2] * turned) + centreX, inverse * turned + centreY, to);
+                    for (int i = 0; i < IVector<V>.Lanes; i++)
+                        across[i] = column + i - centreX - m[3];
+                    var source = new WarpSource<V>(V.Load(across), V.Broadcast(row - centreY - m[4]), V.Broadcast(sine), V.Broadcast(cosine), V.Broadcast(m[2]),
+                        V.Broadcast(inverse), V.Broadcast(mirrored), V.Broadcast(centreX), V.Broadcast(centreY));
+                    V.Store(source.Left, left);
+                    V.Store(source.Top, top);
+                    for (int corner = 0; corner < Corners; corner++)
+                        V.Store(source.Share(corner), shares + corner * IVector<V>.Lanes);
+                    int count = Math.Min(IVector<V>.Lanes, shape.Width - column);
+                    for (int i = 0; i < count; i++, to += shape.Channels)
+                        Sample(from, (int)left[i], (int)top[i], shares + i, IVector<V>.Lanes, to);
                 }
         }
 
         /// <summary>All channels at a place between four pixels.</summary>
-        private void Sample(float* image, float atX, float atY, float* to)
+        /// <param name="stride">From one corner's share to the next.</param>
+        private void Sample(float* image, int left, int top, float* shares, int stride, float* to)
         {
-            float left = MathF.Floor(atX), top = MathF.Floor(atY), rightShare = atX - left, bottomShare = atY - top;
             for (int c = 0; c < shape.Channels; c++)
                 to[c] = 0;
-            for (int corner = 0; corner < 4; corner++)
+            for (int corner = 0; corner < Corners; corner++, shares += stride)
             {
-                int i = Inside((int)top + (corner >> 1), shape.Height), j = Inside((int)left + (corner & 1), shape.Width);
+                int i = WarpBorder.Inside(top + (corner >> 1), shape.Height, shape.Reflect), j = WarpBorder.Inside(left + (corner & 1), shape.Width, shape.Reflect);
                 if (i < 0 || j < 0)
                     continue;
-                float share = (corner >> 1 == 1 ? bottomShare : 1 - bottomShare) * ((corner & 1) == 1 ? rightShare : 1 - rightShare);
                 float* pixel = image + ((nint)i * shape.Width + j) * shape.Channels;
                 for (int c = 0; c < shape.Channels; c++)
-                    to[c] += share * pixel[c];
+                    to[c] += *shares * pixel[c];
             }
-        }
-
-        /// <summary>The place inside an image that coordinate <paramref name="i"/> stands for; -1 for none.</summary>
-        private int Inside(int i, int size)
-        {
-            if ((uint)i < (uint)size)
-                return i;
-            if (!shape.Reflect || size < 2)
-                return -1;
-            int period = 2 * size - 2, at = (i % period + period) % period;
-            return at < size ? at : period - at;
         }
     }
 }

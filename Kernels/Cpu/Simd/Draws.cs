@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu.Simd;
 
@@ -8,38 +9,28 @@ internal interface IDistribution
     static abstract void Make<V>(V words0, V words1, out V y0, out V y1) where V : struct, IVector<V>;
 }
 
-/// <summary>Strictly inside (0, 1): the middle of one of 2^23 equal cells. (24 bits would round up to 1.)</summary>
 internal readonly struct UniformDraw : IDistribution
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Make<V>(V words0, V words1, out V y0, out V y1) where V : struct, IVector<V> => (y0, y1) = (Inside(words0), Inside(words1));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Inside<V>(V words) where V : struct, IVector<V> => V.Fma(V.TopBits(words), V.Broadcast(1.1920928955078125e-7f), V.Broadcast(5.9604644775390625e-8f));
+    public static void Make<V>(V words0, V words1, out V y0, out V y1) where V : struct, IVector<V> => (y0, y1) = (Draw.Uniform(words0), Draw.Uniform(words1));
 }
 
-/// <summary>Box-Muller: words x, y, z, w of a counter give r(x) cos(y), r(x) sin(y), r(z) cos(w), r(z) sin(w).</summary>
+/// <summary>Words x, y, z, w of a counter: x and z give the radii, y and w the angles.</summary>
 internal readonly struct NormalDraw : IDistribution
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Make<V>(V words0, V words1, out V y0, out V y1) where V : struct, IVector<V>
     {
-        V radius = V.Sqrt(V.Broadcast(-2f) * VectorMath.LogOfPositive(UniformDraw.Inside(V.Evens(words0, words1))));
-        V sine = radius * VectorMath.SinCosTwoPi(UniformDraw.Inside(V.Odds(words0, words1)), out V cosine);
-        cosine = radius * cosine;
+        V cosine = Draw.Normal(V.Evens(words0, words1), V.Odds(words0, words1), out V sine);
         y0 = V.InterleaveLow(cosine, sine);
         y1 = V.InterleaveHigh(cosine, sine);
     }
 }
 
-/// <summary>-log(-log u)</summary>
 internal readonly struct GumbelDraw : IDistribution
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Make<V>(V words0, V words1, out V y0, out V y1) where V : struct, IVector<V> => (y0, y1) = (Of(words0), Of(words1));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Of<V>(V words) where V : struct, IVector<V> => -VectorMath.LogOfPositive(-VectorMath.LogOfPositive(UniformDraw.Inside(words)));
+    public static void Make<V>(V words0, V words1, out V y0, out V y1) where V : struct, IVector<V> => (y0, y1) = (Draw.Gumbel(words0), Draw.Gumbel(words1));
 }
 
 /// <summary>Entries of a random draw.</summary>

@@ -2,19 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace VaeFromScratch.Kernels.Cpu.Simd;
 
-/// <summary>Running sums per lane, kept as an unevaluated pair of floats (about 48 bits): double precision without double registers.</summary>
+/// <summary>What <see cref="Maths.TwoSum"/> has summed per lane, as doubles.</summary>
 internal static unsafe class PairSum
 {
-    /// <summary>Adds x to high + low; the rounding error of the addition is kept (Knuth's two-sum).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add<V>(ref V high, ref V low, V x) where V : struct, IVector<V>
-    {
-        V sum = high + x;
-        V part = sum - high;
-        low += (high - (sum - part)) + (x - part);
-        high = sum;
-    }
-
     /// <summary>The sum over all lanes. Infinities and NaN come through: the rounding "error" beside them is NaN and does not count.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Total<V>(V high, V low) where V : struct, IVector<V>

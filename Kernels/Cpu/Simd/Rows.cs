@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using VaeFromScratch.Kernels.Functions;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu.Simd;
 
@@ -39,13 +41,13 @@ internal static unsafe class Rows
             return V.SumLanes(high, low);
         }
         for (; i <= n - 4 * IVector<V>.Lanes; i += 4 * IVector<V>.Lanes)
-            PairSum.Add(ref high, ref low, (V.Load(row + i) + V.Load(row + i + 16)) + (V.Load(row + i + 32) + V.Load(row + i + 48)));
+            TwoSum.Add(ref high, ref low, (V.Load(row + i) + V.Load(row + i + 16)) + (V.Load(row + i + 32) + V.Load(row + i + 48)));
         V rest = V.Broadcast(0f);
         for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
             rest += V.Load(row + i);
         if (i < n)
             rest += V.LoadPart(row + i, n - i);
-        PairSum.Add(ref high, ref low, rest);
+        TwoSum.Add(ref high, ref low, rest);
         return PairSum.Total(high, low);
     }
 
@@ -64,25 +66,26 @@ internal static unsafe class Rows
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float LogSumExp<V>(float* row, int n) where V : struct, IVector<V>
     {
-        float shift = Shift(V.MaxLanes(Largest<V>(row, n)));
-        V s = V.Broadcast(shift), zero = V.Broadcast(0f), high = zero, low = zero, four = zero;
+        float largest = V.MaxLanes(Largest<V>(row, n));
+        V shift = Softmaxes.Shift(V.Broadcast(largest)), zero = V.Broadcast(0f), high = zero, low = zero, four = zero;
         int i = 0;
         for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
         {
-            four += VectorMath.Exp(V.Load(row + i) - s);
+            four += Softmaxes.Exponential(V.Load(row + i), shift);
             if ((i & 48) == 48)
             {
-                PairSum.Add(ref high, ref low, four);
+                TwoSum.Add(ref high, ref low, four);
                 four = zero;
             }
         }
         if (i < n)
-            four += VectorMath.Exp(Lanes.LoadPartOr(row + i, n - i, V.Broadcast(float.NegativeInfinity)) - s);
-        PairSum.Add(ref high, ref low, four);
-        return (float)(shift + Math.Log(PairSum.Total(high, low)));
+            four += Softmaxes.Exponential(Lanes.LoadPartOr(row + i, n - i, V.Broadcast(float.NegativeInfinity)), shift);
+        TwoSum.Add(ref high, ref low, four);
+        // Where the shift is not the largest entry, the logarithm is the same infinity.
+        return (float)(largest + Math.Log(PairSum.Total(high, low)));
     }
 
-    /// <summary>What to subtract before exponentials: the maximum, or 0 where it is infinite, so that infinities give their limits and not NaN.</summary>
+    /// <summary><see cref="Softmaxes.Shift"/> of one number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Shift(float max) => float.IsInfinity(max) ? 0 : max;
 }
@@ -106,12 +109,11 @@ internal static unsafe class Columns
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V LogSumExp<V>(float* top, int rows, int stride, int count) where V : struct, IVector<V>
     {
-        V max = Max<V>(top, rows, stride, count);
-        V shift = V.SelectLess(V.Abs(max), V.Broadcast(float.PositiveInfinity), max, V.Broadcast(0f));
+        V shift = Softmaxes.Shift(Max<V>(top, rows, stride, count));
         V high = V.Broadcast(0f), low = high;
         for (int r = 0; r < rows; r++)
-            PairSum.Add(ref high, ref low, VectorMath.Exp(V.LoadPart(top + (nint)r * stride, count) - shift));
+            TwoSum.Add(ref high, ref low, Softmaxes.Exponential(V.LoadPart(top + (nint)r * stride, count), shift));
         // The pair's low part is NaN beside an infinite sum.
-        return shift + VectorMath.Log(V.SelectLess(high, V.Broadcast(float.PositiveInfinity), high + low, high));
+        return shift + RealMath.Log(V.SelectLess(high, V.Broadcast(float.PositiveInfinity), high + low, high));
     }
 }

@@ -1,0 +1,151 @@
+using System.Runtime.InteropServices;
+using ILGPU;
+
+namespace VaeFromScratch.Kernels.Gpu;
+
+/// <summary>Filling, copying and gathering.</summary>
+public sealed partial class GpuBackend
+{
+    private const int MostAxes = 5;
+
+    public void Fill(Slice<float> y, float value) => Each<Fill, FillArguments>(y.Length, new(View(y), value, y.Length));
+
+    public void CopyBlock(int rows, int columns, Slice<float> from, int fromStride, Slice<float> to, int toStride, bool accumulate) =>
+        Each<CopyBlock, CopyBlockArguments>(rows * columns, new(View(from), View(to), columns, fromStride, toStride, rows * columns, accumulate ? 1 : 0));
+
+    public void Permute(Slice<float> x, ReadOnlySpan<int> sizes, ReadOnlySpan<int> order, Slice<float> y)
+    {
+        // Five axes always; the missing ones come first and have size 1.
+        Span<int> strides = stackalloc int[MostAxes], size = stackalloc int[MostAxes], stride = stackalloc int[MostAxes];
+        for (int d = sizes.Length - 1, s = 1; d >= 0; s *= sizes[d--])
+            strides[d] = s;
+        size.Fill(1);
+        for (int d = 0, to = MostAxes - sizes.Length; d < sizes.Length; d++, to++)
+            (size[to], stride[to]) = (sizes[order[d]], strides[order[d]]);
+        Each<Permute, PermuteArguments>(x.Length,
+            new(View(x), View(y), new(size[0], size[1], size[2], size[3], size[4]), new(stride[0], stride[1], stride[2], stride[3], stride[4]), x.Length));
+    }
+
+    public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y, Slice<int> first) =>
+        Each<GatherBytes, GatherBytesArguments>(y.Length, new(View(table), View(indices), View(first), View(y), width, y.Length, scale, first.IsAbsent ? 0 : 1));
+
+    public void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y) =>
+        Each<GatherRows, GatherRowsArguments>(y.Length, new(View(table), View(indices), View(y), width, y.Length));
+
+    /// <summary>A small upload travels as arguments of a launch: it neither waits nor allocates, and keeps its place among the other calls.</summary>
+    private void Poke(ReadOnlySpan<byte> bytes, nint address)
+    {
+        Sixteen words = default;
+        bytes.CopyTo(MemoryMarshal.AsBytes(new Span<Sixteen>(ref words)));
+        int n = bytes.Length / sizeof(uint);
+        Launch<Poke, PokeArguments>(1, 1, 1, 1, new(View(new Slice<uint>(address, n)), words, n));
+    }
+}
+
+internal readonly record struct FillArguments(ArrayView<float> Y, float Value, int N);
+
+internal readonly struct Fill : IKernel<FillArguments>
+{
+    public static void Run(FillArguments a)
+    {
+        int i = Threads.Number;
+        if (i < a.N)
+            a.Y[i] = a.Value;
+    }
+}
+
+/// <summary>Sixteen words.</summary>
+internal struct Sixteen
+{
+    public uint A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P;
+}
+
+internal readonly record struct PokeArguments(ArrayView<uint> Y, Sixteen Words, int N);
+
+internal readonly struct Poke : IKernel<PokeArguments>
+{
+    public static void Run(PokeArguments a)
+    {
+        One(a, 0, a.Words.A);
+        One(a, 1, a.Words.B);
+        One(a, 2, a.Words.C);
+        One(a, 3, a.Words.D);
+        One(a, 4, a.Words.E);
+        One(a, 5, a.Words.F);
+        One(a, 6, a.Words.G);
+        One(a, 7, a.Words.H);
+        One(a, 8, a.Words.I);
+        One(a, 9, a.Words.J);
+        One(a, 10, a.Words.K);
+        One(a, 11, a.Words.L);
+        One(a, 12, a.Words.M);
+        One(a, 13, a.Words.N);
+        One(a, 14, a.Words.O);
+        One(a, 15, a.Words.P);
+    }
+
+    private static void One(PokeArguments a, int i, uint word)
+    {
+        if (i < a.N)
+            a.Y[i] = word;
+    }
+}
+
+internal readonly record struct CopyBlockArguments(ArrayView<float> From, ArrayView<float> To, int Columns, int FromStride, int ToStride, int N, int Accumulate);
+
+internal readonly struct CopyBlock : IKernel<CopyBlockArguments>
+{
+    public static void Run(CopyBlockArguments a)
+    {
+        int i = Threads.Number;
+        if (i >= a.N)
+            return;
+        int row = i / a.Columns, column = i - row * a.Columns;
+        Store.To(a.To, row * a.ToStride + column, a.From[row * a.FromStride + column], a.Accumulate);
+    }
+}
+
+/// <summary>Five numbers, one an axis.</summary>
+internal readonly record struct Axes(int A, int B, int C, int D, int E);
+
+internal readonly record struct PermuteArguments(ArrayView<float> X, ArrayView<float> Y, Axes Sizes, Axes Strides, int N);
+
+internal readonly struct Permute : IKernel<PermuteArguments>
+{
+    public static void Run(PermuteArguments a)
+    {
+        int i = Threads.Number;
+        if (i >= a.N)
+            return;
+        int e = i / a.Sizes.E, d = e / a.Sizes.D, c = d / a.Sizes.C, b = c / a.Sizes.B;
+        a.Y[i] = a.X[(i - e * a.Sizes.E) * a.Strides.E + (e - d * a.Sizes.D) * a.Strides.D + (d - c * a.Sizes.C) * a.Strides.C + (c - b * a.Sizes.B) * a.Strides.B + b * a.Strides.A];
+    }
+}
+
+internal readonly record struct GatherBytesArguments(ArrayView<byte> Table, ArrayView<int> Indices, ArrayView<int> First, ArrayView<float> Y, int Width, int N, float Scale, int HasFirst);
+
+internal readonly struct GatherBytes : IKernel<GatherBytesArguments>
+{
+    public static void Run(GatherBytesArguments a)
+    {
+        int i = Threads.Number;
+        if (i >= a.N)
+            return;
+        int row = i / a.Width, from = a.HasFirst != 0 ? a.First[0] : 0;
+        a.Y[i] = (Lane)a.Scale * a.Table[(long)a.Indices[row + from] * a.Width + (i - row * a.Width)];
+    }
+}
+
+internal readonly record struct GatherRowsArguments(ArrayView<float> Table, ArrayView<int> Indices, ArrayView<float> Y, int Width, int N);
+
+internal readonly struct GatherRows : IKernel<GatherRowsArguments>
+{
+    public static void Run(GatherRowsArguments a)
+    {
+        int i = Threads.Number;
+        if (i >= a.N)
+            return;
+        int row = i / a.Width;
+        a.Y[i] = a.Table[(long)a.Indices[row] * a.Width + (i - row * a.Width)];
+    }
+}

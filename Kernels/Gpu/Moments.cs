@@ -1,0 +1,123 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+using VaeFromScratch.Kernels.Functions;
+
+namespace VaeFromScratch.Kernels.Gpu;
+
+/// <summary>The sums behind the Gaussian indicators, and the indicators, in one launch that reads the encodings once.</summary>
+public sealed partial class GpuBackend
+{
+    /// <summary>Encodings that a group sums at least.</summary>
+    private const int EncodingsPerPart = 64;
+
+    public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points,
+        Slice<float> indicators)
+    {
+        int groups = Groups(h, Threads.Wide), parts = PartsOf(rows, EncodingsPerPart, groups);
+        int rowsPerPart = Groups(Groups(rows, parts), EncodingMomentsArguments.RowsAtOnce) * EncodingMomentsArguments.RowsAtOnce;
+        var partial = workspace.Room(2 * EncodingMomentsArguments.Moments * parts * h);
+        Launch<EncodingMoments, EncodingMomentsArguments>(groups, parts, Threads.Wide, Threads.Tall, new(View(mu), View(logVar), View(sums),
+            View(indicators), partial, workspace.Tickets, rows, h, parts, rowsPerPart, Pair.OfHost(points), indicators.IsAbsent ? 0 : 1));
+    }
+}
+
+internal readonly record struct EncodingMomentsArguments(ArrayView<float> Mu, ArrayView<float> LogVar, ArrayView<float> Sums,
+    ArrayView<float> Indicators, ArrayView<float> Partial, ArrayView<int> Tickets, int Rows, int H, int Parts, int RowsPerPart, Pair Points,
+    int HasIndicators)
+{
+    public const int Moments = 4, RowsOfThread = 4;
+
+    /// <summary>Rows that a group reads at once.</summary>
+    public const int RowsAtOnce = RowsOfThread * Threads.Tall;
+}
+
+/// <summary>
+/// 32 factors a group, rows over 8 threads and over groups. A thread asks for four rows, eight numbers, before it uses the first: a large
+/// card's memory is kept busy by what is in flight. Four rows are added in float, fours in pairs; the last group of some factors to finish
+/// adds the groups' sums in order and writes the results.
+/// </summary>
+internal readonly struct EncodingMoments : IKernel<EncodingMomentsArguments>
+{
+    private const int Moments = EncodingMomentsArguments.Moments, RowsOfThread = EncodingMomentsArguments.RowsOfThread;
+
+    public static void Run(EncodingMomentsArguments a)
+    {
+        int column = Grid.IdxX * Threads.Wide + Group.IdxX, first = Grid.IdxY * a.RowsPerPart;
+        int last = column < a.H ? IntrinsicMath.Min(a.Rows, first + a.RowsPerPart) : first;
+        FourPairs own = default;
+        int r = first + RowsOfThread * Group.IdxY;
+        for (; r + RowsOfThread <= last; r += EncodingMomentsArguments.RowsAtOnce)
+            AddFour(a, r * a.H + column, ref own);
+        Lane variance = 0f, square = 0f, mean = 0f, log = 0f;
+        for (; r < last; r++)
+            EncodingSums.Add(ref variance, ref square, ref mean, ref log, a.Mu[r * a.H + column], a.LogVar[r * a.H + column]);
+        own.Add(variance, square, mean, log);
+        own.SumOverY();
+        if (Group.IdxY == 0 && column < a.H)
+        {
+            int slot = Grid.IdxY * Moments * a.H + column;
+            Parts.Put(a.Partial, slot, own.A);
+            Parts.Put(a.Partial, slot + a.H, own.B);
+            Parts.Put(a.Partial, slot + 2 * a.H, own.C);
+            Parts.Put(a.Partial, slot + 3 * a.H, own.D);
+        }
+        // All groups walk through what follows, for its barriers; only the last has parts to add.
+        int parts = Parts.IsLast(a.Tickets, Grid.IdxX, a.Parts) ? a.Parts : 0;
+        FourPairs total = default;
+        if (column < a.H)
+            for (int p = Group.IdxY; p < parts; p += Threads.Tall)
+                total.Add(PartAt(a, p * Moments * a.H + column));
+        total.SumOverY();
+        if (Group.IdxY == 0 && column < a.H && parts > 0)
+            Finish(a, column, total);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddFour(EncodingMomentsArguments a, int at, ref FourPairs sums)
+    {
+        int at1 = at + a.H, at2 = at1 + a.H, at3 = at2 + a.H;
+        Lane m0 = a.Mu[at], l0 = a.LogVar[at], m1 = a.Mu[at1], l1 = a.LogVar[at1];
+        Lane m2 = a.Mu[at2], l2 = a.LogVar[at2], m3 = a.Mu[at3], l3 = a.LogVar[at3];
+        Lane variance = 0f, square = 0f, mean = 0f, log = 0f;
+        EncodingSums.Add(ref variance, ref square, ref mean, ref log, m0, l0);
+        EncodingSums.Add(ref variance, ref square, ref mean, ref log, m1, l1);
+        EncodingSums.Add(ref variance, ref square, ref mean, ref log, m2, l2);
+        EncodingSums.Add(ref variance, ref square, ref mean, ref log, m3, l3);
+        sums.Add(variance, square, mean, log);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static FourPairs PartAt(EncodingMomentsArguments a, int slot)
+    {
+        FourPairs part = default;
+        part.A = Parts.Get(a.Partial, slot);
+        part.B = Parts.Get(a.Partial, slot + a.H);
+        part.C = Parts.Get(a.Partial, slot + 2 * a.H);
+        part.D = Parts.Get(a.Partial, slot + 3 * a.H);
+        return part;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Finish(EncodingMomentsArguments a, int i, FourPairs total)
+    {
+        Pair variance = AddTo(a.Sums, i, total.A), square = AddTo(a.Sums, a.H + i, total.B);
+        Pair mean = AddTo(a.Sums, 2 * a.H + i, total.C), log = AddTo(a.Sums, 3 * a.H + i, total.D);
+        if (a.HasIndicators == 0)
+            return;
+        var indicators = new EncodingIndicators<Pair>(variance, square, mean, log, a.Points);
+        a.Indicators[i] = indicators.Aggregate.Total;
+        a.Indicators[a.H + i] = indicators.Information.Total;
+        a.Indicators[2 * a.H + i] = indicators.Centred.Total;
+        a.Indicators[3 * a.H + i] = indicators.Ratio.Total;
+        a.Indicators[4 * a.H + i] = indicators.Kl.Total;
+        a.Indicators[5 * a.H + i] = indicators.AggregateKl.Total;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Pair AddTo(ArrayView<float> sums, int slot, Pair sum)
+    {
+        sum = Parts.Get(sums, slot) + sum;
+        Parts.Put(sums, slot, sum);
+        return sum;
+    }
+}

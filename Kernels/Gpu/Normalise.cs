@@ -1,0 +1,232 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+using VaeFromScratch.Kernels.Functions;
+
+namespace VaeFromScratch.Kernels.Gpu;
+
+/// <summary>Batch normalisation of [rows, channels]: one launch for a channel's sums and one for the entries.</summary>
+/// <remarks>
+/// A group adds its rows' deviations from the mean of these rows, which it reads a second time while they are near, and the groups' moments
+/// are combined: as accurate as two passes over memory, in one.
+/// </remarks>
+public sealed partial class GpuBackend
+{
+    public void BatchNormForward(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean,
+        Slice<float> runningVariance, float momentum, float epsilon, Slice<float> mean, Slice<float> inverseDeviation, Slice<float> y,
+        Activation activation)
+    {
+        var statistics = new BatchStatisticsArguments(
+            View(x), View(runningMean), View(runningVariance), View(mean), View(inverseDeviation), rows, momentum, epsilon);
+        Reduce<BatchStatistics, BatchStatisticsArguments, Moments>(statistics, 1, rows, channels);
+        Normalise(x, gamma, beta, mean, inverseDeviation, y, channels, FloorOf(activation), 0, isVariance: false);
+    }
+
+    public void BatchNormInference(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean,
+        Slice<float> runningVariance, float epsilon, Slice<float> y, Activation activation) =>
+        Normalise(x, gamma, beta, runningMean, runningVariance, y, channels, FloorOf(activation), epsilon, isVariance: true);
+
+    public void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma, Slice<float> mean,
+        Slice<float> inverseDeviation, Slice<float> dx, bool accumulateDx, Slice<float> dgamma, Slice<float> dbeta,
+        bool accumulateParameters)
+    {
+        var means = workspace.Kept(2 * channels);
+        var sums = new BatchGradientSumsArguments(
+            View(g), View(x), View(mean), View(inverseDeviation), View(dgamma), View(dbeta), means, rows, channels,
+            accumulateParameters ? 1 : 0);
+        Reduce<BatchGradientSums, BatchGradientSumsArguments, GradientSums>(sums, 1, rows, channels);
+        var entries = new NormaliseGradientArguments(
+            View(g), View(x), View(gamma), View(mean), View(inverseDeviation), means, View(dx), x.Length, channels, accumulateDx ? 1 : 0);
+        Each<NormaliseGradient, NormaliseGradientArguments>(x.Length, entries);
+    }
+
+    private void Normalise(Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> mean, Slice<float> deviation, Slice<float> y,
+        int channels, float floor, float epsilon, bool isVariance) =>
+        Each<Normalise, NormaliseArguments>(x.Length,
+            new(View(x), View(gamma), View(beta), View(mean), View(deviation), View(y), x.Length, channels, floor, epsilon,
+                isVariance ? 1 : 0));
+
+    /// <summary>Below which no output falls.</summary>
+    private static float FloorOf(Activation activation) => activation == Activation.Relu ? 0 : float.NegativeInfinity;
+}
+
+/// <summary>The sum of entries, and of their squared deviations from their mean.</summary>
+internal struct Moments
+{
+    public Pair Sum, Squares;
+}
+
+internal readonly record struct BatchStatisticsArguments(ArrayView<float> X, ArrayView<float> RunningMean, ArrayView<float> RunningVariance,
+    ArrayView<float> Mean, ArrayView<float> InverseDeviation, int Rows, float Momentum, float Epsilon);
+
+internal readonly struct BatchStatistics : IReduction<BatchStatisticsArguments, Moments>
+{
+    public static int Slots
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Moments Of<L>(BatchStatisticsArguments a, Strip strip) where L : struct, IStrips
+    {
+        Moments moments = default;
+        moments.Sum = Sum<Entries, ArrayView<float>>.Of<L>(a.X, strip);
+        Lane mean = MeanOf(moments.Sum, strip.Length);
+        Pair squares = default;
+        for (int i = strip.From; i < strip.End; i += strip.Step)
+            squares.Add(SquaredError.Term<Lane>(a.X[i], mean));
+        moments.Squares = L.Fold<Added, Pair>(squares);
+        return moments;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Put(ArrayView<float> partial, int slot, Moments part)
+    {
+        Parts.Put(partial, slot, part.Sum);
+        Parts.Put(partial, slot + 1, part.Squares);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Moments OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
+    {
+        Moments moments = default;
+        Pair sum = default, squares = default;
+        for (int p = L.Rank; p < count; p += L.Count)
+            sum.Add(Parts.Get(a.Partial, slot + 2 * p));
+        moments.Sum = L.Fold<Added, Pair>(sum);
+        Lane mean = MeanOf(moments.Sum, a.N);
+        for (int p = L.Rank; p < count; p += L.Count)
+        {
+            // About another value m squares sum to more by (mean - m) (2 rest + n (mean - m)); the mean's rounding leaves the rest.
+            int length = Parts.Length(a.N, a.Parts, p);
+            var part = Parts.Get(a.Partial, slot + 2 * p);
+            Lane n = length, meanOfPart = MeanOf(part, length);
+            Lane rest = Lane.Fma(-meanOfPart, n, part.High) + part.Low, away = meanOfPart - mean;
+            squares.Add(Parts.Get(a.Partial, slot + 2 * p + 1));
+            squares.Add(away * Lane.Fma(n, away, (Lane)2f * rest));
+        }
+        moments.Squares = L.Fold<Added, Pair>(squares);
+        return moments;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(BatchStatisticsArguments a, Strip strip, Moments result)
+    {
+        int c = strip.At;
+        Lane mean = MeanOf(result.Sum, a.Rows), variance = (result.Squares / Pair.Of(a.Rows)).High;
+        a.Mean[c] = mean;
+        a.InverseDeviation[c] = (Lane)1f / Lane.Sqrt(variance + a.Epsilon);
+        a.RunningMean[c] = Moved(a.RunningMean[c], mean, a.Momentum);
+        a.RunningVariance[c] = Moved(a.RunningVariance[c], (result.Squares / Pair.Of(a.Rows - 1)).High, a.Momentum);
+    }
+
+    /// <summary>A part may be empty.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Lane MeanOf(Pair sum, int n) => (sum / Pair.Of(IntrinsicMath.Max(1, n))).High;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Lane Moved(Lane running, Lane towards, Lane momentum) => Lane.Fma(momentum, towards, ((Lane)1f - momentum) * running);
+}
+
+/// <param name="Deviation">1 / sqrt(variance + epsilon), or the variance itself.</param>
+/// <param name="Floor">Below which no output falls.</param>
+internal readonly record struct NormaliseArguments(ArrayView<float> X, ArrayView<float> Gamma, ArrayView<float> Beta, ArrayView<float> Mean,
+    ArrayView<float> Deviation, ArrayView<float> Y, int N, int Channels, float Floor, float Epsilon, int IsVariance);
+
+internal readonly struct Normalise : IKernel<NormaliseArguments>
+{
+    public static void Run(NormaliseArguments a)
+    {
+        int i = Threads.Number, c = i % a.Channels;
+        if (i >= a.N)
+            return;
+        Lane gamma = a.Gamma[c], deviation = a.Deviation[c];
+        Lane scale = a.IsVariance != 0 ? gamma / Lane.Sqrt(deviation + a.Epsilon) : gamma * deviation;
+        a.Y[i] = Normalisation.Forward<Lane>(a.X[i], a.Mean[c], scale, a.Beta[c], a.Floor);
+    }
+}
+
+/// <summary>The sums of g and of g (x - mean).</summary>
+internal struct GradientSums
+{
+    public Pair OfG, Weighted;
+}
+
+/// <param name="Means">[2, channels]: what <see cref="Normalisation.Gradient"/> calls meanG and slope.</param>
+internal readonly record struct BatchGradientSumsArguments(ArrayView<float> G, ArrayView<float> X, ArrayView<float> Mean,
+    ArrayView<float> InverseDeviation, ArrayView<float> Dgamma, ArrayView<float> Dbeta, ArrayView<float> Means, int Rows, int Channels,
+    int Accumulate);
+
+internal readonly struct BatchGradientSums : IReduction<BatchGradientSumsArguments, GradientSums>
+{
+    public static int Slots
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static GradientSums Of<L>(BatchGradientSumsArguments a, Strip strip) where L : struct, IStrips
+    {
+        GradientSums sums = default;
+        Pair ofG = default, weighted = default;
+        Lane mean = strip.At != Parts.Nowhere ? a.Mean[strip.Column] : 0f;
+        for (int i = strip.From; i < strip.End; i += strip.Step)
+        {
+            Lane g = a.G[i];
+            ofG.Add(g);
+            weighted.Add(Normalisation.WeightedDeviation<Lane>(g, a.X[i], mean));
+        }
+        sums.OfG = L.Fold<Added, Pair>(ofG);
+        sums.Weighted = L.Fold<Added, Pair>(weighted);
+        return sums;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Put(ArrayView<float> partial, int slot, GradientSums part)
+    {
+        Parts.Put(partial, slot, part.OfG);
+        Parts.Put(partial, slot + 1, part.Weighted);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static GradientSums OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
+    {
+        GradientSums sums = default;
+        Pair ofG = default, weighted = default;
+        for (int p = L.Rank; p < count; p += L.Count)
+        {
+            ofG.Add(Parts.Get(a.Partial, slot + 2 * p));
+            weighted.Add(Parts.Get(a.Partial, slot + 2 * p + 1));
+        }
+        sums.OfG = L.Fold<Added, Pair>(ofG);
+        sums.Weighted = L.Fold<Added, Pair>(weighted);
+        return sums;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(BatchGradientSumsArguments a, Strip strip, GradientSums result)
+    {
+        int c = strip.At;
+        Lane inverse = a.InverseDeviation[c], toGamma = result.Weighted.Times(inverse);
+        Gpu.Store.To(a.Dgamma, c, toGamma, a.Accumulate);
+        Gpu.Store.To(a.Dbeta, c, result.OfG.Total, a.Accumulate);
+        a.Means[c] = (result.OfG / Pair.Of(a.Rows)).High;
+        a.Means[a.Channels + c] = toGamma * inverse / a.Rows;
+    }
+}
+
+internal readonly record struct NormaliseGradientArguments(ArrayView<float> G, ArrayView<float> X, ArrayView<float> Gamma,
+    ArrayView<float> Mean, ArrayView<float> InverseDeviation, ArrayView<float> Means, ArrayView<float> Dx, int N, int Channels,
+    int Accumulate);
+
+internal readonly struct NormaliseGradient : IKernel<NormaliseGradientArguments>
+{
+    public static void Run(NormaliseGradientArguments a)
+    {
+        int i = Threads.Number, c = i % a.Channels;
+        if (i >= a.N)
+            return;
+        Lane scale = (Lane)a.Gamma[c] * a.InverseDeviation[c];
+        Lane d = Normalisation.Gradient<Lane>(a.G[i], a.X[i], a.Mean[c], scale, a.Means[c], a.Means[a.Channels + c]);
+        Store.To(a.Dx, i, d, a.Accumulate);
+    }
+}

@@ -1,0 +1,93 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+
+namespace VaeFromScratch.Kernels.Gpu;
+
+/// <summary>Max pooling of NHWC images: a thread makes one entry of the output, or of the input's gradient.</summary>
+public sealed partial class GpuBackend
+{
+    public void MaxPool(PoolShape shape, Slice<float> x, Slice<float> y, Slice<int> argmax) =>
+        Each<MaxPool, PoolArguments>(shape.OutSize,
+            new(View(x), View(y), View(argmax), shape, shape.OutHeight, shape.OutWidth, shape.OutSize, 0));
+
+    public void MaxPoolGradient(PoolShape shape, Slice<float> g, Slice<int> argmax, Slice<float> dx, bool accumulate) =>
+        Each<MaxPoolGradient, PoolArguments>(shape.InSize,
+            new(View(dx), View(g), View(argmax), shape, shape.OutHeight, shape.OutWidth, shape.InSize, accumulate ? 1 : 0));
+}
+
+/// <param name="X">The input, or its gradient.</param>
+/// <param name="Y">The output, or its gradient.</param>
+/// <param name="N">Entries that threads make.</param>
+internal readonly record struct PoolArguments(ArrayView<float> X, ArrayView<float> Y, ArrayView<int> Argmax, PoolShape Shape, int OutHeight,
+    int OutWidth, int N, int Accumulate);
+
+/// <summary>Where entry i of NHWC images stands.</summary>
+internal struct Pixel
+{
+    public int Image, Row, Column, Channel;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Pixel Of(int i, int height, int width, int channels)
+    {
+        Pixel pixel = default;
+        int at = i / channels, line = at / width;
+        pixel.Channel = i - at * channels;
+        pixel.Column = at - line * width;
+        pixel.Image = line / height;
+        pixel.Row = line - pixel.Image * height;
+        return pixel;
+    }
+}
+
+internal readonly struct MaxPool : IKernel<PoolArguments>
+{
+    public static void Run(PoolArguments a)
+    {
+        int i = Threads.Number;
+        if (i >= a.N)
+            return;
+        var shape = a.Shape;
+        var to = Pixel.Of(i, a.OutHeight, a.OutWidth, shape.Channels);
+        int top = to.Image * shape.Height + to.Row * shape.Stride, left = to.Column * shape.Stride;
+        int where = (top * shape.Width + left) * shape.Channels + to.Channel, line = where;
+        float best = a.X[where];
+        for (int h = 0; h < shape.Kernel; h++, line += shape.Width * shape.Channels)
+            for (int w = 0, from = line; w < shape.Kernel; w++, from += shape.Channels)
+            {
+                // NaN counts as larger than anything, so that it is not hidden.
+                float x = a.X[from];
+                int hidden = float.IsNaN(best) ? 0 : float.IsNaN(x) ? 1 : 0;
+                where = Intrinsic.Less(best, x) || hidden != 0 ? from : where;
+                best = where == from ? x : best;
+            }
+        a.Y[i] = best;
+        a.Argmax[i] = where;
+    }
+}
+
+/// <summary>A pixel collects from every window that covers it, in the windows' order: no atomic additions.</summary>
+internal readonly struct MaxPoolGradient : IKernel<PoolArguments>
+{
+    public static void Run(PoolArguments a)
+    {
+        int i = Threads.Number;
+        if (i >= a.N)
+            return;
+        var shape = a.Shape;
+        var at = Pixel.Of(i, shape.Height, shape.Width, shape.Channels);
+        Lane sum = a.Accumulate != 0 ? a.X[i] : 0f;
+        int lastRow = IntrinsicMath.Min(a.OutHeight - 1, at.Row / shape.Stride),
+            lastColumn = IntrinsicMath.Min(a.OutWidth - 1, at.Column / shape.Stride);
+        for (int row = First(at.Row, shape); row <= lastRow; row++)
+            for (int column = First(at.Column, shape); column <= lastColumn; column++)
+            {
+                int window = ((at.Image * a.OutHeight + row) * a.OutWidth + column) * shape.Channels + at.Channel;
+                sum = a.Argmax[window] == i ? sum + a.Y[window] : sum;
+            }
+        a.X[i] = sum;
+    }
+
+    /// <summary>The first window, along one axis, that reaches a pixel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int First(int pixel, PoolShape shape) => pixel < shape.Kernel ? 0 : (pixel - shape.Kernel) / shape.Stride + 1;
+}

@@ -1,0 +1,184 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+
+namespace VaeFromScratch.Kernels.Gpu;
+
+/// <summary>One thread's share of the entries of [outer, n, inner] that become one result.</summary>
+internal struct Strip
+{
+    /// <summary>The thread's entries are From, From + Step, .. below End.</summary>
+    public int From, End, Step;
+
+    /// <summary>Entries of all threads of the strip; with several parts, of this group's part.</summary>
+    public int Length;
+
+    /// <summary>
+    /// Where in [outer, inner] the result belongs, and its place in inner; <see cref="Parts.Nowhere"/>, and no entries, behind the last.
+    /// </summary>
+    public int At, Column;
+}
+
+/// <summary>How the threads of a group share strips.</summary>
+internal interface IStrips
+{
+    /// <summary>This thread's number among the <see cref="Count"/> threads of its strip.</summary>
+    static abstract int Rank { get; }
+
+    static abstract int Count { get; }
+
+    /// <param name="parts">Groups that share a strip, along the grid's y.</param>
+    static abstract Strip Of(int outer, int n, int inner, int parts);
+
+    /// <summary>Folds what the threads of a strip have, in an order that never changes; each of them gets the result.</summary>
+    static abstract T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged;
+}
+
+/// <summary>Rows [outer, n], inner = 1, undivided: eight a group, 32 threads a row.</summary>
+internal readonly struct ShortRows : IStrips
+{
+    public static int Rank
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Group.IdxX;
+    }
+
+    public static int Count
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Threads.Wide;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Strip Of(int outer, int n, int inner, int parts)
+    {
+        Strip strip = default;
+        int row = Grid.IdxX * Threads.Tall + Group.IdxY;
+        strip.Step = Threads.Wide;
+        strip.Length = n;
+        strip.At = row < outer ? row : Parts.Nowhere;
+        strip.From = row < outer ? row * n + Group.IdxX : 0;
+        strip.End = row < outer ? (row + 1) * n : 0;
+        return strip;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
+        Threads.ToAll(Threads.FoldOverX<F, T>(own), Group.IdxX, Group.IdxY);
+}
+
+/// <summary>Rows [outer, n], inner = 1: a group of 256 threads for each part of a row.</summary>
+internal readonly struct LongRows : IStrips
+{
+    public static int Rank
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Group.IdxX;
+    }
+
+    public static int Count
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Threads.PerGroup;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Strip Of(int outer, int n, int inner, int parts)
+    {
+        Strip strip = default;
+        int first = Parts.First(n, parts, Grid.IdxY);
+        strip.Step = Threads.PerGroup;
+        strip.Length = Parts.Length(n, parts, Grid.IdxY);
+        strip.At = Grid.IdxX;
+        strip.From = Grid.IdxX * n + first + Group.IdxX;
+        strip.End = Grid.IdxX * n + first + strip.Length;
+        return strip;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
+        Threads.ToAll(Threads.FoldAll<F, T>(own), Group.IdxX, 0);
+}
+
+/// <summary>Columns: 32 neighbours a group, eight threads for each part of a column.</summary>
+internal readonly struct ColumnStrips : IStrips
+{
+    public static int Rank
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Group.IdxY;
+    }
+
+    public static int Count
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Threads.Tall;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Strip Of(int outer, int n, int inner, int parts)
+    {
+        Strip strip = default;
+        int blocks = (inner + Threads.Wide - 1) / Threads.Wide, o = Grid.IdxX / blocks;
+        int column = (Grid.IdxX - o * blocks) * Threads.Wide + Group.IdxX;
+        int first = Parts.First(n, parts, Grid.IdxY);
+        strip.Step = Threads.Tall * inner;
+        strip.Length = Parts.Length(n, parts, Grid.IdxY);
+        strip.Column = column;
+        strip.At = column < inner ? o * inner + column : Parts.Nowhere;
+        strip.From = column < inner ? (o * n + first + Group.IdxY) * inner + column : 0;
+        strip.End = column < inner ? (o * n + first + strip.Length) * inner : 0;
+        return strip;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
+        Threads.ToAll(Threads.FoldOverY<F, T>(own), Group.IdxY, Group.IdxX);
+}
+
+/// <summary>
+/// Strips that several groups share: each stores its part, and the last to finish folds all parts in an order that never changes.
+/// </summary>
+internal static class Parts
+{
+    /// <summary>No place for a result. Not -1: OpenCL's compilers warn of how ILGPU writes a choice between an index and that.</summary>
+    public const int Nowhere = int.MaxValue;
+
+    /// <summary>Where part p of n entries begins. Every part but the last few has the same length; they may have none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int First(int n, int parts, int p) => IntrinsicMath.Min(n, p * ((n + parts - 1) / parts));
+
+    /// <summary>Entries of part p.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Length(int n, int parts, int p) => First(n, parts, p + 1) - First(n, parts, p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Put(ArrayView<float> partial, int slot, Pair sum)
+    {
+        partial[2 * slot] = sum.High;
+        partial[2 * slot + 1] = sum.Low;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Pair Get(ArrayView<float> partial, int slot)
+    {
+        Pair sum = default;
+        sum.High = partial[2 * slot];
+        sum.Low = partial[2 * slot + 1];
+        return sum;
+    }
+
+    /// <summary>
+    /// Whether all other groups with this ticket have stored their parts. Every thread of the group must ask. One part needs no ticket.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsLast(ArrayView<int> tickets, int ticket, int parts)
+    {
+        var last = SharedMemory.Allocate<int>(1);
+        Intrinsic.Fence();
+        Intrinsic.Barrier();
+        if (Group.IdxX == 0 && Group.IdxY == 0)
+        {
+            int before = parts > 1 ? Intrinsic.Increment(ref tickets[ticket]) : 0;
+            last[0] = before == parts - 1 ? 1 : 0;
+            if (parts > 1 && before == parts - 1)
+                tickets[ticket] = 0;
+            Intrinsic.Fence();
+        }
+        Intrinsic.Barrier();
+        return last[0] != 0;
+    }
+}
