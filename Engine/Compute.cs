@@ -73,9 +73,6 @@ public sealed class CapturedStep(ICapturedStep recorded, BufferPool pool) : IDis
     /// <summary>Kernel calls in a replay.</summary>
     public int Calls => recorded.Calls;
 
-    /// <inheritdoc cref="ICapturedStep.LongestChain"/>
-    public int LongestChain => recorded.LongestChain;
-
     /// <summary>Bytes that the step's temporaries occupy.</summary>
     public long Bytes => pool.BytesHeld;
 

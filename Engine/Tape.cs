@@ -1,5 +1,5 @@
 using VaeFromScratch.Kernels;
-using VaeFromScratch.Kernels.Elementwise;
+using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Engine;
 
@@ -16,7 +16,7 @@ public sealed class Tape : IDisposable
     private readonly Compute compute;
     private readonly BufferPool pool;
     private readonly Tape? outer;
-    private readonly List<Operand> temporaries = [];
+    private readonly List<Slice<float>> temporaries = [];
     private readonly List<Slice<int>> integers = [];
     private readonly List<Tensor> holdGradients = [];
     private readonly List<(Tensor Output, Tensor? Second, Action Backward)> nodes = [];
@@ -53,16 +53,13 @@ public sealed class Tape : IDisposable
     internal static Tape Required => current ?? throw new InvalidOperationException("no tape: operations on tensors need `using var tape = new Tape(compute)`");
 
     /// <summary>A tensor with undefined values, owned by the current tape; it takes part in gradients when one of its inputs does.</summary>
-    internal static Tensor New(Shape shape, params ReadOnlySpan<Tensor?> inputs) => New(shape, Storage.Float32, inputs);
-
-    /// <inheritdoc cref="New(Shape, ReadOnlySpan{Tensor?})"/>
-    internal static Tensor New(Shape shape, Storage storage, params ReadOnlySpan<Tensor?> inputs)
+    internal static Tensor New(Shape shape, params ReadOnlySpan<Tensor?> inputs)
     {
         var tape = Required;
         bool needsGradient = false;
         foreach (var input in inputs)
             needsGradient |= input is { NeedsGradient: true };
-        return tape.NewTensor(shape, tape.RecordsGradients && needsGradient, storage);
+        return tape.NewTensor(shape, tape.RecordsGradients && needsGradient);
     }
 
     /// <summary>A tensor on this tape with the given values; with <paramref name="needsGradient"/> a variable to differentiate by.</summary>
@@ -138,9 +135,9 @@ public sealed class Tape : IDisposable
             if (output.GradientUnmasked)
                 Kernels.ReluMask(output.Data, output.Gradient);
             backward();
-            // Every consumer came later on the tape, so nobody reads these gradients again, unless the device has put a call off that will.
-            output.ClearGradient(releaseMemory: !IsKept(output));
-            second?.ClearGradient(releaseMemory: !IsKept(second));
+            // Every consumer came later on the tape, so nobody reads these gradients again.
+            output.ClearGradient(releaseMemory: true);
+            second?.ClearGradient(releaseMemory: true);
         }
     }
 
@@ -179,9 +176,12 @@ public sealed class Tape : IDisposable
             nodes.Add((output, second, backward));
     }
 
-    private bool IsKept(Tensor tensor) => sizeof(float) * (long)tensor.Length <= Kernels.LargestBufferToKeep;
-
-    internal Slice<float> Temporary(int length) => Keep(pool.Rent<float>(length)).Floats;
+    internal Slice<float> Temporary(int length)
+    {
+        var slice = pool.Rent<float>(length);
+        temporaries.Add(slice);
+        return slice;
+    }
 
     internal Slice<int> TemporaryIntegers(int length)
     {
@@ -190,19 +190,13 @@ public sealed class Tape : IDisposable
         return slice;
     }
 
-    internal Operand RentGradient(Tensor tensor, Storage storage)
+    internal Slice<float> RentGradient(Tensor tensor)
     {
         holdGradients.Add(tensor);
-        return pool.Rent(tensor.Length, storage);
+        return pool.Rent<float>(tensor.Length);
     }
 
-    private Tensor NewTensor(Shape shape, bool needsGradient, Storage storage = Storage.Float32) => new(compute, shape, Keep(pool.Rent(shape.Length, storage)), this, needsGradient);
-
-    private Operand Keep(Operand block)
-    {
-        temporaries.Add(block);
-        return block;
-    }
+    private Tensor NewTensor(Shape shape, bool needsGradient) => new(compute, shape, Temporary(shape.Length), this, needsGradient);
 }
 
 /// <summary>A tensor whose elements, times a weight, are summed into what <see cref="Tape.Backward(ReadOnlySpan{Seed})"/> differentiates.</summary>

@@ -4,8 +4,6 @@ namespace VaeFromScratch.Engine;
 
 /// <summary>A contiguous array of float32 on a device with a shape, and a place for its gradient.</summary>
 /// <remarks>
-/// The output of a hidden layer may be stored compactly (<see cref="LayerOutput"/>, <see cref="IBackend.CompactStorage"/>): products and convolutions then read and write it, and its
-/// gradient, as they are stored; whoever else asks for its <see cref="Data"/> gets a copy in float32.
 /// Tensors made by operations belong to the current <see cref="Tape"/> and are gone when it is disposed of; parameters and tensors from
 /// <see cref="Compute.Allocate(Shape)"/> live on. A reshaped tensor is a view: it shares values and gradient with the original.
 /// </remarks>
@@ -13,12 +11,11 @@ public sealed class Tensor
 {
     private readonly Tensor? viewOf;
     private readonly Tape? tape;
-    private readonly Operand values;
+    private readonly Slice<float> values;
     private readonly bool needsGradient;
-    private Operand gradient;
-    private Slice<float> widened;
+    private Slice<float> gradient;
 
-    internal Tensor(Compute compute, Shape shape, Operand values, Tape? tape, bool needsGradient) =>
+    internal Tensor(Compute compute, Shape shape, Slice<float> values, Tape? tape, bool needsGradient) =>
         (Compute, Shape, this.values, this.tape, this.needsGradient) = (compute, shape, values, tape, needsGradient);
 
     private Tensor(Tensor viewOf, Shape shape) : this(viewOf.Compute, shape, viewOf.values, viewOf.tape, viewOf.needsGradient) => this.viewOf = viewOf.Root;
@@ -44,19 +41,13 @@ public sealed class Tensor
     /// <summary>A frozen parameter takes no gradient: another network is being stepped.</summary>
     internal bool Frozen { get; set; }
 
-    /// <summary>The values, in device memory, as products and convolutions take them.</summary>
-    public Operand Values => tape is { IsDisposed: true }
+    /// <summary>The values, in device memory.</summary>
+    public Slice<float> Data => tape is { IsDisposed: true }
         ? throw new ObjectDisposedException(nameof(Tensor), $"tensor {Shape}: its tape is gone; read values before the tape is disposed of")
         : values;
 
-    /// <summary>The values, in device memory, in float32.</summary>
-    public Slice<float> Data => Values.Storage == Storage.Float32 ? Values.Floats : Root.Widened();
-
     /// <summary>The gradient accumulated by the last backward pass; absent when there was none.</summary>
-    public Slice<float> Gradient => StoredGradient.Floats;
-
-    /// <summary>The gradient as it is stored: compactly where the values are and only products and convolutions have contributed.</summary>
-    internal Operand StoredGradient => Root.HasGradient ? Root.gradient : default;
+    public Slice<float> Gradient => Root.HasGradient ? Root.gradient : default;
 
     internal Tensor Root => viewOf ?? this;
 
@@ -69,47 +60,24 @@ public sealed class Tensor
     internal bool GradientUnmasked { get; private set; }
 
     /// <summary>The mask that a consumer of a ReLU output passes to the kernel that writes the gradient.</summary>
-    internal Operand ReluMask => Root.IsReluOutput ? values : default;
+    internal Slice<float> ReluMask => Root.IsReluOutput ? values : default;
 
-    /// <summary>Where to write a contribution to the gradient in float32, and whether to add to what is there.</summary>
-    internal Slice<float> GradientSink(out bool accumulate)
-    {
-        var root = Root;
-        if (root.HasGradient && root.gradient.Storage != Storage.Float32)
-        {
-            var compact = root.gradient;
-            root.gradient = Compute.Pool.Rent<float>(root.Length);
-            Compute.Backend.Convert(compact, root.gradient);
-            Compute.Pool.Return(compact);
-        }
-        return root.OpenGradient(Storage.Float32, out accumulate, masked: false).Floats;
-    }
+    /// <summary>Where to write a contribution to the gradient, and whether to add to what is there.</summary>
+    /// <param name="masked">Whether the kernel that writes it is given <see cref="ReluMask"/>.</param>
+    internal Slice<float> GradientSink(out bool accumulate, bool masked = false) => Root.OpenGradient(out accumulate, masked);
 
-    /// <summary>Where a product or convolution writes a contribution to the gradient, masked by <see cref="ReluMask"/>, and whether to add to what is there.</summary>
-    internal Operand ProductGradientSink(out bool accumulate) => Root.OpenGradient(values.Storage, out accumulate, masked: true);
-
-    private Operand OpenGradient(Storage storage, out bool accumulate, bool masked)
+    private Slice<float> OpenGradient(out bool accumulate, bool masked)
     {
         accumulate = HasGradient;
         if (!accumulate)
         {
             if (gradient.IsAbsent)
-                gradient = tape!.RentGradient(this, storage);
+                gradient = tape!.RentGradient(this);
             HasGradient = true;
             GradientUnmasked = false;
         }
         GradientUnmasked |= IsReluOutput && !masked;
         return gradient;
-    }
-
-    private Slice<float> Widened()
-    {
-        if (widened.IsAbsent)
-        {
-            widened = tape!.Temporary(Length);
-            Compute.Backend.Convert(values, widened);
-        }
-        return widened;
     }
 
     /// <summary>Forgets the gradient, keeping a parameter's memory for the next.</summary>

@@ -2,7 +2,7 @@ using VaeFromScratch.Kernels;
 
 namespace VaeFromScratch.Estimators;
 
-/// <summary>The sums behind <see cref="Indicators"/>, in device memory: of encodings that lie there, or of the heads that would give them.</summary>
+/// <summary>The sums behind <see cref="Indicators"/> of encodings, in device memory.</summary>
 public sealed class FactorMoments : IDisposable
 {
     private const int Sums = 4;
@@ -32,16 +32,6 @@ public sealed class FactorMoments : IDisposable
     public void Add(int rows, Slice<float> mu, Slice<float> logVar)
     {
         backend.EncodingMoments(rows, factors, mu, logVar, sums);
-        Points += rows;
-    }
-
-    /// <summary>Adds the encodings that two heads make of features, without storing them.</summary>
-    /// <param name="features">[rows, inputs].</param>
-    /// <param name="weights">Of mu and of logVar, [inputs, H] each.</param>
-    /// <param name="biases">[H] each.</param>
-    public void AddHeads(int rows, int inputs, Operand features, SlicePair weights, SlicePair biases)
-    {
-        backend.HeadMoments(rows, inputs, factors, features, weights, biases, sums);
         Points += rows;
     }
 

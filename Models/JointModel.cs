@@ -79,8 +79,6 @@ public abstract class JointModel : VaeModel
 
     public override DiagonalGaussian Encode(Tensor x) => Infer(x).Z;
 
-    public override void AddMoments(Tensor x, FactorMoments moments) => AddMomentsOfEncodings(x, moments);
-
     public override Posterior Infer(Tensor x)
     {
         var features = Features(x);

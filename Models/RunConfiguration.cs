@@ -227,7 +227,7 @@ public sealed record RunConfiguration
 
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>fp32, tf32 or bf16 for the operands of matrix products and convolutions on CUDA; bf16 also stores hidden layers in bf16.</summary>
+    /// <summary>fp32, tf32 or bf16 for the operands of matrix products and convolutions on tensor cores.</summary>
     public string Precision { get; init; } = "tf32";
 
     /// <summary>Where the run was made: informative.</summary>

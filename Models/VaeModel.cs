@@ -85,7 +85,11 @@ public abstract class VaeModel : IDisposable
     public virtual DiagonalGaussian Encode(Tensor x) => parts.Encoder.Encode(x);
 
     /// <summary>Adds the moments of <see cref="Encode"/> over the images of x.</summary>
-    public virtual void AddMoments(Tensor x, FactorMoments moments) => parts.Encoder.AddMoments(x, moments);
+    public void AddMoments(Tensor x, FactorMoments moments)
+    {
+        var q = Encode(x);
+        moments.Add(q.Mu.Shape[0], q.Mu.Data, q.LogVar.Data);
+    }
 
     /// <summary>q(z, c|x) of each image.</summary>
     public virtual Posterior Infer(Tensor x) => new(Encode(x));
@@ -133,13 +137,6 @@ public abstract class VaeModel : IDisposable
             Compute.Free(schedule.Value);
         Arena.Dispose();
         Rng.Dispose();
-    }
-
-    /// <summary><see cref="AddMoments"/> where <see cref="Encode"/> is more than the encoder's heads.</summary>
-    protected void AddMomentsOfEncodings(Tensor x, FactorMoments moments)
-    {
-        var q = Encode(x);
-        moments.Add(q.Mu.Shape[0], q.Mu.Data, q.LogVar.Data);
     }
 
     /// <summary>What an image has in common with others for further heads to read, [B, features].</summary>

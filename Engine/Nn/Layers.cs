@@ -6,30 +6,21 @@ namespace VaeFromScratch.Engine.Nn;
 public sealed class Linear : Module
 {
     private readonly Parameter weight, bias;
-    private readonly LayerOutput output;
+    private readonly Activation activation;
 
     /// <param name="name">Prefix of the names on disk: NAME.weight, NAME.bias.</param>
     /// <param name="weightLayout">For layers that read or write flattened images; a plain linear layer by default.</param>
     /// <param name="scale">Factor on the initial weights and biases.</param>
-    public Linear(string name, int inputs, int outputs, Initialise init, LayerOutput output = default, DiskLayout? weightLayout = null, DiskLayout? biasLayout = null, double scale = 1)
+    public Linear(string name, int inputs, int outputs, Initialise init, Activation activation = Activation.None, DiskLayout? weightLayout = null, DiskLayout? biasLayout = null, double scale = 1)
     {
         weight = new($"{name}.weight", new(inputs, outputs), init.Uniform(inputs * outputs, inputs, scale), weightLayout ?? DiskLayout.Linear(inputs, outputs));
         bias = new($"{name}.bias", new(outputs), init.Uniform(outputs, inputs, scale), biasLayout);
-        this.output = output;
+        this.activation = activation;
     }
 
     public override IEnumerable<Parameter> Parameters => [weight, bias];
 
-    public override Tensor Forward(Tensor x) => x.Linear(weight.Value, bias.Value, output);
-
-    /// <summary>The weights and biases of this layer and of another of its size, for a kernel that takes them together.</summary>
-    public (SlicePair Weights, SlicePair Biases) ValuesBeside(Linear other) =>
-        (new(weight.Value.Data, other.weight.Value.Data), new(bias.Value.Data, other.bias.Value.Data));
-
-    /// <summary>This layer and another of its size on one input, computed together; neither has an activation.</summary>
-    public (Tensor First, Tensor Second) ForwardBeside(Linear other, Tensor x) => output.Activation != Activation.None || other.output.Activation != Activation.None
-        ? throw new InvalidOperationException($"{weight.Name}: layers that are computed together have no activation")
-        : x.LinearPair((weight.Value, bias.Value), (other.weight.Value, other.bias.Value));
+    public override Tensor Forward(Tensor x) => x.Linear(weight.Value, bias.Value, activation);
 }
 
 /// <summary>Convolution of NHWC images.</summary>
@@ -37,19 +28,19 @@ public sealed class Conv2d : Module
 {
     private readonly Parameter weight, bias;
     private readonly int stride, padding;
-    private readonly LayerOutput output;
+    private readonly Activation activation;
 
-    public Conv2d(string name, int inChannels, int outChannels, int kernel, int stride, int padding, Initialise init, LayerOutput output = default)
+    public Conv2d(string name, int inChannels, int outChannels, int kernel, int stride, int padding, Initialise init, Activation activation = Activation.None)
     {
         int fanIn = inChannels * kernel * kernel;
         weight = new($"{name}.weight", new(kernel, kernel, inChannels, outChannels), init.Uniform(fanIn * outChannels, fanIn), DiskLayout.Convolution(kernel, kernel, inChannels, outChannels));
         bias = new($"{name}.bias", new(outChannels), init.Uniform(outChannels, fanIn));
-        (this.stride, this.padding, this.output) = (stride, padding, output);
+        (this.stride, this.padding, this.activation) = (stride, padding, activation);
     }
 
     public override IEnumerable<Parameter> Parameters => [weight, bias];
 
-    public override Tensor Forward(Tensor x) => x.Conv2d(weight.Value, bias.Value, stride, padding, output);
+    public override Tensor Forward(Tensor x) => x.Conv2d(weight.Value, bias.Value, stride, padding, activation);
 }
 
 /// <summary>Transposed convolution of NHWC images, with output padding.</summary>
@@ -57,22 +48,22 @@ public sealed class ConvTranspose2d : Module
 {
     private readonly Parameter weight, bias;
     private readonly int stride, padding, outputPaddingHeight, outputPaddingWidth;
-    private readonly LayerOutput output;
+    private readonly Activation activation;
 
-    public ConvTranspose2d(string name, int inChannels, int outChannels, int kernel, int stride, int padding, Initialise init, LayerOutput output = default,
+    public ConvTranspose2d(string name, int inChannels, int outChannels, int kernel, int stride, int padding, Initialise init, Activation activation = Activation.None,
         int outputPaddingHeight = 0, int outputPaddingWidth = 0)
     {
         // PyTorch takes the fan-in of a transposed convolution from its output channels.
         int fanIn = outChannels * kernel * kernel;
         weight = new($"{name}.weight", new(kernel, kernel, outChannels, inChannels), init.Uniform(fanIn * inChannels, fanIn), DiskLayout.Convolution(kernel, kernel, outChannels, inChannels));
         bias = new($"{name}.bias", new(outChannels), init.Uniform(outChannels, fanIn));
-        (this.stride, this.padding, this.output) = (stride, padding, output);
+        (this.stride, this.padding, this.activation) = (stride, padding, activation);
         (this.outputPaddingHeight, this.outputPaddingWidth) = (outputPaddingHeight, outputPaddingWidth);
     }
 
     public override IEnumerable<Parameter> Parameters => [weight, bias];
 
-    public override Tensor Forward(Tensor x) => x.ConvTranspose2d(weight.Value, bias.Value, stride, padding, outputPaddingHeight, outputPaddingWidth, output);
+    public override Tensor Forward(Tensor x) => x.ConvTranspose2d(weight.Value, bias.Value, stride, padding, outputPaddingHeight, outputPaddingWidth, activation);
 }
 
 /// <summary>Batch normalisation over the last axis, with running statistics for evaluation.</summary>

@@ -1,12 +1,12 @@
 using VaeFromScratch.Kernels;
-using VaeFromScratch.Kernels.Elementwise;
+using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Engine;
 
 /// <summary>Operations on tensors with their gradients. Names follow PyTorch where it has the operation.</summary>
 public static partial class Ops
 {
-    // The function and its gradient are one struct in Kernels/ElementwiseKernels.cs; adding one there and a line here is all the Engine needs.
+    // The function and its gradient are one struct in Kernels/Functions; adding one there and a line here is all the Engine needs.
 
     public static Tensor Negate(this Tensor x) => Unary<Negate>(x);
     public static Tensor Exp(this Tensor x) => Unary<Exp>(x);
@@ -17,6 +17,8 @@ public static partial class Ops
     public static Tensor Softplus(this Tensor x) => Unary<Softplus>(x);
     public static Tensor Relu(this Tensor x) => Unary<Relu>(x);
     public static Tensor LeakyRelu(this Tensor x, float slope = 0.01f) => Unary<LeakyRelu>(x, slope);
+    public static Tensor Silu(this Tensor x) => Unary<Silu>(x);
+    public static Tensor GeluTanh(this Tensor x) => Unary<GeluTanh>(x);
     public static Tensor Square(this Tensor x) => Unary<Square>(x);
     public static Tensor Sqrt(this Tensor x) => Unary<Sqrt>(x);
     public static Tensor Reciprocal(this Tensor x) => Unary<Reciprocal>(x);

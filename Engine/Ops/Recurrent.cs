@@ -44,7 +44,7 @@ public static partial class Ops
             }
             if (x.NeedsGradient)
             {
-                var dx = x.ProductGradientSink(out bool add);
+                var dx = x.GradientSink(out bool add, masked: true);
                 tape.Kernels.MatMul(new(rows, inputs, width, false, true, add), dgates, inputWeight.Data, dx, reluMask: x.ReluMask);
             }
             if (hiddenWeight.NeedsGradient && steps > 1)

@@ -1,4 +1,4 @@
-using VaeFromScratch.Kernels.Elementwise;
+using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Engine;
 

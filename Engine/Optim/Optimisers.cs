@@ -1,5 +1,5 @@
 using VaeFromScratch.Kernels;
-using VaeFromScratch.Kernels.Elementwise;
+using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Engine.Optim;
 

@@ -18,10 +18,10 @@ public static class ConvolutionalNets
         var sizes = Sizes(image, channels);
         var layers = new List<Module>();
         for (int i = 1; i < sizes.Count; i++)
-            layers.AddRange(hidden.After(output => new Conv2d($"encoder.conv{i}", sizes[i - 1].Channels, sizes[i].Channels, Kernel, Stride, Padding, init, output), $"encoder.bn{i}", sizes[i].Channels));
+            layers.AddRange(hidden.After(activation => new Conv2d($"encoder.conv{i}", sizes[i - 1].Channels, sizes[i].Channels, Kernel, Stride, Padding, init, activation), $"encoder.bn{i}", sizes[i].Channels));
         var (h, w, c) = sizes[^1];
         layers.Add(new Function(x => x.Reshape(-1, h * w * c)));
-        layers.AddRange(hidden.After(output => new Linear("encoder.fc", h * w * c, Hidden, init, output, DiskLayout.LinearFromImage(h, w, c, Hidden)), "encoder.bn_fc", Hidden));
+        layers.AddRange(hidden.After(activation => new Linear("encoder.fc", h * w * c, Hidden, init, activation, DiskLayout.LinearFromImage(h, w, c, Hidden)), "encoder.bn_fc", Hidden));
         return new(new Sequential([.. layers]), Hidden, new Linear("encoder.mu", Hidden, latents, init), new Linear("encoder.logvar", Hidden, latents, init));
     }
 
@@ -32,9 +32,9 @@ public static class ConvolutionalNets
         var (h, w, c) = sizes[^1];
         List<Module> layers =
         [
-            .. hidden.After(output => new Linear("decoder.fc1", latents, Hidden, init, output), "decoder.bn_fc1", Hidden),
-            .. hidden.After(output => new Sequential(
-                new Linear("decoder.fc2", Hidden, h * w * c, init, output, DiskLayout.LinearToImage(Hidden, h, w, c), DiskLayout.Image(h, w, c)),
+            .. hidden.After(activation => new Linear("decoder.fc1", latents, Hidden, init, activation), "decoder.bn_fc1", Hidden),
+            .. hidden.After(activation => new Sequential(
+                new Linear("decoder.fc2", Hidden, h * w * c, init, activation, DiskLayout.LinearToImage(Hidden, h, w, c), DiskLayout.Image(h, w, c)),
                 new Function(x => x.Reshape(-1, h, w, c))), "decoder.bn_fc2", c),
         ];
         for (int i = sizes.Count - 1; i > 0; i--)
@@ -42,9 +42,9 @@ public static class ConvolutionalNets
             // Where the encoder halved an odd size, the way back needs one more row or column.
             var (from, to) = (sizes[i], sizes[i - 1]);
             string name = $"decoder.deconv{sizes.Count - i}";
-            Module Product(int channels, LayerOutput output) =>
-                new ConvTranspose2d(name, from.Channels, channels, Kernel, Stride, Padding, init, output, to.Height - 2 * from.Height, to.Width - 2 * from.Width);
-            layers.AddRange(i == 1 ? [Product(outputChannels, Activation.None)] : hidden.After(output => Product(to.Channels, output), $"decoder.bn{sizes.Count - i}", to.Channels));
+            Module Product(int channels, Activation activation) =>
+                new ConvTranspose2d(name, from.Channels, channels, Kernel, Stride, Padding, init, activation, to.Height - 2 * from.Height, to.Width - 2 * from.Width);
+            layers.AddRange(i == 1 ? [Product(outputChannels, Activation.None)] : hidden.After(activation => Product(to.Channels, activation), $"decoder.bn{sizes.Count - i}", to.Channels));
         }
         return new Sequential([.. layers]);
     }

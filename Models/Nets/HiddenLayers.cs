@@ -9,14 +9,14 @@ namespace VaeFromScratch.Models.Nets;
 /// <param name="LeakySlope">Slope of the activation below 0; 0 is ReLU.</param>
 public sealed record HiddenLayers(bool BatchNorm = false, double LeakySlope = 0)
 {
-    /// <summary>A product with what follows it: a ReLU fused into it, or modules of their own. The next module that reads the result is a product again.</summary>
+    /// <summary>A product with what follows it: a ReLU fused into it, or modules of their own.</summary>
     /// <param name="product">From what is fused into the layer to the layer.</param>
     /// <param name="normName">Prefix of the weights of the batch normalisation.</param>
     /// <param name="channels">Size of the layer's last axis.</param>
-    public IEnumerable<Module> After(Func<LayerOutput, Module> product, string normName, int channels)
+    public IEnumerable<Module> After(Func<Activation, Module> product, string normName, int channels)
     {
         var activation = LeakySlope > 0 ? Activation.None : Activation.Relu;
-        yield return product(BatchNorm || activation == Activation.None ? Activation.None : new LayerOutput(activation, Compact: true));
+        yield return product(BatchNorm ? Activation.None : activation);
         if (BatchNorm)
             yield return new BatchNorm(normName, channels, activation);
         if (LeakySlope > 0)

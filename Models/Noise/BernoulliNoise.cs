@@ -1,6 +1,6 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Kernels;
-using VaeFromScratch.Kernels.Elementwise;
+using VaeFromScratch.Kernels.Functions;
 using VaeFromScratch.Models.Terms;
 
 namespace VaeFromScratch.Models.Noise;

@@ -1,5 +1,5 @@
 using VaeFromScratch.Engine;
-using VaeFromScratch.Kernels.Elementwise;
+using VaeFromScratch.Kernels.Functions;
 using VaeFromScratch.Models.Distributions;
 using VaeFromScratch.Models.Terms;
 

@@ -1,5 +1,6 @@
 using VaeFromScratch.Engine;
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Models.Training;
 

@@ -90,9 +90,6 @@ public sealed class Trainer : IDisposable
     /// <summary>Kernel calls in a step of a full batch; 0 before the first.</summary>
     public int CallsPerStep => steps.TryGetValue(feed.BatchSize, out var step) ? step.Calls : 0;
 
-    /// <summary>How many of them wait for one another.</summary>
-    public int LongestChainOfStep => steps.TryGetValue(feed.BatchSize, out var step) ? step.LongestChain : 0;
-
     /// <summary>
     /// Trains to the end of the current epoch, or until <paramref name="interrupt"/> says so after a step.
     /// </summary>

@@ -67,8 +67,6 @@ public sealed class Exon : VaeModel
 
     public override DiagonalGaussian Encode(Tensor x) => Posterior(x).MostProbable();
 
-    public override void AddMoments(Tensor x, FactorMoments moments) => AddMomentsOfEncodings(x, moments);
-
     public override void BeforeStep(uint step, int images)
     {
         labelledMixup?.Draw(step, settings.LabelledBatch);
