@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using VaeFromScratch.Cli.Commands;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Gpu;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Training;
 
@@ -51,13 +53,28 @@ public static class CommandLineTool
             return Fail(ExitCode.Usage, $"{Describe(parsed)}; `{Path(parsed.CommandResult)} --help` shows what is possible");
         try
         {
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return Invoke(parsed);
         }
         catch (Exception e)
         {
             if (args.Contains("--verbose"))
                 Console.Error.WriteLine(e);
             return Fail(CodeOf(e), IsExplained(e) ? e.Message : $"{e.Message.ReplaceLineEndings(" ").TrimEnd('.')} (unexpected {e.GetType().Name}; run again with --verbose for the stack trace)");
+        }
+    }
+
+    /// <summary>Runs the command, and says when kernels are being compiled and how long that took.</summary>
+    private static int Invoke(ParseResult parsed)
+    {
+        KernelCompilation.Starting += device => Output.Note($"compiling kernels for {device}, each at its first use");
+        try
+        {
+            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        finally
+        {
+            if (KernelCompilation.Total is ( > 0, _) and var (kernels, seconds))
+                Output.Note(string.Create(CultureInfo.InvariantCulture, $"{kernels} kernel{(kernels == 1 ? "" : "s")} compiled in {seconds:F1} s"));
         }
     }
 

@@ -5,22 +5,28 @@ using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Data.Streaming;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Kernels;
-using VaeFromScratch.Kernels.Cpu;
-using VaeFromScratch.Kernels.Cuda;
+using VaeFromScratch.Kernels.Gpu;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Nets;
 using VaeFromScratch.Models.Runs;
-using CudaPrecision = VaeFromScratch.Kernels.Cuda.Precision;
+using MatrixPrecision = VaeFromScratch.Kernels.Precision;
 
 namespace VaeFromScratch.Cli;
 
 /// <summary>The options that every command has, and those that every computing command has.</summary>
 public sealed class CommonOptions
 {
-    private readonly Option<string> device = new("--device") { Description = "auto, cpu, cuda or cuda:N", DefaultValueFactory = _ => "auto" };
+    private readonly Option<string> device = new("--device")
+    {
+        Description = $"{Device.Names}; auto is a CUDA GPU, else an OpenCL GPU, else the CPU",
+        DefaultValueFactory = _ => "auto",
+    };
     private readonly Option<int> threads = new("--threads") { Description = "CPU threads; 0 for one per logical processor" };
     private readonly Option<ulong> seed = new("--seed") { Description = "seed of every random draw (default: the run's own, or 1)", DefaultValueFactory = _ => 1 };
-    private readonly Option<string> precision = new("--precision") { Description = "fp32, tf32 or bf16 for the operands of matrix products and convolutions on CUDA; bf16 also stores hidden layers in bf16", DefaultValueFactory = _ => "tf32" };
+    private readonly Option<string?> precision = new("--precision")
+    {
+        Description = "operands of matrix products and convolutions: fp32, tf32 or bf16 (default: tf32 where a CUDA GPU has tensor cores for it, else fp32)",
+    };
     private readonly Option<string?> dataDir = new("--data-dir") { Description = "folder of the data sets (default: $VAE_DATA, else datasets/ here or beside the executable)" };
     private readonly Option<string?> cacheDir = new("--cache-dir") { Description = "folder for converted data (default: $XDG_CACHE_HOME/vae, else ~/.cache/vae)" };
     private readonly Option<bool> verbose = new("--verbose") { Description = "show stack traces of failures" };
@@ -45,9 +51,9 @@ public sealed class CommonOptions
         var output = new Output(parsed.GetValue(json), parsed.GetValue(plain));
         var (data, cache) = (parsed.GetValue(dataDir), parsed.GetValue(cacheDir));
         if (!Computes)
-            return new("auto", 0, 1, false, "fp32", false, data, cache, output);
+            return new("auto", 0, 1, false, null, data, cache, output);
         var context = new CommandContext(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(seed), parsed.GetResult(seed) is { Implicit: false },
-            parsed.GetValue(precision)!, parsed.GetResult(precision) is { Implicit: false }, data, cache, output);
+            parsed.GetValue(precision), data, cache, output);
         context.Validate();
         return context;
     }
@@ -55,37 +61,36 @@ public sealed class CommonOptions
 
 /// <summary>What a command was asked to work with, and the ways to open it.</summary>
 /// <param name="SeedGiven">Whether the seed was written on the command line; a run's own seed holds otherwise.</param>
-public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, bool SeedGiven, string Precision, bool PrecisionGiven, string? DataDir, string? CacheDir, Output Output)
+/// <param name="Precision">As it was written on the command line; a run's own precision holds when null.</param>
+public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, bool SeedGiven, string? Precision, string? DataDir, string? CacheDir, Output Output)
 {
+    private static int hasToldDevice;
+
     /// <exception cref="OptionException">A value cannot be used.</exception>
     internal void Validate()
     {
-        if (!IsDeviceName(DeviceName))
-            throw new OptionException($"--device {DeviceName}: expected auto, cpu, cuda or cuda:N");
+        if (!Device.IsName(DeviceName))
+            throw new OptionException($"--device {DeviceName}: expected {Device.Names}");
         if (Threads < 0)
             throw new OptionException($"--threads {Threads}: expected 0 (one per logical processor) or a positive number");
-        if (!Enum.GetValues<CudaPrecision>().Select(CudaBackend.NameOf).Contains(Precision))
+        if (Precision is not null && !Enum.GetNames<MatrixPrecision>().Any(name => name.ToLowerInvariant() == Precision))
             throw new OptionException($"--precision {Precision}: expected fp32, tf32 or bf16");
     }
 
     /// <summary>Opens the device, with a profiler around it when VAE_PROFILE=1.</summary>
-    /// <param name="runPrecision">The precision of a run's configuration; the command line's when null.</param>
-    /// <param name="trained">Whether that run is trained already: one in bf16 may then be looked at on the CPU, in fp32.</param>
-    /// <exception cref="OptionException">bf16 was asked for and the device is the CPU.</exception>
+    /// <param name="runPrecision">The precision of a run's configuration, used where the command line names none; tf32 is its default and stands for the device's.</param>
+    /// <param name="trained">Whether that run is trained already: one in bf16 may then be looked at in fp32, on any device.</param>
+    /// <exception cref="DeviceException">There is no such device, or it does not multiply in that precision.</exception>
     public Compute OpenCompute(string? runPrecision = null, bool trained = false) => new(OpenBackend(runPrecision, trained));
 
     /// <inheritdoc cref="OpenCompute"/>
     public IBackend OpenBackend(string? runPrecision = null, bool trained = false)
     {
-        var precision = Enum.Parse<CudaPrecision>(PrecisionGiven ? Precision : runPrecision ?? Precision, ignoreCase: true);
-        var backend = Device.Open(DeviceName, Threads, precision);
-        if (precision == CudaPrecision.Bf16 && backend is CpuBackend && (PrecisionGiven || !trained))
-        {
-            backend.Dispose();
-            throw new OptionException("--precision bf16: the CPU multiplies in fp32 only; use --device cuda, or another --precision");
-        }
-        if (backend is CudaBackend { Notice: { } notice })
-            Cli.Output.Warn(notice);
+        string? wanted = Precision ?? (runPrecision == "tf32" ? null : runPrecision);
+        MatrixPrecision? precision = wanted is null ? null : Enum.Parse<MatrixPrecision>(wanted, ignoreCase: true);
+        var backend = Device.Open(DeviceName, Threads, precision, insist: Precision is not null || !trained);
+        if (DeviceName == "auto" && Interlocked.Exchange(ref hasToldDevice, 1) == 0)
+            TellDevice(backend.Name);
         if (Environment.GetEnvironmentVariable("VAE_PROFILE") != "1")
             return backend;
         var profiler = new ProfilingBackend(backend);
@@ -93,8 +98,15 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
         return profiler;
     }
 
-    private static bool IsDeviceName(string name) =>
-        name is "auto" or "cpu" or "cuda" || (name.StartsWith("cuda:", StringComparison.Ordinal) && ushort.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _));
+    /// <summary>Which GPU was chosen, and why one was not that seems to be there.</summary>
+    private static void TellDevice(string name)
+    {
+        if (GpuLoader.Describe(name) is { } gpu)
+            Cli.Output.Note($"computing on {name}, {gpu.Description} ({gpu.Details}); --device chooses another");
+        if (!name.StartsWith("cuda", StringComparison.Ordinal))
+            foreach (var driver in GpuLoader.Drivers().Where(d => d.Failure is not null))
+                Cli.Output.Note($"{driver.Library} is installed, but {driver.Failure}; `vae list devices` shows what there is");
+    }
 
     /// <summary>The folder of the data sets.</summary>
     /// <exception cref="DataException">A folder was named and is not there.</exception>

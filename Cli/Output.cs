@@ -64,6 +64,10 @@ public sealed class Output(bool json, bool plain)
         }
         int[] widths = [.. header.Select((title, i) => all.Select(r => r[i].Length).Append(title.Length).Max())];
         foreach (var row in titled ? all.Prepend(header) : all)
-            Line(string.Join("  ", row.Select((cell, i) => i < textColumns ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i]))).TrimEnd());
+            Row(row, widths, textColumns);
     }
+
+    /// <summary>One row of a table that is written as it comes, in columns of given widths.</summary>
+    public void Row(IReadOnlyList<string> cells, IReadOnlyList<int> widths, int textColumns = 0) =>
+        Line(string.Join("  ", cells.Select((cell, i) => i < textColumns ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i]))).TrimEnd());
 }

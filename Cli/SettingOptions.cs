@@ -68,8 +68,8 @@ internal sealed class SettingOptions
                 given.Add(new(option.Name, key, option.Name == DesignOption ? ReadDesign(value) : value));
         if (context.SeedGiven)
             given.Add(new("--seed", "seed", context.Seed.ToString(CultureInfo.InvariantCulture)));
-        if (context.PrecisionGiven)
-            given.Add(new("--precision", "precision", context.Precision));
+        if (context.Precision is { } precision)
+            given.Add(new("--precision", "precision", precision));
         foreach (string pair in parsed.GetValue(set)!)
         {
             int equals = pair.IndexOf('=');

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
-using VaeFromScratch.Kernels.Cuda;
+using VaeFromScratch.Kernels.Gpu;
 using VaeFromScratch.Models;
 using VaeFromScratch.Reference;
 
@@ -16,61 +16,75 @@ internal static class DoctorCommand
     public static Command Create()
     {
         var command = new Command("doctor", "device, instruction sets, threads, memory, measured copy bandwidth and peak of fused multiply-adds");
-        var selfTest = new Option<bool>("--selftest") { Description = "run every kernel against the double-precision reference on the chosen device, with its time, rate and share of the measured ceiling" };
-        var bench = new Option<bool>("--bench") { Description = "time kernels and whole training steps on a GPU with CUDA events; training steps also with launches that overlap and in chains, where it can, and with branches" };
-        command.Options.Add(selfTest);
-        var tune = new Option<string?>("--tune") { Description = "measure which kernel of a GPU is fastest for each product and convolution of --bench and write the table to this file" };
-        command.Options.Add(bench);
-        command.Options.Add(tune);
+        var selfTest = new Option<string?>("--selftest")
+        {
+            Description = "run every kernel, or those with OPERATION in their names, against the double-precision reference on the chosen device, with its time, rate and share of the measured ceiling",
+            HelpName = "OPERATION",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var bench = new Option<bool>("--bench") { Description = "time kernels and whole training steps on the chosen device" };
+        var ptx = new Option<string?>("--ptx") { Description = "print the PTX of a kernel, or without KERNEL the kernels' names; no GPU is needed", HelpName = "KERNEL", Arity = ArgumentArity.ZeroOrOne };
+        var architecture = new Option<int>("--arch") { Description = "compute capability of the PTX times ten: 75, or 80, which newer GPUs take too", DefaultValueFactory = _ => 80 };
+        foreach (var option in (Option[])[selfTest, bench, ptx, architecture])
+            command.Options.Add(option);
         var common = new CommonOptions(command);
         command.SetAction(parsed =>
         {
             var context = common.Read(parsed);
-            var table = parsed.GetValue(tune) is { } path ? OutputFile.Named("--tune", path, [".csv"]) : null;
+            if (parsed.GetResult(ptx) is not null)
+                return Ptx(context.Output, parsed.GetValue(ptx), parsed.GetValue(architecture));
+            var cases = Cases(parsed.GetValue(selfTest));
             using var backend = context.OpenBackend();
             var json = Machine(context, backend, out var ceiling);
             bool passed = true;
-            if (parsed.GetValue(selfTest))
-                json["selftest"] = new DoctorSelfTest(backend, ceiling, quick: IsAnotherDriver && backend is CudaBackend).Run(KernelCases.All(), context.Output, out passed);
-            if (parsed.GetValue(selfTest) && backend is CudaBackend { HasWarpgroupKernels: true } hopper)
-            {
-                using var byWarpgroups = new CudaBackend(hopper.Ordinal, hopper.Precision, tiles: TileTable.PreferringWarpgroups);
-                context.Output.Line("\nmatrix work by wgmma, in bf16 with the copy engine where that can bring the operands; used where a table of measurements says so:");
-                json["selftest_wgmma"] = new DoctorSelfTest(byWarpgroups, ceiling, quick: IsAnotherDriver).Run(KernelCases.All().Where(c => c.IsMatrixWork), context.Output, out bool alsoPassed);
-                passed &= alsoPassed;
-            }
-            if (parsed.GetValue(selfTest) && backend is CudaBackend { CanChain: true } card)
-            {
-                using var byLinks = new CudaBackend(card.Ordinal, card.Precision) { Chains = ChainShape.Usual with { LeastLinks = 1 } };
-                string[] links = ["MatMul", "LinearPair", "LinearPairBackwardData", "Reparameterise", "ReparameteriseGradient"];
-                context.Output.Line("\ndense layers of few rows as links of chains, which are used when VAE_CUDA_CHAIN=1 says so:");
-                json["selftest_chain"] = new DoctorSelfTest(byLinks, ceiling, quick: IsAnotherDriver).Run(KernelCases.All().Where(c => links.Contains(c.Operation)), context.Output, out bool alsoPassed);
-                passed &= alsoPassed;
-            }
-            if (table is not null)
-            {
-                json["tune"] = Bench("--tune").Tune(context.Output, table.Path, out bool agreed);
-                passed &= agreed;
-            }
+            if (parsed.GetResult(selfTest) is not null)
+                json["selftest"] = new DoctorSelfTest(() => context.OpenBackend(), PrecisionOf(context, backend), ceiling, context.Output).Run(cases, out passed);
             if (parsed.GetValue(bench))
-                json["bench"] = Bench("--bench").Run(context.Output);
+                json["bench"] = new DoctorBench(backend).Run(context.Output);
             context.Output.Json(json);
-
-            DoctorBench Bench(string option) =>
-                new(backend as CudaBackend ?? throw new OptionException($"{option}: it times a GPU and the device is {backend.Name}; for the CPU use the Bench project, or name --device cuda"), tiny: IsAnotherDriver);
-
             return passed ? ExitCode.Done : ExitCode.Failure;
         });
         return command;
     }
 
+    private static KernelCase[] Cases(string? operation)
+    {
+        KernelCase[] cases = [.. KernelCases.All().Where(c => operation is null || c.Operation.Contains(operation, StringComparison.OrdinalIgnoreCase))];
+        return cases.Length > 0 ? cases
+            : throw new OptionException($"--selftest {operation}: no kernel case has that in its name; there are {string.Join(", ", KernelCases.All().Select(c => c.Operation.Split(' ')[0]).Distinct())}");
+    }
+
+    private static Precision PrecisionOf(CommandContext context, IBackend backend) =>
+        context.Precision is { } asked ? Enum.Parse<Precision>(asked, ignoreCase: true) : GpuLoader.Describe(backend.Name) is { HasTensorCores: true } ? Precision.Tf32 : Precision.Fp32;
+
+    private static int Ptx(Output output, string? kernel, int architecture)
+    {
+        if (kernel is null)
+        {
+            foreach (string name in GpuLoader.Kernels())
+                output.Line(name);
+            output.Json(new JsonObject { ["kernels"] = new JsonArray([.. GpuLoader.Kernels().Select(name => JsonValue.Create(name))]) });
+            return ExitCode.Done;
+        }
+        string text;
+        try
+        {
+            text = GpuLoader.Ptx(kernel, architecture);
+        }
+        catch (ArgumentException e)
+        {
+            throw new OptionException($"--ptx {kernel}: {e.Message}");
+        }
+        output.Line(text);
+        output.Json(new JsonObject { ["kernel"] = kernel, ["architecture"] = architecture, ["ptx"] = text });
+        return ExitCode.Done;
+    }
+
     private static JsonObject Machine(CommandContext context, IBackend backend, out MachineCeiling ceiling)
     {
-        using var team = new ThreadTeam(context.Threads);
-        double bandwidth = CpuProbe.CopyBandwidth(team), peak = CpuProbe.FmaPeak(team);
         long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        var facts = new List<Fact>
-        {
+        List<Fact> facts =
+        [
             new("vae", "version", BuildInfo.Version),
             new("commit", "commit", BuildInfo.Commit),
             new("device", "device", backend.Name),
@@ -79,18 +93,10 @@ internal static class DoctorCommand
             new("processor", "processor", ProcessorName()),
             new("instruction sets", "instruction_sets", string.Join(", ", CpuProbe.InstructionSets)),
             new("vectors used", "vector_bits", CpuBackend.VectorBits, $"{CpuBackend.VectorBits} bits"),
-            new("threads", "threads", team.Threads),
             new("memory", "memory_bytes", memory, Giga(memory, "GB")),
-            new("copy bandwidth", "copy_bytes_per_second", Math.Round(bandwidth), $"{Giga(bandwidth, "GB/s")}, read and written, {team.Threads} threads"),
-            new("multiply-add peak", "fma_flops_per_second", Math.Round(peak), $"{Giga(peak, "GFLOP/s")} in float32, {team.Threads} threads"),
-        };
-        ceiling = new(bandwidth, peak, peak);
-        if (backend is CudaBackend cuda)
-        {
-            var info = CudaDeviceInfo.Measure(cuda, quick: IsAnotherDriver);
-            ceiling = new(info.CopyBytesPerSecond, info.FmaFlops, cuda.Precision == Precision.Fp32 ? info.FmaFlops : info.TensorFlops ?? info.FmaFlops);
-            facts.AddRange(Gpu(info, cuda));
-        }
+            .. Drivers(context.DeviceName),
+            .. GpuLoader.Describe(backend.Name) is { } gpu ? Gpu(backend, gpu, out ceiling) : Cpu(context.Threads, out ceiling),
+        ];
         context.Output.Table(["", ""], facts.Where(f => f.Text != "").Select(f => (IReadOnlyList<string>)[f.Title, f.Text]), textColumns: 2);
         var json = new JsonObject();
         foreach (var fact in facts)
@@ -98,20 +104,42 @@ internal static class DoctorCommand
         return json;
     }
 
-    /// <summary>The emulator, for which a full measurement would take minutes.</summary>
-    private static bool IsAnotherDriver => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("VAE_CUDA_LIBRARY"));
+    private static List<Fact> Cpu(int threads, out MachineCeiling ceiling)
+    {
+        using var team = new ThreadTeam(threads);
+        double bandwidth = CpuProbe.CopyBandwidth(team), peak = CpuProbe.FmaPeak(team);
+        ceiling = new(bandwidth, peak, peak);
+        return [new("threads", "threads", team.Threads), .. Ceiling(ceiling, $", {team.Threads} threads")];
+    }
 
-    private static IEnumerable<Fact> Gpu(CudaDeviceInfo info, CudaBackend cuda) =>
+    private static List<Fact> Gpu(IBackend backend, GpuDeviceInfo gpu, out MachineCeiling ceiling)
+    {
+        var measured = GpuLoader.Probe(backend.Name);
+        ceiling = new(measured.BytesPerSecond, measured.FlopsPerSecond, measured.FlopsPerSecond);
+        return
+        [
+            new("GPU", "gpu", gpu.Description),
+            new("driver", "driver", gpu.Details),
+            new("units", "units", gpu.Units),
+            new("its memory", "gpu_memory_bytes", gpu.MemoryBytes, Giga(gpu.MemoryBytes, "GB")),
+            new("arithmetic", "arithmetic", DeviceList.Describe(DeviceArithmetic.Measure(backend))),
+            new("start", "start_seconds", measured.OpenSeconds, $"{Seconds(measured.OpenSeconds)} for ILGPU and the driver"),
+            new("first kernel", "first_kernel_seconds", measured.FirstKernelSeconds, $"{Seconds(measured.FirstKernelSeconds)} to compile"),
+            .. Ceiling(ceiling, ""),
+        ];
+    }
+
+    private static Fact[] Ceiling(MachineCeiling ceiling, string how) =>
     [
-        new("GPU", "gpu", info.Name),
-        new("driver", "cuda_driver", info.DriverVersion, $"CUDA {info.DriverVersion}"),
-        new("compute capability", "compute_capability", info.ComputeCapability, $"{info.ComputeCapability}, kernels for {info.KernelArchitecture}, {info.Multiprocessors} multiprocessors"),
-        new("GPU memory", "gpu_memory_bytes", info.TotalBytes, $"{Giga(info.TotalBytes, "GB")}, {Giga(info.FreeBytes, "GB")} free"),
-        new("GPU copy bandwidth", "gpu_copy_bytes_per_second", Math.Round(info.CopyBytesPerSecond), $"{Giga(info.CopyBytesPerSecond, "GB/s")}, read and written"),
-        new("GPU multiply-add peak", "gpu_fma_flops_per_second", Math.Round(info.FmaFlops), $"{Giga(info.FmaFlops, "GFLOP/s")} in float32"),
-        new("GPU tensor-core peak", "gpu_tensor_flops_per_second", info.TensorFlops is { } t ? Math.Round(t) : null, info.TensorFlops is { } tensor ? $"{Giga(tensor, "GFLOP/s")} in {CudaBackend.NameOf(cuda.TensorPrecision)}" : "none in tf32"),
-        new("matrix work", "precision", CudaBackend.NameOf(cuda.Precision)),
+        new("copy bandwidth", "copy_bytes_per_second", Math.Round(ceiling.BytesPerSecond), $"{Giga(ceiling.BytesPerSecond, "GB/s")}, read and written{how}"),
+        new("multiply-add peak", "fma_flops_per_second", Math.Round(ceiling.FlopsPerSecond), $"{Giga(ceiling.FlopsPerSecond, "GFLOP/s")} in float32{how}"),
     ];
+
+    /// <summary>What the libraries of the drivers that this device could come from say themselves.</summary>
+    private static IEnumerable<Fact> Drivers(string device) => device is "cpu" or "simulator" ? [] :
+        GpuLoader.Drivers().Where(d => device == "auto" || device.StartsWith(d.Kind, StringComparison.Ordinal)).Select(d => new Fact(DeviceList.Title(d.Kind), d.Kind, DeviceList.Describe(d)));
+
+    private static string Seconds(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds:F2} s");
 
     /// <summary>One line of the table and one key of the JSON object.</summary>
     private sealed record Fact(string Title, string Key, JsonNode? Value, string Text)

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Kernels;
-using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Cli.Commands;
@@ -17,25 +16,34 @@ internal sealed record MachineCeiling(double BytesPerSecond, double FlopsPerSeco
 /// vae doctor --selftest: each kernel case against the double-precision reference with its error, its time, and the rate of whatever bounds it: bytes or operations,
 /// the longer at the measured ceilings.
 /// </summary>
-/// <param name="quick">One timed call a case, for an emulator.</param>
-internal sealed class DoctorSelfTest(IBackend backend, MachineCeiling ceiling, bool quick)
+/// <param name="open">Opens the device; again after an error that leaves it useless.</param>
+/// <param name="precision">What the device rounds operands of products to.</param>
+internal sealed class DoctorSelfTest(Func<IBackend> open, Precision precision, MachineCeiling ceiling, Output output)
 {
     private const int MostCalls = 4096;
+    private const float Sign = 42.5f;
 
+    private static readonly string[] Header = ["operation", "case", "error", "us", "rate", "% of ceiling", "verdict"];
     private static readonly TimeSpan TimePerCase = TimeSpan.FromMilliseconds(1), ShortestRun = TimeSpan.FromMicroseconds(20);
+
+    private IBackend backend = open();
 
     /// <param name="Seconds">The shortest call.</param>
     /// <param name="Cost">The least work of the call.</param>
     private sealed record Measurement(double Seconds, KernelCost Cost);
 
-    public JsonObject Run(IEnumerable<KernelCase> kernelCases, Output output, out bool passed)
+    /// <summary>Writes each case's row when it is done. A case that fails does not keep the others from running; only a device that is lost does.</summary>
+    public JsonObject Run(IReadOnlyList<KernelCase> kernelCases, out bool passed)
     {
-        var rows = new List<IReadOnlyList<string>>();
         var failures = new List<(KernelCase Case, string Why)>();
         var cases = new JsonArray();
+        int[] widths = [kernelCases.Max(c => c.Operation.Length), kernelCases.Max(c => c.Label.Length), 7, 9, 14, Header[5].Length, Header[6].Length];
+        output.Line();
+        output.Row(Header, widths, textColumns: 2);
+        string? lost = null;
         foreach (var kernelCase in kernelCases)
         {
-            var (error, why, measured) = Evaluate(kernelCase);
+            var (error, why, measured) = Evaluate(kernelCase, out lost);
             if (why is not null)
                 failures.Add((kernelCase, why));
             var json = new JsonObject { ["operation"] = kernelCase.Operation, ["case"] = kernelCase.Label, ["error"] = error, ["failure"] = why };
@@ -47,42 +55,78 @@ internal sealed class DoctorSelfTest(IBackend backend, MachineCeiling ceiling, b
                 (time, rate, share) = (Number(seconds * 1e6, "F1"), $"{Number(perSecond * 1e-9, "F2")} {(byBytes ? "GB/s" : "GFLOP/s")}", Number(100 * fraction, "F1"));
                 (json["microseconds"], json["bytes"], json["flops"], json["bound"], json["fraction_of_ceiling"]) = (seconds * 1e6, cost.Bytes, cost.Flops, byBytes ? "bytes" : "flops", fraction);
             }
-            rows.Add([kernelCase.Operation, kernelCase.Label, error.ToString("E1", CultureInfo.InvariantCulture), time, rate, share, why is null ? "ok" : "FAILED"]);
+            output.Row([kernelCase.Operation, kernelCase.Label, error.ToString("E1", CultureInfo.InvariantCulture), time, rate, share, why is null ? "ok" : "FAILED"], widths, textColumns: 2);
             cases.Add(json);
+            if (lost is not null)
+                break;
         }
+        int ran = cases.Count;
         output.Line();
-        output.Table(["operation", "case", "error", "us", "rate", "% of ceiling", "verdict"], rows, textColumns: 2);
-        output.Line();
-        output.Line($"{rows.Count - failures.Count} of {rows.Count} kernel cases agree with the double-precision reference on {backend.Name}");
+        output.Line($"{ran - failures.Count} of {kernelCases.Count} kernel cases agree with the double-precision reference on {backend.Name}");
         output.Line("error: the largest, relative to the largest reference value. rate: the least bytes or operations of a call, whichever the measured ceilings allow less of, over the");
         output.Line("shortest call's time; small cases are bound by the call itself, and cases that fit the caches can exceed the memory's bandwidth.");
         foreach (var (kernelCase, why) in failures)
             Console.Error.WriteLine($"vae: {kernelCase} on {backend.Name}: {why}");
+        if (lost is not null)
+            Console.Error.WriteLine($"vae: {kernelCases.Count - ran} cases were not run, as {backend.Name} does not open again: {lost}");
+        backend.Dispose();
         passed = failures.Count == 0;
-        return new() { ["cases"] = cases, ["failed"] = failures.Count };
+        return new() { ["cases"] = cases, ["failed"] = failures.Count, ["not_run"] = kernelCases.Count - ran };
     }
 
     private double Peak(KernelCase kernelCase) => kernelCase.IsMatrixWork ? ceiling.MatrixFlopsPerSecond : ceiling.FlopsPerSecond;
 
-    private (double Error, string? Failure, Measurement? Measured) Evaluate(KernelCase kernelCase)
+    private (double Error, string? Failure, Measurement? Measured) Evaluate(KernelCase kernelCase, out string? lost)
+    {
+        lost = null;
+        try
+        {
+            using var result = CaseContext.Evaluate(backend, kernelCase, precision);
+            return (result.WorstError, result.Failures.FirstOrDefault(), result.Call is { } call ? new(Time(call), CostMeter.Of(backend, call)) : null);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            if (e is DeviceException || !Works())
+                lost = OpenAgain();
+            return (0, e is DeviceException or DeviceMemoryException ? e.Message : $"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", null);
+        }
+    }
+
+    /// <summary>Whether the device still computes after an error: some make all that follows fail.</summary>
+    private bool Works()
     {
         try
         {
-            using var result = CaseContext.Evaluate(backend, kernelCase);
-            return (result.WorstError, result.Failures.FirstOrDefault(), result.Call is { } call ? new(Time(call), CostMeter.Of(backend, call)) : null);
+            using var pool = new BufferPool(backend);
+            var value = pool.Rent<float>(1);
+            backend.Fill(value, Sign);
+            var read = new float[1];
+            backend.Download(value, read);
+            return read[0] == Sign;
         }
-        catch (Exception e) when (e is not (DeviceException or DeviceMemoryException))
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
-            return (0, $"{e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}", null);
+            return false;
+        }
+    }
+
+    /// <summary>A fresh start on the device; the reason why there is none, or null.</summary>
+    private string? OpenAgain()
+    {
+        try
+        {
+            backend.Dispose();
+            backend = open();
+            return Works() ? null : "it computes wrongly";
+        }
+        catch (DeviceException e)
+        {
+            return e.Message;
         }
     }
 
     private double Time(Action<IBackend> call)
     {
-        if (quick)
-            return Seconds(call, 1);
-        if (backend is CudaBackend cuda)
-            return cuda.Time(call);
         // As many calls together as the clock can tell apart.
         int calls = 1;
         double best = double.PositiveInfinity;

@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Kernels;
-using VaeFromScratch.Kernels.Cuda;
 using VaeFromScratch.Models;
 
 namespace VaeFromScratch.Cli.Commands;
@@ -28,7 +26,7 @@ internal static class ListCommand
                 throw new OptionException($"list {unknown}: expected models, datasets or devices");
             var json = new JsonObject();
             foreach (string w in wanted.Distinct())
-                json[w] = w switch { "models" => Models(context.Output), "datasets" => Datasets(context), _ => Devices(context.Output) };
+                json[w] = w switch { "models" => Models(context.Output), "datasets" => Datasets(context), _ => DeviceList.Show(context.Output) };
             context.Output.Json(json);
             return ExitCode.Done;
         });
@@ -88,28 +86,4 @@ internal static class ListCommand
     private static bool IsThere(DatasetFile file, string folder) => File.Exists(Path.Combine(folder, file.Path)) || File.Exists(Path.Combine(folder, file.Path + ".gz"));
 
     private static string Size(long bytes) => bytes == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, bytes / 1e6):F0} MB");
-
-    private static JsonArray Devices(Output output)
-    {
-        List<(string Name, string Description)> devices = [("cpu", $"{DoctorCommand.ProcessorName()}, {Environment.ProcessorCount} logical processors")];
-        for (int i = 0; Gpu(i) is { } gpu; i++)
-            devices.Add(($"cuda:{i}", gpu));
-        output.Table(["device", "what"], devices.Select(d => (IReadOnlyList<string>)[d.Name, d.Description]), textColumns: 2);
-        return [.. devices.Select(d => new JsonObject { ["name"] = d.Name, ["description"] = d.Description })];
-    }
-
-    /// <summary>The GPU of this number in words; null when there is none that can be used.</summary>
-    private static string? Gpu(int ordinal)
-    {
-        try
-        {
-            using var backend = new CudaBackend(ordinal);
-            var info = CudaDeviceInfo.Measure(backend, quick: true);
-            return string.Create(CultureInfo.InvariantCulture, $"{info.Name}, compute capability {info.ComputeCapability}, {info.TotalBytes / 1e9:F1} GB");
-        }
-        catch (DeviceException)
-        {
-            return null;
-        }
-    }
 }

@@ -3,6 +3,7 @@ using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.Data;
 using VaeFromScratch.Engine.Report;
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Maths;
 using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Zoo;
 
