@@ -5,8 +5,6 @@
 #   --peer COMMAND   what prints PyTorch's side (default: python3 Bench/peers/torch_gpu.py)
 #   --epochs N       of the whole training run of paper 1 that ours is timed for besides (default 200, its own; 0 leaves it out)
 #   --out FILE       where the page goes
-# Our training steps are also timed with launches that overlap and with dependent layers of few rows as one launch (chains), where the card can (compute capability 9.0), and with branches.
-# First measures which kernel is fastest for which product on this GPU (`vae doctor --tune`) and uses that table, which is written beside the page; VAE_CUDA_TILES names another to use.
 # Needs the driver, and Python with PyTorch 2.11 or a later 2.x. `vae doctor --selftest --device cuda` belongs before it: what is wrong is not worth timing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,11 +24,6 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-if [ -z "${VAE_CUDA_TILES:-}" ]; then
-  export VAE_CUDA_TILES=${out%.md}-tiles.csv
-  VAE_CUDA_TILES= "$vae" doctor --device cuda --tune "$VAE_CUDA_TILES" >&2
-fi
-
 for ((pair = 1; pair <= pairs; pair++)); do
   echo "pair $pair" >&2
   # Who goes first changes, so that a drift of the clock rate favours nobody.
@@ -40,7 +33,7 @@ for ((pair = 1; pair <= pairs; pair++)); do
 done
 
 if ((epochs > 0)); then
-  VAE_CUDA_OVERLAP=0 VAE_CUDA_BRANCHES=0 VAE_CUDA_CHAIN=0 "$vae" train beta-vae --epochs "$epochs" --device cuda --report false --plain --out "$work/run" >&2
+  "$vae" train beta-vae --epochs "$epochs" --device cuda --report false --plain --out "$work/run" >&2
 fi
 
 mkdir -p "$(dirname "$out")"
@@ -59,21 +52,18 @@ targets = {
 copy, fma = ours[0]["gpu_copy_bytes_per_second"], ours[0]["gpu_fma_flops_per_second"]
 tensor = ours[0]["gpu_tensor_flops_per_second"] or fma
 share = lambda rate, peak: f"{100 * rate / peak:.0f} %" if rate else ""
-lines = ["| workload | ours, us | launches overlapping | with branches | in chains | of the copy bandwidth | of the arithmetic peak | eager | compiled | one graph | over eager | over the fastest | least | most | target |", "| --- |" + " ---: |" * 13 + " --- |"]
+lines = ["| workload | ours, us | of the copy bandwidth | of the arithmetic peak | eager | compiled | one graph | over eager | over the fastest | least | most | target |", "| --- |" + " ---: |" * 10 + " --- |"]
 for name in ours[0]["bench"]:
     mine = [o["bench"][name]["seconds"] for o in ours]
-    otherwise = [[o["bench"][name][f"{how}_seconds"] for o in ours] for how in ("overlapping", "branches", "chained")]
     peers = [t["workloads"].get(name, {}) for t in torch]
     columns = [statistics.median(p[mode]["seconds"] for p in peers) if mode in peers[0] else None for mode in ("eager", "compiled", "graph")]
     us = lambda s: "" if s is None else f"{s * 1e6:.1f}"
-    median = lambda seconds: None if None in seconds else statistics.median(seconds)
     ratios = [min(mode["seconds"] for mode in p.values()) / m for p, m in zip(peers, mine) if p]
     over_eager = statistics.median(p["eager"]["seconds"] / m for p, m in zip(peers, mine)) if peers[0] else None
     tail = [f"{over_eager:.2f}", f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}", f"{max(ratios):.2f}"] if ratios else [""] * 4
     bytes_rate, flops_rate = (statistics.median(o["bench"][name][rate] for o in ours) for rate in ("bytes_per_second", "flops_per_second"))
     shares = f"{share(bytes_rate, copy)} | {share(flops_rate, tensor if name == 'matmul_4096' else fma) if name != 'matmul_4096_bf16' else ''}"
-    ways = " | ".join(us(median(times)) for times in otherwise)
-    lines.append(f"| {name} | {us(statistics.median(mine))} | {ways} | {shares} | {' | '.join(map(us, columns))} | {' | '.join(tail)} | {targets.get(name, '')} |")
+    lines.append(f"| {name} | {us(statistics.median(mine))} | {shares} | {' | '.join(map(us, columns))} | {' | '.join(tail)} | {targets.get(name, '')} |")
 metrics = work / "run" / "metrics.csv"
 if metrics.exists():
     last = list(csv.DictReader(metrics.open()))[-1]
@@ -81,8 +71,8 @@ if metrics.exists():
 facts = [f"- {key.replace('_', ' ')}: {value}" for key, value in ours[0].items() if isinstance(value, (str, int, float)) and key not in ("memory_bytes",)]
 page = "\n".join([
     f"# GPU against PyTorch, {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}", "",
-    f"{pairs} alternated runs, medians; times from CUDA events. Ratios: PyTorch's time over ours (more is better), launches one after another.", "", *facts,
-    f"- PyTorch: {torch[0]['torch']}, CUDA {torch[0]['cuda']}, {torch[0]['device']}, tf32, channels_last, data on the device", f"- kernels by the table {os.path.basename(os.environ['VAE_CUDA_TILES'])}", "- command: Bench/compare-gpu.sh --pairs " + str(pairs), "", *lines, ""])
+    f"{pairs} alternated runs, medians; times from CUDA events. Ratios: PyTorch's time over ours (more is better).", "", *facts,
+    f"- PyTorch: {torch[0]['torch']}, CUDA {torch[0]['cuda']}, {torch[0]['device']}, tf32, channels_last, data on the device", "- command: Bench/compare-gpu.sh --pairs " + str(pairs), "", *lines, ""])
 temporary = out.with_suffix(".tmp")
 temporary.write_text(page)
 os.replace(temporary, out)

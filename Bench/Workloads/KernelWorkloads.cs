@@ -18,8 +18,6 @@ internal static class KernelWorkloads
         foreach (var (m, k, n) in NetworkShapes.Products)
             foreach (var (transposeA, transposeB) in new[] { (false, false), (false, true), (true, false) })
                 yield return Workload.Of(SampledProducts.MatMul(new(m, n, k, transposeA, transposeB)));
-        foreach (var workload in Of(MatMulCases.Pair(100, 256, Latents)))
-            yield return workload;
         yield return Workload.Of(MatMulCases.BiasGradient(100, 500, accumulate: false));
         yield return Workload.Of(MatMulCases.BiasGradient(19_600, 32, accumulate: false));
         yield return Workload.Of(MatMulCases.ReluMask(100 * 14 * 14 * 32));
@@ -60,7 +58,6 @@ internal static class KernelWorkloads
         Workload.Of(MemoryCases.Fill(Values)),
         Workload.Of(MemoryCases.CopyBlock(100, 784, 784, 784, accumulate: false)),
         Workload.Of(MemoryCases.CopyBlock(Rows, 10, 30, 10, accumulate: false)),
-        Workload.Of(MemoryCases.Convert(100 * 14 * 14 * 32)),
         Workload.Of(MemoryCases.Permute([100, 32, 14, 14], [0, 2, 3, 1])),
         .. Of(MemoryCases.Gather(6000, 784, 100)),
         Workload.Of(WarpCases.Warp(new(250, 28, 28, 1, Reflect: false))),
@@ -82,7 +79,6 @@ internal static class KernelWorkloads
         foreach (var (rows, d) in new[] { (Rows, Latents), (100, Latents), (100, 784) })
             foreach (var workload in Of(FusedCases.Of(rows, d)))
                 yield return workload;
-        yield return Workload.Of(FusedCases.HeadMoments(Rows, 256, Latents));
         yield return Workload.Of(FusedCases.All().First(c => c.Operation == "UpdateVariance"), "UpdateVariance");
     }
 

@@ -16,15 +16,18 @@ public sealed class ErrorTests
     [TestCase("train --threads many", "--threads many", "whole number")]
     [TestCase("train --threads -1", "--threads -1", "positive")]
     [TestCase("train --precision fp16", "--precision fp16", "fp32, tf32 or bf16")]
-    [TestCase("train --precision bf16 --device cpu", "--precision bf16: the CPU multiplies in fp32 only", "--device cuda")]
-    [TestCase("train --set precision=bf16 --device cpu", "--precision bf16: the CPU multiplies in fp32 only", "--device cuda")]
     [TestCase("train --network tree", "tree", "mlp:")]
     [TestCase("train --noise loud", "loud", "learned")]
     [TestCase("train --set latents", "--set latents", "KEY=VALUE")]
     [TestCase("train --set colour=red", "colour", "no such key")]
     [TestCase("train --report maybe", "--report maybe", "true or false")]
     [TestCase("train --resume", "--resume", "--out")]
-    [TestCase("train --device abacus", "--device abacus", "cuda:N")]
+    [TestCase("train --device abacus", "--device abacus", "expected auto, cpu, cuda, cuda:N, opencl, opencl:N or simulator")]
+    [TestCase("train --device cuda:first", "--device cuda:first", "cuda:N")]
+    [TestCase("train --device cpu:1", "--device cpu:1", "cpu")]
+    [TestCase("doctor --ptx Unary<Relu> --arch 60", "--ptx Unary<Relu>", "75 and 80")]
+    [TestCase("doctor --ptx Relu", "--ptx Relu", "Unary<Relu>")]
+    [TestCase("doctor --selftest telepathy", "--selftest telepathy", "MatMul")]
     [TestCase("train --beta", "--beta", "needs a value")]
     [TestCase("train dip-vae-i --latents joint", "latents joint", "gaussian")]
     [TestCase("train imae --recipe full", "recipe full", "tuned, paper")]
@@ -48,8 +51,6 @@ public sealed class ErrorTests
     [TestCase("encode RUN --out encodings.txt", "encodings.txt", ".csv or .npz")]
     [TestCase("export RUN --format onnx --out x", "--format onnx", "safetensors")]
     [TestCase("import x --data mnist --out y", "--model", "must be given")]
-    [TestCase("doctor --device cpu --bench", "--bench: it times a GPU", "--device cuda")]
-    [TestCase("doctor --device cpu --tune tiles.csv", "--tune: it times a GPU", "--device cuda")]
     [TestCase("list colours", "colours", "models")]
     [TestCase("data verify no-such-data", "no-such-data", "mnist")]
     public void Usage_errors_exit_with_2(string line, params string[] says)
@@ -66,11 +67,6 @@ public sealed class ErrorTests
         Tool.Fails(Tool.Run("train", "--out", folder), 2, "--out", folder, "--resume");
         Assert.That(Directory.GetFiles(folder), Has.Length.EqualTo(1));
     }
-
-    [TestCase("cuda")]
-    [TestCase("cuda:7")]
-    public void A_device_that_is_not_there_exits_with_3(string device) =>
-        Tool.Fails(Tool.Run("evaluate", Tool.TrainedRun, "--device", device), 3, "no NVIDIA driver", "--device cpu");
 
     [TestCase("evaluate no-such-run", "no-such-run", "no such run directory")]
     [TestCase("estimate no-such-file.csv", "no-such-file.csv", "no such file")]

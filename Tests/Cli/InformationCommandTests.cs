@@ -53,4 +53,15 @@ public sealed class InformationCommandTests
         double ceiling = json.GetProperty(byBytes ? "copy_bytes_per_second" : "fma_flops_per_second").GetDouble();
         Assert.That(product.GetProperty("fraction_of_ceiling").GetDouble(), Is.EqualTo((byBytes ? bytes : flops) / (microseconds * 1e-6) / ceiling).Within(1e-6).Percent);
     }
+
+    [Test]
+    public void Doctor_times_kernels_and_a_training_step()
+    {
+        var bench = Tool.Run("doctor", "--bench", "--device", "cpu", "--json").Json().GetProperty("bench");
+        var product = bench.GetProperty("matmul_1024");
+        double seconds = product.GetProperty("seconds").GetDouble();
+        Assert.That(seconds, Is.Positive);
+        Assert.That(product.GetProperty("flops_per_second").GetDouble() * seconds, Is.EqualTo(2.0 * 1024 * 1024 * 1024).Within(1e-9).Percent);
+        Assert.That(bench.GetProperty("mnist_conv_vae_batch_100").GetProperty("seconds").GetDouble(), Is.Positive);
+    }
 }

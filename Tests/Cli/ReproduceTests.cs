@@ -106,7 +106,7 @@ public sealed class ReproduceTests
     public void An_unknown_paper_is_a_usage_error() =>
         Tool.Fails(Tool.Run("reproduce", "attention"), 2, "PAPER attention", "influential-factors", "troubleshooting");
 
-    private static CommandContext Context(ulong seed = 1) => new("cpu", 1, seed, false, "fp32", false, Tool.DataDir, null, new Output(json: false, plain: true));
+    private static CommandContext Context(ulong seed = 1) => new("cpu", 1, seed, false, null, Tool.DataDir, null, new Output(json: false, plain: true));
 
     private static string Captured(Action action)
     {

@@ -31,6 +31,8 @@ public sealed class GradientTests : OnCpu
         yield return One("Relu", x => x.Relu(), 0.1, 1);
         yield return One("Relu negative", x => x.Relu(), -1, -0.1);
         yield return One("LeakyRelu", x => x.LeakyRelu(0.2f), -1, -0.1);
+        yield return One("Silu", x => x.Silu(), -3, 3);
+        yield return One("GeluTanh", x => x.GeluTanh(), -3, 3);
         yield return One("Square", x => x.Square());
         yield return One("Sqrt", x => x.Sqrt(), 0.5, 2);
         yield return One("Reciprocal", x => x.Reciprocal(), 0.5, 2);
@@ -74,23 +76,12 @@ public sealed class GradientTests : OnCpu
                 yield return new($"MatMul {(ta ? 'T' : 'N')}{(tb ? 'T' : 'N')}", [ta ? S(5, 4) : S(4, 5), tb ? S(3, 5) : S(5, 3)], (x, _) => x[0].MatMul(x[1], ta, tb));
         yield return new("Linear", [S(4, 5), S(5, 3), S(3)], (x, _) => x[0].Linear(x[1], x[2]));
         yield return new("Linear relu", [S(4, 5), S(5, 3), S(3)], (x, _) => x[0].Linear(x[1], x[2] + 4, Activation.Relu));
-        Shape[] heads = [S(4, 5), S(5, 3), S(3), S(5, 3), S(3)];
-        yield return new("LinearPair", heads, (x, _) =>
+        yield return new("Linear twice and another use", [S(4, 5), S(5, 3), S(3), S(5, 3), S(3)], (x, _) =>
+            x[0].Linear(x[1], x[2]) * x[0].Linear(x[3], x[4]) + x[0].Linear(x[1], x[4]) * x[0].MatMul(x[3]));
+        yield return new("Linear twice of a relu", [S(4, 5), S(5, 6), S(6), S(6, 3), S(3), S(6, 3), S(3)], (x, _) =>
         {
-            var (y, z) = x[0].LinearPair((x[1], x[2]), (x[3], x[4]));
-            return y * 2 + z;
-        });
-        yield return new("LinearPair first only", heads, (x, _) => x[0].LinearPair((x[1], x[2]), (x[3], x[4])).First);
-        yield return new("LinearPair second only", heads, (x, _) => x[0].LinearPair((x[1], x[2]), (x[3], x[4])).Second);
-        yield return new("LinearPair with another use", heads, (x, _) =>
-        {
-            var (y, z) = x[0].LinearPair((x[1], x[2]), (x[3], x[4]));
-            return y * z + x[0].Linear(x[1], x[4]) * x[0].MatMul(x[3]);
-        });
-        yield return new("LinearPair of a relu", [S(4, 5), S(5, 6), S(6), S(6, 3), S(3), S(6, 3), S(3)], (x, _) =>
-        {
-            var (y, z) = x[0].Linear(x[1], x[2] + 4, Activation.Relu).LinearPair((x[3], x[4]), (x[5], x[6]));
-            return y + z;
+            var y = x[0].Linear(x[1], x[2] + 4, Activation.Relu);
+            return y.Linear(x[3], x[4]) * y.Linear(x[5], x[6]);
         });
         yield return new("Conv2d", [S(2, 6, 5, 3), S(3, 3, 3, 4), S(4)], (x, _) => x[0].Conv2d(x[1], x[2], 2, 1));
         yield return new("Conv2d 4x4/2", [S(1, 7, 9, 2), S(4, 4, 2, 5), S(5)], (x, _) => x[0].Conv2d(x[1], x[2], 2, 1));

@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Functions;
 using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Tests.Kernels;

@@ -1,79 +1,90 @@
 using System.Runtime.InteropServices;
 using NUnit.Framework;
-using VaeFromScratch.Kernels.Cuda;
+using VaeFromScratch.Kernels.Gpu;
+using VaeFromScratch.Kernels.Gpu.Cuda;
 
 namespace VaeFromScratch.Tests.Kernels;
 
-/// <summary>The library that stands in for the NVIDIA driver, and its knobs. Tests are skipped, by name, where it has not been built.</summary>
+/// <summary>
+/// The library that stands in for the NVIDIA driver, and its knobs. Tests are skipped, by name, where it has not been built.
+/// </summary>
 internal static unsafe class CudaEmulator
 {
-    private const int Forward = 0, Hopper = 90;
+    public const int Forward = 0, Reverse = 1, Random = 2;
+    private const int NonBlocking = 1;
     private const long Memory = 4L << 30;
 
-    private static readonly string Folder = Find();
+    public static readonly string Path = System.IO.Path.Combine(Find(), "emulator", "build", "libvaecuda.so");
+    private static nint context;
 
-    public static readonly string Path = System.IO.Path.Combine(Folder, "emulator", "build", "libvaecuda.so");
-
-    /// <summary>The library that stands in for NVRTC.</summary>
-    public static readonly string Compiler = System.IO.Path.Combine(Folder, "emulator", "build", "libvaenvrtc.so");
-
-    /// <summary>The kernels' sources.</summary>
-    public static readonly string Sources = System.IO.Path.Combine(Folder, "src");
-
-    /// <summary>A backend on the emulator, set to its defaults.</summary>
-    public static CudaBackend Open(Precision precision = Precision.Fp32, int computeCapability = Hopper, int ordinal = 0, TileTable? tiles = null)
+    /// <summary>Makes the emulator the driver of this process, set to its defaults, with a context that is current.</summary>
+    public static void Open(int computeCapability = 90)
     {
+        Environment.SetEnvironmentVariable(DriverLibrary.CudaVariable, Path);
         Configure(computeCapability: computeCapability);
-        return new(ordinal, precision, Path, tiles);
+        CudaDriver.Check(CudaDriver.cuInit(0));
+        // Only now: other tests ask which devices this machine has.
+        Environment.SetEnvironmentVariable(DriverLibrary.CudaVariable, null);
+        FailIn(null);
+        if (context == 0)
+            fixed (nint* made = &context)
+                CudaDriver.Check(((delegate* unmanaged<nint*, uint, int, int>)Entry("cuCtxCreate_v2"))(made, 0, 0));
+        Bind();
     }
 
-    /// <summary>A backend on the emulator whose launches overlap where they can: the emulator then wants every thread of every kernel to wait for the kernels before it.</summary>
-    public static CudaBackend OpenOverlapping(Precision precision = Precision.Fp32, int computeCapability = Hopper) =>
-        With("VAE_CUDA_OVERLAP", () => Open(precision, computeCapability));
+    /// <summary>Makes the context current on the calling thread.</summary>
+    public static void Bind() => SetCurrent(context);
 
-    /// <summary>A backend on the emulator whose captured steps have branches.</summary>
-    public static CudaBackend OpenBranched(Precision precision = Precision.Fp32, int computeCapability = Hopper, TileTable? tiles = null) =>
-        With("VAE_CUDA_BRANCHES", () => Open(precision, computeCapability, tiles: tiles));
+    /// <summary>Leaves the calling thread without a context.</summary>
+    public static void Unbind() => SetCurrent(0);
 
-    /// <summary>What <paramref name="make"/> makes while the environment variable is 1.</summary>
-    public static T With<T>(string variable, Func<T> make)
+    /// <summary>A stream that can be captured.</summary>
+    public static nint CreateStream()
     {
-        Environment.SetEnvironmentVariable(variable, "1");
+        nint stream;
+        CudaDriver.Check(((delegate* unmanaged<nint*, uint, int>)Entry("cuStreamCreate"))(&stream, NonBlocking));
+        return stream;
+    }
+
+    /// <param name="order">Of the threads of a block, and of blocks.</param>
+    /// <param name="threads">OS threads that blocks are spread over; 0 for one per processor.</param>
+    public static void Configure(int order = Forward, int threads = 0, int computeCapability = 90) =>
+        ((delegate* unmanaged<int, int, uint, int, ulong, int>)Entry("vaeEmulatorConfigure"))(order, threads, 1, computeCapability, Memory);
+
+    /// <summary>Makes the named kernel fail when it runs; null heals the device.</summary>
+    public static void FailIn(string? kernel) => Tell("vaeEmulatorFail", kernel);
+
+    /// <summary>The calls that <paramref name="what"/> makes to the driver, one a line.</summary>
+    public static string[] Record(Action what)
+    {
+        string file = System.IO.Path.GetTempFileName();
         try
         {
-            return make();
+            Tell("vaeEmulatorRecord", file);
+            what();
+            Tell("vaeEmulatorRecord", null);
+            return File.ReadAllLines(file);
         }
         finally
         {
-            Environment.SetEnvironmentVariable(variable, null);
+            Tell("vaeEmulatorRecord", null);
+            File.Delete(file);
         }
     }
 
-    /// <summary>A backend on the emulator that computes dependent layers of few rows in one launch.</summary>
-    public static CudaBackend OpenChaining(ChainShape shape, Precision precision = Precision.Fp32)
+    private static void Tell(string entry, string? text)
     {
-        var cuda = Open(precision);
-        cuda.Chains = shape;
-        return cuda;
+        nint words = Marshal.StringToCoTaskMemUTF8(text);
+        ((delegate* unmanaged<nint, int>)Entry(entry))(words);
+        Marshal.FreeCoTaskMem(words);
     }
 
-    /// <param name="order">Of the threads of a block, and of the nodes of a graph as far as its edges leave it open: 0 forward, 1 reverse, 2 random.</param>
-    /// <param name="threads">OS threads that blocks are spread over; 0 for one per processor.</param>
-    public static void Configure(int order = Forward, int threads = 0, int computeCapability = Hopper, long memory = Memory) =>
-        ((delegate* unmanaged<int, int, uint, int, ulong, int>)Entry("vaeEmulatorConfigure"))(order, threads, 1, computeCapability, (ulong)memory);
-
-    /// <summary>Makes the named kernel fail when it runs; null heals the device.</summary>
-    public static void FailIn(string? kernel)
-    {
-        nint name = Marshal.StringToCoTaskMemUTF8(kernel);
-        ((delegate* unmanaged<nint, int>)Entry("vaeEmulatorFail"))(name);
-        Marshal.FreeCoTaskMem(name);
-    }
+    private static void SetCurrent(nint to) => CudaDriver.Check(((delegate* unmanaged<nint, int>)Entry("cuCtxSetCurrent"))(to));
 
     private static nint Entry(string name)
     {
         if (!File.Exists(Path))
-            Assert.Ignore("the kernel emulator is not built; run Kernels/Cuda/build-emulator.sh");
+            Assert.Ignore("the CUDA emulator is not built; run Kernels/Gpu/TensorCores/build-emulator.sh");
         return NativeLibrary.GetExport(NativeLibrary.Load(Path), name);
     }
 
@@ -81,7 +92,7 @@ internal static unsafe class CudaEmulator
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
             if (File.Exists(System.IO.Path.Combine(folder.FullName, "VaeFromScratch.sln")))
-                return System.IO.Path.Combine(folder.FullName, "Kernels", "Cuda");
+                return System.IO.Path.Combine(folder.FullName, "Kernels", "Gpu", "TensorCores");
         return "";
     }
 }

@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
+using VaeFromScratch.Kernels.Maths;
 using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Tests.Kernels;

@@ -87,11 +87,5 @@ public sealed class StreamedTrainingTests : OnCpu
         Assert.That(() => new TrainingData(Compute, streamed, "static", 1), Throws.TypeOf<OptionException>().With.Message.Contains("streamed"));
     }
 
-    private ImageCache Cache()
-    {
-        string path = Path.Combine(TestFiles.Folder("streamed"), "halves.images");
-        var header = new ImageCacheHeader("halves", "source", 8, 8, 1, Train: Images, Validation: 0, Test: 20, [], []);
-        ImageCache.Write(path, header, stream => stream.Write(whole.Pixels), ReadOnlyMemory<byte>.Empty);
-        return ImageCache.Open(path);
-    }
+    private ImageCache Cache() => Small.Cache(whole, Images);
 }

@@ -26,6 +26,10 @@ public static class ConvCases
         foreach (var shape in shapes)
             foreach (var c in Passes(shape))
                 yield return c;
+        // Enough large tiles for a large GPU, in each direction.
+        yield return Forward(new(69, 16, 17, 6, 125, 2, 2, 1, 0), bias: true, relu: true, accumulate: false, mask: false);
+        yield return BackwardData(new(69, 16, 16, 125, 6, 2, 2, 1, 0), bias: false, relu: false, accumulate: false, mask: true);
+        yield return BackwardWeight(new(1, 5, 5, 1020, 128, 4, 4, 2, 1), accumulate: true);
         foreach (var shape in (ConvShape[])[new(2, 9, 10, 5, 33, 4, 4, 2, 1), new(2, 9, 10, 33, 3, 3, 3, 1, 1), new(2, 14, 14, 32, 64, 4, 4, 2, 1), new(2, 5, 6, 16, 7, 1, 1, 1, 0), new(2, 9, 10, 1, 16, 4, 4, 2, 1)])
             foreach (bool accumulate in (bool[])[false, true])
                 foreach (bool mask in (bool[])[false, true])
@@ -91,7 +95,7 @@ public static class ConvCases
     });
 
     /// <summary>The convolution as the sum over (x, w, y) index triples; each pass adds the product of two into the third.</summary>
-    private static void Walk(ConvShape s, Action<int, int, int> visit)
+    public static void Walk(ConvShape s, Action<int, int, int> visit)
     {
         for (int n = 0; n < s.Batch; n++)
             for (int oh = 0; oh < s.OutHeight; oh++)

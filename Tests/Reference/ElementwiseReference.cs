@@ -1,5 +1,5 @@
 using VaeFromScratch.Kernels;
-using VaeFromScratch.Kernels.Elementwise;
+using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Reference;
 
@@ -42,6 +42,8 @@ public static class ElementwiseReference
         Of<Softplus>((x, _) => Softplus(x), (x, _) => Sigmoid(x), -6, 6),
         Of<Relu>((x, _) => Math.Max(x, 0), (x, _) => x > 0 ? 1 : 0, -2, 2, kinks: [0]),
         Of<LeakyRelu>((x, p) => x > 0 ? x : p * x, (x, p) => x > 0 ? 1 : p, -2, 2, p: 0.2f, kinks: [0]),
+        Of<Silu>((x, _) => TimesSigmoid(x, x), (x, _) => Sigmoid(x) + x * Sigmoid(x) * Sigmoid(-x), -6, 6),
+        Of<GeluTanh>((x, _) => TimesSigmoid(x, GeluArgument(x)), (x, _) => Sigmoid(GeluArgument(x)) + x * Sigmoid(GeluArgument(x)) * Sigmoid(-GeluArgument(x)) * GeluSlope(x), -4, 4),
         Of<Square>((x, _) => x * x, (x, _) => 2 * x, -3, 3),
         Of<Sqrt>((x, _) => Math.Sqrt(x), (x, _) => 0.5 / Math.Sqrt(x), 0.01, 9),
         Of<Reciprocal>((x, _) => 1 / x, (x, _) => -1 / (x * x), 0.1, 9),
@@ -74,6 +76,14 @@ public static class ElementwiseReference
     public static double Softplus(double x) => double.IsNaN(x) ? x : Math.Max(x, 0) + Log1p(Math.Exp(-Math.Abs(x)));
 
     public static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
+
+    /// <summary>x sigmoid(v); 0 where both are -infinity, its limit.</summary>
+    private static double TimesSigmoid(double x, double v) => double.IsNegativeInfinity(x) ? -0.0 : x * Sigmoid(v);
+
+    /// <summary>2 sqrt(2 / pi) (x + 0.044715 x^3): (1 + tanh(v / 2)) / 2 is sigmoid(v).</summary>
+    private static double GeluArgument(double x) => Math.Sqrt(8 / Math.PI) * (x + 0.044715 * x * x * x);
+
+    private static double GeluSlope(double x) => Math.Sqrt(8 / Math.PI) * (1 + 3 * 0.044715 * x * x);
 
     private static UnaryReference Of<K>(Func<double, double, double> f, Func<double, double, double> slope, double low, double high, float p = 0, double[]? kinks = null)
         where K : struct, IUnaryKernel => new(typeof(K).Name, f, slope, low, high, p, kinks ?? [], () => default(UnaryCalls<K>));

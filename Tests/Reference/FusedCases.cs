@@ -7,48 +7,7 @@ public static class FusedCases
 {
     private static readonly (int Rows, int D)[] Shapes = [(1, 1), (3, 7), (5, 8), (64, 10), (9, 15), (4, 16), (33, 17), (2, 31), (7, 33), (100, 128), (3, 1000), (40, 784), (1, 100_003), (3000, 3)];
 
-    public static IEnumerable<KernelCase> All() => Shapes.SelectMany(s => Of(s.Rows, s.D)).Concat(VarianceUpdates())
-        .Concat(HeadShapes.Select(s => HeadMoments(s.Rows, s.Inputs, s.H)));
-
-    // One of a kind, ragged, several tiles of rows for a block, and a large tile.
-    private static readonly (int Rows, int Inputs, int H)[] HeadShapes = [(1, 1, 1), (3, 5, 7), (70, 20, 33), (130, 48, 40), (257, 256, 10), (1500, 12, 128), (17_100, 4, 3), (17_000, 8, 64)];
-
-    /// <summary>The moments of two heads on features [rows, inputs].</summary>
-    internal static KernelCase HeadMoments(int rows, int inputs, int h) => new("HeadMoments", $"{rows}x{inputs}x2*{h}", c =>
-    {
-        float[] x = c.Uniform(rows * inputs);
-        double scale = 1.5 / Math.Sqrt(inputs);
-        float[][] w = [c.Uniform(inputs * h, -scale, scale), c.Uniform(inputs * h, -scale, scale)], bias = [c.Uniform(h), c.Uniform(h, -3, 0)];
-        var features = c.Upload(x);
-        SlicePair weights = new(c.Upload(w[0]), c.Upload(w[1])), biases = new(c.Upload(bias[0]), c.Upload(bias[1]));
-        var sums = c.Output(new float[8 * h]);
-        // Twice, as two chunks of a stream.
-        c.Run(b => b.HeadMoments(rows, inputs, h, features, weights, biases, sums));
-        var indicators = c.Output(6 * h);
-        c.Backend.HeadMoments(rows, inputs, h, features, weights, biases, sums, 2L * rows, indicators);
-        var values = new float[8 * h];
-        c.Backend.Download<float>(sums, values);
-        var expected = new double[4 * h];
-        for (int r = 0; r < rows; r++)
-            for (int i = 0; i < h; i++)
-            {
-                double mu = Head(0, r, i), logVar = Head(1, r, i);
-                expected[i] += 2 * Math.Exp(logVar);
-                expected[h + i] += 2 * mu * mu;
-                expected[2 * h + i] += 2 * mu;
-                expected[3 * h + i] += 2 * logVar;
-            }
-        c.Expect(c.Upload(Array.ConvertAll(Each(4 * h, i => (double)values[2 * i] + values[2 * i + 1]), v => (float)v)), expected, 2e-6, 1e-6);
-        c.Expect(indicators, Indicators(h, Each(4 * h, i => expected[i] / (2.0 * rows))), 4e-6, 4e-6, "indicators");
-
-        double Head(int which, int r, int i)
-        {
-            double sum = bias[which][i];
-            for (int k = 0; k < inputs; k++)
-                sum += (double)x[r * inputs + k] * w[which][k * h + i];
-            return sum;
-        }
-    });
+    public static IEnumerable<KernelCase> All() => Shapes.SelectMany(s => Of(s.Rows, s.D)).Concat(VarianceUpdates());
 
     internal static IEnumerable<KernelCase> Of(int rows, int d)
     {

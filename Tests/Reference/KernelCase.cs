@@ -1,11 +1,10 @@
 using System.Runtime.CompilerServices;
 using VaeFromScratch.Kernels;
-using VaeFromScratch.Kernels.Cuda;
 
 namespace VaeFromScratch.Reference;
 
 /// <summary>
-/// One kernel call with its inputs and its answer in double precision. A single declaration serves the CPU and CUDA parity tests, the self-test of
+/// One kernel call with its inputs and its answer in double precision. A single declaration serves the parity tests of every device, the self-test of
 /// <c>vae doctor</c> and the benchmarks' validation.
 /// </summary>
 /// <param name="Operation">The <see cref="IBackend"/> method; for elementwise kernels "Unary Exp", "BinaryGradient Mul".</param>
@@ -14,7 +13,7 @@ namespace VaeFromScratch.Reference;
 public sealed record KernelCase(string Operation, string Label, Action<CaseContext> Body)
 {
     /// <summary>Whether the operation multiplies matrices, which a device may do on operands that it rounds first.</summary>
-    public bool IsMatrixWork { get; } = Array.Exists(["MatMul", "LinearPair", "HeadMoments", "Conv2d"], prefix => Operation.StartsWith(prefix, StringComparison.Ordinal));
+    public bool IsMatrixWork { get; } = Array.Exists(["MatMul", "Conv2d"], prefix => Operation.StartsWith(prefix, StringComparison.Ordinal));
 
     public override string ToString() => $"{Operation} ({Label})";
 }
@@ -23,11 +22,12 @@ public sealed record KernelCase(string Operation, string Label, Action<CaseConte
 /// <param name="backend">Where the case runs.</param>
 /// <param name="leastTolerance">Widens every tolerance relative to the largest reference value: for devices that compute with less than float32.</param>
 /// <param name="round">What is done to every input: for devices that round operands, which then have nothing to round.</param>
-public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Func<float, float>? round = null) : IDisposable
+/// <param name="skip">Elements of its block that lie before each array: for kernels that take more than one element at a time where they may.</param>
+public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Func<float, float>? round = null, int skip = 0) : IDisposable
 {
     private const float Canary = -7.25e33f;
     private readonly BufferPool pool = new(backend);
-    private readonly List<Slice<float>> outputs = [], buffers = [];
+    private readonly List<Slice<float>> outputs = [], buffers = [], floats = [];
     private readonly Random random = new(20_240_601);
     private bool stopsAtCall;
 
@@ -44,8 +44,14 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
     /// <summary>The kernel call by itself, so that a self-test or benchmark can make it again.</summary>
     public Action<IBackend>? Call { get; private set; }
 
-    /// <summary>Every array that the kernel has been given, as words of 32 bits whatever it holds.</summary>
+    /// <summary>Every array that the kernel has been given, as whole words of 32 bits whatever it holds.</summary>
     public IReadOnlyList<Slice<float>> Buffers => buffers;
+
+    /// <summary>Those of <see cref="Buffers"/> whose floats the kernel reads.</summary>
+    public IReadOnlyList<Slice<float>> Inputs => floats;
+
+    /// <summary>Those that it writes, each with its guard zone.</summary>
+    public IReadOnlyList<Slice<float>> Outputs => outputs;
 
     /// <summary>Uniform values in [low, high).</summary>
     public float[] Uniform(int n, double low = -1, double high = 1)
@@ -71,25 +77,18 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
 
     public Slice<T> Upload<T>(T[] values) where T : unmanaged
     {
-        var slice = pool.Rent<T>(values.Length);
-        // A pool's blocks are whole words.
-        buffers.Add(new(slice.Address, (int)(((long)values.Length * Unsafe.SizeOf<T>() + sizeof(float) - 1) / sizeof(float))));
+        var slice = pool.Rent<T>(skip + values.Length).Part(skip, values.Length);
+        buffers.Add(new(slice.Address, (int)((long)values.Length * Unsafe.SizeOf<T>() / sizeof(float))));
+        if (typeof(T) == typeof(float))
+            floats.Add(buffers[^1]);
         Backend.Upload<T>(values, slice);
         return slice;
-    }
-
-    /// <summary>Numbers as the device stores them where only products and convolutions read them.</summary>
-    public Operand Stored(float[] values)
-    {
-        var stored = pool.Rent(values.Length, Backend.CompactStorage);
-        Backend.Convert(Upload(values), stored);
-        return stored;
     }
 
     /// <summary>An output buffer of n floats, poisoned, with a guard zone behind it that the kernel may not touch.</summary>
     public Slice<float> Output(int n)
     {
-        var whole = pool.Rent<float>(n + 32);
+        var whole = pool.Rent<float>(skip + n + 32).Part(skip, n + 32);
         var poison = new float[n + 32];
         Array.Fill(poison, Canary);
         Backend.Upload<float>(poison, whole);
@@ -102,6 +101,7 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
     public Slice<float> Output(float[] initial)
     {
         var slice = Output(initial.Length);
+        floats.Add(slice);
         Backend.Upload<float>(initial, slice);
         return slice;
     }
@@ -180,19 +180,21 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
     public void Dispose() => pool.Dispose();
 
     /// <summary>Runs a case on a backend and returns its failures.</summary>
-    /// <param name="leastTolerance">By default as much as the backend's rounding of operands needs.</param>
-    public static CaseContext Evaluate(IBackend backend, KernelCase kernelCase, double? leastTolerance = null, Func<float, float>? round = null)
+    /// <param name="precision">Of the backend's matrix work: what it rounds operands to widens the tolerance of such cases.</param>
+    /// <param name="leastTolerance">By default as much as that rounding needs.</param>
+    public static CaseContext Evaluate(
+        IBackend backend, KernelCase kernelCase, Precision precision = Precision.Fp32, double? leastTolerance = null, Func<float, float>? round = null)
     {
-        var context = new CaseContext(backend, leastTolerance ?? ToleranceOf(backend, kernelCase), round);
+        var context = new CaseContext(backend, leastTolerance ?? ToleranceOf(precision, kernelCase), round);
         kernelCase.Body(context);
         context.CheckGuards();
         return context;
     }
 
     /// <summary>The arrays and the call of a case, for tests that need no reference: nothing has been called yet.</summary>
-    public static CaseContext Prepare(IBackend backend, KernelCase kernelCase)
+    public static CaseContext Prepare(IBackend backend, KernelCase kernelCase, int skip = 0)
     {
-        var context = new CaseContext(backend) { stopsAtCall = true };
+        var context = new CaseContext(backend, skip: skip) { stopsAtCall = true };
         try
         {
             kernelCase.Body(context);
@@ -204,7 +206,7 @@ public sealed class CaseContext(IBackend backend, double leastTolerance = 0, Fun
     }
 
     /// <summary>Some four units in the last place of an operand, for matrix work on operands that the device rounds.</summary>
-    private static double ToleranceOf(IBackend backend, KernelCase kernelCase) => !kernelCase.IsMatrixWork || backend is not CudaBackend cuda ? 0 : cuda.Precision switch
+    private static double ToleranceOf(Precision precision, KernelCase kernelCase) => !kernelCase.IsMatrixWork ? 0 : precision switch
     {
         Precision.Fp32 => 0,
         Precision.Tf32 => 2e-3,

@@ -6,7 +6,6 @@ public static class KernelCases
     public static IEnumerable<KernelCase> All() =>
     [
         .. MatMulCases.All(),
-        .. StoredCases.All(),
         .. ConvCases.All(),
         .. ElementwiseCases.All(),
         .. MemoryCases.All(),

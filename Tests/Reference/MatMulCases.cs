@@ -28,11 +28,13 @@ public static class MatMulCases
         // Enough large tiles for a small GPU, and rows of the result that vectors do not fit.
         yield return Product(new(260, 131, 64, TransposeB: true));
         yield return Product(new(260, 131, 64, TransposeB: true, Accumulate: true), bias: true, relu: true, mask: true);
+        // The same for a large GPU.
+        foreach (bool ta in (bool[])[false, true])
+            foreach (bool tb in (bool[])[false, true])
+                yield return Product(new(2039, 1021, 19, ta, tb));
+        yield return Product(new(2039, 1021, 19, Accumulate: true), bias: true, relu: true, mask: true);
         yield return Product(new(0, 5, 4));
         yield return Product(new(5, 0, 4));
-        foreach (var (rows, inputs, outputs) in ((int, int, int)[])[(1, 1, 1), (3, 5, 7), (17, 20, 4), (100, 256, 10), (33, 48, 36), (5, 9, 50), (70, 64, 128), (2600, 16, 128), (0, 3, 2)])
-            foreach (var kernelCase in Pair(rows, inputs, outputs))
-                yield return kernelCase;
         foreach (var (rows, columns) in ((int, int)[])[(0, 3), (1, 1), (7, 3), (100, 10), (1000, 1), (513, 32), (300, 33), (2000, 3), (9001, 17), (600, 500)])
             foreach (bool accumulate in (bool[])[false, true])
                 yield return BiasGradient(rows, columns, accumulate);
@@ -52,60 +54,6 @@ public static class MatMulCases
             context.Run(k => k.MatMul(s, da, db, c, dbias, relu ? Activation.Relu : Activation.None, dmask));
             context.Expect(c, Multiply(s, a, b, start, bias ? biases : null, relu, mask ? masks : null), absolute: 2e-6);
         });
-    }
-
-    /// <summary>Two linear layers on one input, forward and backward.</summary>
-    internal static IEnumerable<KernelCase> Pair(int rows, int inputs, int outputs)
-    {
-        string label = $"{rows}x{inputs}x2*{outputs}";
-        yield return new("LinearPair", label, context =>
-        {
-            float[] x = context.Uniform(rows * inputs);
-            float[][] w = [context.Uniform(inputs * outputs), context.Uniform(inputs * outputs)], bias = [context.Uniform(outputs), context.Uniform(outputs)];
-            var dx = context.Upload(x);
-            SlicePair dw = Upload(context, w), db = Upload(context, bias), y = new(context.Output(rows * outputs), context.Output(rows * outputs));
-            context.Run(k => k.LinearPair(rows, inputs, outputs, dx, dw, db, y));
-            for (int i = 0; i < 2; i++)
-                context.Expect(i == 0 ? y.First : y.Second, Multiply(new(rows, outputs, inputs), x, w[i], [], bias[i], false, null), absolute: 2e-6, what: $"output {i}");
-        });
-        foreach (bool accumulate in (bool[])[false, true])
-        {
-            string and = label + (accumulate ? " accumulate" : "");
-            yield return new("LinearPairBackwardData", and, context =>
-            {
-                float[][] g = [context.Uniform(rows * outputs), context.Uniform(rows * outputs)], w = [context.Uniform(inputs * outputs), context.Uniform(inputs * outputs)];
-                float[] start = context.Uniform(rows * inputs), mask = context.Hard(rows * inputs);
-                SlicePair dg = Upload(context, g), dw = Upload(context, w);
-                var dx = accumulate ? context.Output(start) : context.Output(rows * inputs);
-                var dmask = context.Upload(mask);
-                context.Run(k => k.LinearPairBackwardData(rows, inputs, outputs, dg, dw, dx, accumulate, dmask));
-                var shape = new MatMulShape(rows, inputs, outputs, TransposeB: true, Accumulate: accumulate);
-                double[] first = Multiply(shape, g[0], w[0], start, null, false, mask), second = Multiply(shape with { Accumulate = false }, g[1], w[1], start, null, false, mask);
-                context.Expect(dx, [.. first.Zip(second, (a, b) => a + b)], absolute: 2e-6);
-            });
-            yield return new("LinearPairBackwardWeight", and, context =>
-            {
-                float[] x = context.Uniform(rows * inputs);
-                float[][] g = [context.Uniform(rows * outputs), context.Uniform(rows * outputs)], starts = [context.Uniform(inputs * outputs), context.Uniform(inputs * outputs)];
-                float[][] biasStarts = [context.Uniform(outputs), context.Uniform(outputs)];
-                var dx = context.Upload(x);
-                var dg = Upload(context, g);
-                SlicePair dw = Outputs(context, starts, accumulate), db = Outputs(context, biasStarts, accumulate);
-                context.Run(k => k.LinearPairBackwardWeight(rows, inputs, outputs, dx, dg, dw, db, accumulate));
-                var shape = new MatMulShape(inputs, outputs, rows, TransposeA: true, Accumulate: accumulate);
-                for (int i = 0; i < 2; i++)
-                {
-                    context.Expect(i == 0 ? dw.First : dw.Second, Multiply(shape, x, g[i], starts[i], null, false, null), absolute: 2e-6, what: $"weights {i}");
-                    var sums = Enumerable.Range(0, outputs).Select(j => (accumulate ? biasStarts[i][j] : 0.0) + Enumerable.Range(0, rows).Sum(r => (double)g[i][r * outputs + j]));
-                    context.Expect(i == 0 ? db.First : db.Second, [.. sums], absolute: 3e-6, what: $"biases {i}");
-                }
-            });
-        }
-
-        static SlicePair Upload(CaseContext context, float[][] values) => new(context.Upload(values[0]), context.Upload(values[1]));
-
-        static SlicePair Outputs(CaseContext context, float[][] starts, bool accumulate) =>
-            accumulate ? new(context.Output(starts[0]), context.Output(starts[1])) : new(context.Output(starts[0].Length), context.Output(starts[1].Length));
     }
 
     internal static double[] Multiply(MatMulShape s, float[] a, float[] b, float[] start, float[]? bias, bool relu, float[]? mask)

@@ -17,7 +17,6 @@ public static class MemoryCases
         .. from s in new[] { (1, 1, 1, 1), (3, 7, 9, 8), (5, 16, 16, 40), (4, 33, 50, 33), (300, 130, 131, 257), (1, 20, 20, 20), (0, 4, 4, 4) }
            from accumulate in new[] { false, true }
            select CopyBlock(s.Item1, s.Item2, s.Item3, s.Item4, accumulate),
-        .. new[] { 1, 3, 64, 1003 }.Select(Convert),
         .. Permutations.Select(p => Permute(p.Sizes, p.Order)),
         .. new[] { (5, 1, 3), (10, 17, 4), (7, 784, 9), (50, 33, 2000) }.SelectMany(s => Gather(s.Item1, s.Item2, s.Item3)),
     ];
@@ -27,20 +26,6 @@ public static class MemoryCases
         var y = c.Output(n);
         c.Run(b => b.Fill(y, -1.5f));
         c.Expect(y, Enumerable.Repeat(-1.5, n).ToArray(), 0, 0);
-    });
-
-    /// <summary>To the device's compact storage and back: nothing is lost of numbers that it holds.</summary>
-    internal static KernelCase Convert(int n) => new("Convert", $"{n}", c =>
-    {
-        float[] x = Array.ConvertAll(c.Uniform(n), v => BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(v) & 0xffff0000));
-        Slice<float> from = c.Upload(x), to = c.Output(n);
-        var compact = c.Backend.CompactStorage == Storage.Bf16 ? c.Upload(new ushort[n]) : (Operand)c.Upload(new float[n]);
-        c.Run(b =>
-        {
-            b.Convert(from, compact);
-            b.Convert(compact, to);
-        });
-        c.Expect(to, Array.ConvertAll(x, v => (double)v), 0, 0);
     });
 
     internal static KernelCase CopyBlock(int rows, int columns, int fromStride, int toStride, bool accumulate) => new("CopyBlock", $"{rows}x{columns}, strides {fromStride} and {toStride}{(accumulate ? ", accumulate" : "")}", c =>

@@ -1,4 +1,5 @@
 using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Reference;
 

@@ -1,13 +1,13 @@
 using NUnit.Framework;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
-using VaeFromScratch.Kernels.Elementwise;
+using VaeFromScratch.Kernels.Functions;
 using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Tests.Kernels;
 
 /// <summary>How far the elementary functions are from the true value, in units of the last place, over the whole float range.</summary>
-public sealed class VectorMathTests
+public sealed class RealMathTests
 {
     private const uint Stride = 1531;
     private static readonly CpuBackend Backend = new(threads: 2);

@@ -1,0 +1,173 @@
+using System.Globalization;
+using System.Text.Json;
+using NUnit.Framework;
+using VaeFromScratch.Engine;
+using VaeFromScratch.Engine.Data.Streaming;
+using VaeFromScratch.Engine.Optim;
+using VaeFromScratch.Kernels;
+using VaeFromScratch.Kernels.Cpu;
+using VaeFromScratch.Models;
+using VaeFromScratch.Models.Runs;
+using VaeFromScratch.Models.Training;
+using VaeFromScratch.Tests.Cli;
+using VaeFromScratch.Tests.Engine;
+using VaeFromScratch.Tests.Kernels;
+
+namespace VaeFromScratch.Tests.Models;
+
+/// <summary>Whole trainings on the device that VAE_TEST_DEVICE names, OpenCL by default: same batches and draws as on the CPU, so the same losses but for rounding.</summary>
+[TestFixture, Category("Gpu")]
+public sealed class GpuTrainingTests
+{
+    private const int Images = 70;
+
+    /// <summary>
+    /// For batch norm of few images, and for sgd: at 1e-3, weights that differ by 1e-7 at the start lead to losses that differ by 1e-3 after 100 steps, on the CPU alone.
+    /// </summary>
+    private const double SmallRate = 1e-4;
+
+    /// <summary>One training of 100 steps: epochs of three full batches and half a one.</summary>
+    /// <param name="Steps">For how many of them the losses are compared.</param>
+    /// <param name="Size">Of the images.</param>
+    public sealed record Training(string Name, RunConfiguration Configuration, int Steps = 100, int Size = 8, bool Streamed = false)
+    {
+        public override string ToString() => Name;
+    }
+
+    /// <summary>Two networks that play against each other make much of small differences, so of these only the first steps are compared.</summary>
+    private static readonly string[] Adversarial = ["factor-vae", "wae-gan", "aae"];
+
+    public static IEnumerable<Training> Trainings
+    {
+        get
+        {
+            foreach (string model in ModelCatalogue.All.Select(m => m.Name))
+                yield return new(model, Short(model), Adversarial.Contains(model) ? 20 : 100);
+            yield return new("info-vae, marginal", Short("info-vae") with { Reading = "marginal" });
+            foreach (string model in new[] { "beta-vae", "info-vae" })
+                yield return new($"{model}, joint", Short(model, "joint"));
+            yield return new("convolutions", Short() with { Network = "conv:8,8" }, Size: 12);
+            yield return new("convolutions, batch norm", Short() with { Network = "conv:8,8", BatchNorm = "all", LeakySlope = 0.1, LearningRate = SmallRate }, Size: 12);
+            yield return new("streamed", Short() with { Binarise = "dynamic", Noise = "bernoulli" }, Streamed: true);
+            yield return new("sgd, noise of a network", Short() with { Optimiser = "sgd", LearningRate = SmallRate, Noise = "network:0.01" });
+            yield return new("rmsprop, mixture of noises", Short() with { Optimiser = "rmsprop", Noise = "mog:2" });
+            yield return new("weight decay, noise by gradient", Short() with { WeightDecay = 0.01, NoiseUpdate = "gradient" });
+            yield return new("weighted noise", Short() with { Noise = "weighted" });
+            yield return new("exact categories, category moved and attacked",
+                Short("imae") with { StraightThrough = true, Vat = 1, Augment = 1, EncoderMi = "5:4", CategoryEpochs = 2 });
+            yield return new("exon, mixup and pooling", Short("exon") with { Mixup = true, Classifier = "pool:8", PretrainingEpochs = 2, RampEpochs = 10 });
+        }
+    }
+
+    [TestCaseSource(nameof(Trainings))]
+    public void A_training_has_the_losses_of_the_CPUs(Training training)
+    {
+        double[] cpu = Losses(new CpuBackend(threads: 2), training), device = Losses(OnGpu.Open(), training);
+        Assert.That(cpu, Has.Length.EqualTo(training.Steps / 4));
+        double worst = cpu.Zip(device).Max(pair => Math.Abs(pair.Second - pair.First) / Math.Abs(pair.First));
+        TestContext.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{training}: {worst:E1} at most; loss {cpu[0]:F3} to {cpu[^1]:F3}"));
+        for (int i = 0; i < cpu.Length; i++)
+            Assert.That(device[i], Is.EqualTo(cpu[i]).Within(1e-4 * Math.Abs(cpu[i])), $"epoch {i + 1}");
+    }
+
+    [TestCase("beta-vae conv:8,8")]
+    [TestCase("imae mlp:32")]
+    public void A_captured_step_trains_to_the_bits_of_the_step_itself(string modelAndNetwork)
+    {
+        string[] words = modelAndNetwork.Split(' ');
+        var data = Small.Halves(20, size: 12);
+        Assert.That(Train(captured: true), Is.EqualTo(Train(captured: false)));
+
+        float[] Train(bool captured)
+        {
+            using var compute = new Compute(OnGpu.Open());
+            using var model = Small.Create(compute, Short(words[0]) with { Network = words[1] }, data);
+            using var adam = new Adam(compute, model.Arena);
+            var x = compute.Allocate(new(20, 12, 12, 1), data.ToFloats(0, 20));
+            CapturedStep? step = null;
+            for (uint t = 0; t < 10; t++)
+            {
+                model.Rng.BeginStep(t);
+                model.BeforeStep(t, 20);
+                adam.BeginStep(t + 1, 1e-3);
+                if (captured)
+                    (step ??= compute.Capture(() => Small.Step(model, x, adam))).Replay();
+                else
+                    Small.Step(model, x, adam);
+            }
+            step?.Dispose();
+            compute.Free(x);
+            return [.. model.Parameters.SelectMany(p => p.Value.ToArray())];
+        }
+    }
+
+    [TestCase("beta-vae", false)]
+    [TestCase("exon", false)]
+    [TestCase("factor-vae", true)]
+    public void An_interrupted_and_resumed_run_has_the_bytes_of_an_uninterrupted_one(string model, bool streamed)
+    {
+        var training = new Training(model, Short(model) with { Epochs = 4 }, Streamed: streamed);
+        var run = RunDirectory.CreateOrReuse(TestFiles.Folder("gpu-resumed"));
+        byte[] whole = Run(trainer =>
+        {
+        });
+        Run(trainer =>
+        {
+            trainer.TrainEpoch();
+            Assert.That(trainer.TrainEpoch(() => trainer.StepInEpoch == 2), Is.Null, "the test should interrupt inside an epoch");
+            run.SaveCheckpoint(trainer.Save(), [], []);
+        });
+        Assert.That(Run(trainer => trainer.Restore(run.LoadCheckpoint().State)), Is.EqualTo(whole));
+
+        byte[] Run(Action<Trainer> start) => With(OnGpu.Open(), training, (model, trainer) =>
+        {
+            start(trainer);
+            while (!trainer.IsFinished)
+                trainer.TrainEpoch();
+            run.SaveModel(model);
+            return File.ReadAllBytes(run.ModelFile);
+        });
+    }
+
+    [Test]
+    public void A_run_of_the_CPU_has_the_same_figures_on_a_device()
+    {
+        string run = Tool.CopyOfRun();
+        JsonElement[] cpu = Figures("cpu"), device = Figures(OnGpu.Backend.Name);
+        foreach (string key in new[] { "nll_nats", "kl_nats", "evlb_nats", "squared_error", "mi_nats", "mi_mixture_nats", "total_correlation_nats", "influential_factors", "active_units" })
+            Close(cpu[0].GetProperty(key), device[0].GetProperty(key), key);
+        foreach (var (expected, actual) in cpu[1].GetProperty("factors").EnumerateArray().Zip(device[1].GetProperty("factors").EnumerateArray()))
+            foreach (var figure in expected.EnumerateObject())
+                Close(figure.Value, actual.GetProperty(figure.Name), $"factor {expected.GetProperty("factor")}: {figure.Name}");
+
+        JsonElement[] Figures(string device) => [Tool.Run("evaluate", run, "--device", device, "--json").Json(), Tool.Run("influence", run, "--device", device, "--json").Json()];
+
+        static void Close(JsonElement expected, JsonElement actual, string what)
+        {
+            if (expected.ValueKind == JsonValueKind.Number)
+                Assert.That(actual.GetDouble(), Is.EqualTo(expected.GetDouble()).Within(1e-5 * Math.Max(1, Math.Abs(expected.GetDouble()))), what);
+            else
+                Assert.That(actual.ToString(), Is.EqualTo(expected.ToString()), what);
+        }
+    }
+
+    private static RunConfiguration Short(string model = "beta-vae", string? latentKind = null)
+    {
+        var configuration = Small.Configuration(model, latentKind) with { Batch = 20, Epochs = 25 };
+        return configuration.BatchNorm == "none" ? configuration : configuration with { LearningRate = SmallRate };
+    }
+
+    private static double[] Losses(IBackend backend, Training training) => With(backend, training, (_, trainer) =>
+        Enumerable.Range(0, training.Steps / trainer.StepsPerEpoch).Select(_ => trainer.TrainEpoch()!.Terms.First(t => t.Name == "loss").Value).ToArray());
+
+    private static T With<T>(IBackend backend, Training training, Func<VaeModel, Trainer, T> use)
+    {
+        using var compute = new Compute(backend);
+        var data = Small.Halves(Images, training.Size);
+        using ImageCache? cache = training.Streamed ? Small.Cache(data, Images - 1) : null;
+        using var images = new TrainingData(compute, cache?.Train.Open(mostBytes: 0) ?? data, training.Configuration.Binarise, training.Configuration.Seed);
+        using var model = Small.Create(compute, training.Configuration, data);
+        using var trainer = new Trainer(model, images, training.Configuration);
+        return use(model, trainer);
+    }
+}
