@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 out=${1:-artifacts/portable}
 device=${2:-cpu}
 limit=$((40 * 1000 * 1000))
+# Assemblies that were compiled ahead under other settings would be taken over, and not fit together.
+rm -rf Cli/obj/Release/net10.0/linux-x64/R2R
 dotnet publish Cli -c Release -r linux-x64 --self-contained -o "$out" --nologo -v q \
   -p:PublishSingleFile=true -p:EnableCompressionInSingleFile=true -p:PublishTrimmed=true -p:TrimMode=partial -p:InvariantGlobalization=true \
   -p:PublishReadyToRun=true -p:PublishReadyToRunComposite=false -p:DebugType=none -p:PackAsTool=false -p:SuppressTrimAnalysisWarnings=true

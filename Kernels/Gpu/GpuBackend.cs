@@ -146,7 +146,8 @@ public sealed partial class GpuBackend : IBackend
             list.Add(new Launchable<A>(kernel, config, arguments));
             return;
         }
-        kernel(stream, config, arguments);
+        lock (device.Launching)
+            kernel(stream, config, arguments);
         Launches++;
     }
 
@@ -181,8 +182,9 @@ public sealed partial class GpuBackend : IBackend
 
         public void Replay()
         {
-            foreach (var launch in launches)
-                launch.Launch(owner.stream);
+            lock (owner.device.Launching)
+                foreach (var launch in launches)
+                    launch.Launch(owner.stream);
             owner.Launches += launches.Length;
         }
 

@@ -39,6 +39,9 @@ internal sealed class GpuDevice : IDisposable
 
     public Accelerator Accelerator { get; }
 
+    /// <summary>Held during a launch: OpenCL's kernels hold their arguments, and backends of several threads share kernels.</summary>
+    public Lock Launching { get; } = new();
+
     /// <summary>What it took to start ILGPU and the driver.</summary>
     public double OpenSeconds { get; }
 

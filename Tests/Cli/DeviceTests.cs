@@ -150,4 +150,29 @@ public sealed class OpenClDeviceTests
         Assert.That(result.Out, Does.Match(@"(?m)^(\d+) of \1 kernel cases agree with the double-precision reference on opencl:0$"));
         Assert.That(result.Out, Does.Match(@"start +\d+\.\d\d s for ILGPU and the driver").And.Match(@"first kernel +\d+\.\d\d s to compile"));
     }
+
+    [Test]
+    public void It_trains_as_the_CPU_does_and_the_run_says_on_what()
+    {
+        string run = Path.Combine(TestFiles.Folder("cli-opencl"), "run");
+        var json = Tool.Run(["train", "--epochs", "3", .. Tool.Tiny, "--device", "opencl:0", "--out", run, "--report", "false", "--json"]).Json();
+        var expected = JsonDocument.Parse(File.ReadAllText(Path.Combine(Tool.TrainedRun, "evaluation.json"))).RootElement;
+        foreach (string key in (string[])["evlb_nats", "sigma2", "mi_nats"])
+            Assert.That(json.GetProperty(key).GetDouble(), Is.EqualTo(expected.GetProperty(key).GetDouble()).Within(0.1).Percent, key);
+        Assert.That(JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "config.json"))).RootElement.GetProperty("device").GetString(), Is.EqualTo("opencl:0"));
+        string codes = Path.Combine(run, "codes.csv");
+        Assert.That(Tool.Run("encode", run, "--out", codes, "--device", "cpu").Succeeded().Error, Is.Empty, "a run is at home on every device");
+        Tool.Fails(Tool.Run("encode", run, "--out", codes, "--device", "opencl", "--precision", "bf16"), 3, "--precision bf16: opencl:0 multiplies in fp32 only");
+    }
+
+    [Test]
+    public void Runs_of_one_process_share_the_device_and_its_kernels()
+    {
+        string together = Path.Combine(TestFiles.Folder("cli-opencl"), "sweep"), alone = Path.Combine(TestFiles.Folder("cli-opencl"), "sweep");
+        string[] sweep = ["sweep", "vae", "--epochs", "1", .. Tool.Tiny, "--grid", "seed=1,2,3", "--device", "opencl", "--jobs"];
+        var result = Tool.Run([.. sweep, "2", "--out", together]).Succeeded();
+        Assert.That(result.Error.Split('\n').Count(line => line.StartsWith("note: ", StringComparison.Ordinal)), Is.EqualTo(2), "kernels are compiled once, whatever the number of runs");
+        Tool.Run([.. sweep, "1", "--out", alone]).Succeeded();
+        Assert.That(File.ReadAllText(Path.Combine(together, "summary.csv")), Is.EqualTo(File.ReadAllText(Path.Combine(alone, "summary.csv"))), "runs side by side do not disturb each other");
+    }
 }
