@@ -16,7 +16,8 @@ internal static class GaussianComponent
     [MethodImpl(Inline)] public static V Precision<V>(V logVar) where V : struct, IReal<V> => V.Broadcast(-0.5f) * RealMath.Exp(-logVar);
 
     /// <summary>-1/2 (log 2 pi + logVar)</summary>
-    [MethodImpl(Inline)] public static V Constant<V>(V logVar) where V : struct, IReal<V> =>
+    [MethodImpl(Inline)]
+    public static V Constant<V>(V logVar) where V : struct, IReal<V> =>
         V.Broadcast(-0.5f) * (V.Broadcast(LogTwoPi) + logVar);
 
     [MethodImpl(Inline)]
@@ -37,10 +38,12 @@ internal static class GaussianComponent
     [MethodImpl(Inline)] public static V Quadratic<V>(V u, V precision) where V : struct, IReal<V> => u * u * precision;
 
     /// <summary>d/dz; with the other sign d/dmu.</summary>
-    [MethodImpl(Inline)] public static V ToLatent<V>(V share, V u, V precision) where V : struct, IReal<V> =>
+    [MethodImpl(Inline)]
+    public static V ToLatent<V>(V share, V u, V precision) where V : struct, IReal<V> =>
         share * (u * (precision + precision));
 
     /// <summary>d/dlogVar, added to a sum.</summary>
-    [MethodImpl(Inline)] public static V AddToLogVar<V>(V share, V quadratic, V sum) where V : struct, IReal<V> =>
+    [MethodImpl(Inline)]
+    public static V AddToLogVar<V>(V share, V quadratic, V sum) where V : struct, IReal<V> =>
         V.Fma(share, V.Broadcast(-0.5f) - quadratic, sum);
 }

@@ -29,7 +29,8 @@ internal readonly struct LstmUnit<V> where V : struct, IReal<V>
     [MethodImpl(Inline)] public V Hidden(V state) => output * RealMath.Tanh(state);
 
     /// <summary>The state's gradient, from that of the hidden value and what later steps have given already.</summary>
-    [MethodImpl(Inline)] public V ToState(V g, V tanhOfState, V later) =>
+    [MethodImpl(Inline)]
+    public V ToState(V g, V tanhOfState, V later) =>
         V.Fma(g * output, V.Broadcast(1f) - tanhOfState * tanhOfState, later);
 
     [MethodImpl(Inline)] public V ToInput(V toState) => toState * candidate * (input * (V.Broadcast(1f) - input));

@@ -29,7 +29,8 @@ internal struct LogSum
     /// <summary>max + log sum: -infinity where all terms are, +infinity where any is.</summary>
     public readonly Lane Value
     {
-        [MethodImpl(Inline)] get => Max + RealMath.Log(Sum);
+        [MethodImpl(Inline)]
+        get => Max + RealMath.Log(Sum);
     }
 
     /// <summary>One exponential. NaN never becomes the maximum but stays in the sum.</summary>

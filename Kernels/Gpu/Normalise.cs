@@ -62,7 +62,8 @@ internal readonly struct BatchStatistics : IReduction<BatchStatisticsArguments, 
 {
     public static int Slots
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 2;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -160,7 +161,8 @@ internal readonly struct BatchGradientSums : IReduction<BatchGradientSumsArgumen
 {
     public static int Slots
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 2;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

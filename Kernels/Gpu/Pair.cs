@@ -22,7 +22,8 @@ internal partial struct Pair
     /// <remarks>No double precision anywhere on a device: many GPUs of OpenCL have none.</remarks>
     public readonly Lane Total
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => LowCounts ? High + Low : High;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => LowCounts ? High + Low : High;
     }
 
     /// <summary>factor times the sum; an infinite factor too has a low part that does not count.</summary>
@@ -35,7 +36,8 @@ internal partial struct Pair
 
     private readonly bool LowCounts
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => IsFinite(Low);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => IsFinite(Low);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)] private static bool IsFinite(Lane x) => (x - x).X == 0f;
@@ -50,7 +52,8 @@ internal static class Threads
     /// <summary>This thread's number among all, for kernels of one dimension.</summary>
     public static int Number
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Grid.IdxX * PerGroup + Group.IdxX;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Grid.IdxX * PerGroup + Group.IdxX;
     }
 
     /// <summary>Adds the pairs of all 256 threads of a row; the sum is right in thread 0.</summary>

@@ -134,7 +134,8 @@ internal readonly struct Sum<S, A> : IReduction<SumArguments<A>, Pair> where S :
 {
     public static int Slots
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 1;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 1;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -172,7 +173,8 @@ internal readonly struct Max : IReduction<MapArguments, Lane>
 {
     public static int Slots
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 1;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 1;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -234,7 +236,8 @@ internal readonly struct LogSumExp : IReduction<MapArguments, Exponentials>
 {
     public static int Slots
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 2;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 2;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -38,12 +38,14 @@ internal readonly struct ShortRows : IStrips
 {
     public static int Rank
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Group.IdxX;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Group.IdxX;
     }
 
     public static int Count
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Threads.Wide;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Threads.Wide;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -69,12 +71,14 @@ internal readonly struct LongRows : IStrips
 {
     public static int Rank
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Group.IdxX;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Group.IdxX;
     }
 
     public static int Count
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Threads.PerGroup;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Threads.PerGroup;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -100,12 +104,14 @@ internal readonly struct ColumnStrips : IStrips
 {
     public static int Rank
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Group.IdxY;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Group.IdxY;
     }
 
     public static int Count
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] get => Threads.Tall;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Threads.Tall;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,12 +1,11 @@
 extern alias bench;
-
 using System.Text.Json.Nodes;
+using bench::VaeFromScratch.Bench.Compare;
+using bench::VaeFromScratch.Bench.Workloads;
 using NUnit.Framework;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Kernels.Functions;
-using bench::VaeFromScratch.Bench.Compare;
-using bench::VaeFromScratch.Bench.Workloads;
 
 namespace VaeFromScratch.Tests.Structure;
 
