@@ -25,7 +25,7 @@ public sealed class ErrorTests
     [TestCase("train --device abacus", "--device abacus", "expected auto, cpu, cuda, cuda:N, opencl, opencl:N or simulator")]
     [TestCase("train --device cuda:first", "--device cuda:first", "cuda:N")]
     [TestCase("train --device cpu:1", "--device cpu:1", "cpu")]
-    [TestCase("doctor --ptx Unary<Relu> --arch 60", "--ptx Unary<Relu>", "75 and 80")]
+    [TestCase("doctor --ptx Unary<Relu> --arch 60", "--ptx Unary<Relu>", "architecture 60", "80 (8.0 and newer)")]
     [TestCase("doctor --ptx Relu", "--ptx Relu", "Unary<Relu>")]
     [TestCase("doctor --selftest telepathy", "--selftest telepathy", "MatMul")]
     [TestCase("train --beta", "--beta", "needs a value")]

@@ -78,7 +78,6 @@ public sealed class OutputFileTests
     [TestCase("encode RUN --out LINK/influence.csv", "influence.csv")]
     [TestCase("export RUN --out RUN/model.safetensors", "model.safetensors")]
     [TestCase("export RUN --out RUN/checkpoint.safetensors", "checkpoint.safetensors")]
-    [TestCase("doctor --device cpu --tune RUN/reduced.csv", "reduced.csv")]
     public void A_file_of_a_run_is_not_replaced(string line, string file)
     {
         string run = Tool.CopyOfRun(), link = Path.Combine(TestFiles.Folder("cli-link"), "run");
@@ -104,7 +103,6 @@ public sealed class OutputFileTests
     [TestCase("reconstruct RUN --out r.jpg", "r.jpg", ".png or .npz")]
     [TestCase("encode RUN --out e.parquet", "e.parquet", ".csv or .npz")]
     [TestCase("export RUN --out w.pt", "w.pt", ".safetensors")]
-    [TestCase("doctor --device cpu --tune t.json", "t.json", ".csv")]
     [TestCase("sample RUN --out EMPTY", "--out", "empty")]
     [TestCase("reconstruct RUN --out EMPTY", "--out", "empty")]
     [TestCase("encode RUN --out EMPTY", "--out", "empty")]
@@ -115,13 +113,11 @@ public sealed class OutputFileTests
     [TestCase("sweep vae --grid beta=1 --out EMPTY", "--out", "empty")]
     [TestCase("reproduce exon --out EMPTY", "--out", "empty")]
     [TestCase("import x --model vae --data mnist --out EMPTY", "--out", "empty")]
-    [TestCase("doctor --device cpu --tune EMPTY", "--tune", "empty")]
     [TestCase("traverse RUN --out -", "--out -", "name a folder")]
     [TestCase("train --out -", "--out -", "name a folder")]
     [TestCase("sweep vae --grid beta=1 --out -", "--out -", "name a folder")]
     [TestCase("reproduce exon --out -", "--out -", "name a folder")]
     [TestCase("import x --model vae --data mnist --out -", "--out -", "name a folder")]
-    [TestCase("doctor --device cpu --tune -", "--tune -", "name a file")]
     [TestCase("encode RUN --out - --json", "--out -", "--json")]
     [TestCase("sample RUN --out RUN", "--out", "it is a folder")]
     [TestCase("traverse RUN --out RUN/config.json", "--out", "it is a file")]
