@@ -14,7 +14,7 @@ namespace VaeFromScratch.Kernels.Gpu.Cuda;
 internal static unsafe partial class CudaDriver
 {
     /// <summary>Of <see cref="cuDeviceGetAttribute"/>.</summary>
-    public const int MultiprocessorCount = 16, ComputeMajor = 75, ComputeMinor = 76, MostSharedBytesOfBlock = 97;
+    public const int MostSharedBytesOfBlock = 97;
 
     /// <summary>
     /// Of <see cref="cuFuncSetAttribute"/>: bytes of dynamic shared memory that a launch may ask for; 48 KB less the static where nothing
@@ -38,21 +38,13 @@ internal static unsafe partial class CudaDriver
     [LibraryImport(Library)]
     public static partial int cuInit(uint flags);
     [LibraryImport(Library)]
-    public static partial int cuDriverGetVersion(int* version);
-    [LibraryImport(Library)]
     public static partial int cuDeviceGetCount(int* count);
-    [LibraryImport(Library)]
-    public static partial int cuDeviceGet(int* device, int ordinal);
     [LibraryImport(Library)]
     public static partial int cuDeviceGetAttribute(int* value, int attribute, int device);
     [LibraryImport(Library)]
     public static partial int cuMemAlloc_v2(nint* address, nuint bytes);
     [LibraryImport(Library)]
     public static partial int cuMemFree_v2(nint address);
-    [LibraryImport(Library)]
-    public static partial int cuMemHostAlloc(void** address, nuint bytes, uint flags);
-    [LibraryImport(Library)]
-    public static partial int cuMemFreeHost(void* address);
     [LibraryImport(Library)]
     public static partial int cuMemcpyHtoDAsync_v2(nint to, void* from, nuint bytes, nint stream);
     [LibraryImport(Library)]
