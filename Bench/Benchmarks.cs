@@ -22,7 +22,7 @@ public abstract class WorkloadBenchmark(IEnumerable<Workload> rows)
         backend = new CpuBackend();
         ready = Row.Prepare(backend);
         run = ready.Run;
-        BenchConfig.Prepared[Row.Name] = (ready.Cost, Machine.PeakOf(ready.Threads == 0 ? backend.Threads : ready.Threads));
+        BenchConfig.Prepared[Row.Name] = new(ready.Cost, Machine.PeakOf(ready.Threads == 0 ? backend.Threads : ready.Threads));
     }
 
     [Benchmark]

@@ -3,7 +3,9 @@ using VaeFromScratch.Kernels.Gpu;
 
 namespace VaeFromScratch.Bench;
 
-/// <summary>ptx: the PTX of all kernels, a file for each architecture that it is made for: what NVIDIA's assembler is shown without a GPU.</summary>
+/// <summary>
+/// ptx: the PTX of all kernels, a file for each architecture that it is made for: what NVIDIA's assembler is shown without a GPU.
+/// </summary>
 internal static class PtxCommand
 {
     public static Command Create()
@@ -22,6 +24,8 @@ internal static class PtxCommand
             using var compiler = new PtxCompiler(architecture);
             File.WriteAllText(Path.Combine(folder.FullName, $"sm_{architecture}.ptx"), compiler.CompileAll());
         }
-        Console.WriteLine($"{KernelCatalogue.Kernels.Count} kernels for compute capabilities {string.Join(" and ", PtxCompiler.Architectures.Select(a => $"{a / 10}.{a % 10}"))}");
+        Console.WriteLine(
+            $"{KernelCatalogue.Kernels.Count} kernels for compute capabilities "
+            + $"{string.Join(" and ", PtxCompiler.Architectures.Select(a => $"{a / 10}.{a % 10}"))}");
     }
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Ours against PyTorch on the CPU, alternated section by section; prints one table and writes Bench/results/cpu-DATE.md.
+# Ours against PyTorch or LibTorch on the CPU, alternated section by section; prints one table and writes it to Bench/results.
+#   --peer P         pytorch (the distribution's; default) or torchsharp (LibTorch 2.10 through TorchSharp)
 #   --pairs N        undisturbed pairs wanted of each section (default 5); up to 2 N are measured
 #   --sections LIST  comma-separated (default: all of them)
 #   --repeats R --min-time S --images-per-block I   as both sides understand them (defaults 3, 0.05, 6000)
@@ -9,11 +10,12 @@
 # Needs the .NET SDK and what Bench/peers/README.md names. Takes about ten minutes with five pairs on two idle cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-pairs=5 sections=gemm,conv,elementwise,mi,mnist,celeba,imae,memory,growth repeats=3 minimum=0.05 images=6000 threads=2 keep= quick=
+pairs=5 sections=gemm,conv,elementwise,mi,mnist,celeba,imae,memory,growth repeats=3 minimum=0.05 images=6000 threads=2 keep= quick= peer=pytorch chosen=
 while [ $# -gt 0 ]; do
   case $1 in
     --pairs) pairs=$2; shift ;;
-    --sections) sections=$2; shift ;;
+    --peer) peer=$2; shift ;;
+    --sections) sections=$2 chosen=yes; shift ;;
     --repeats) repeats=$2; shift ;;
     --min-time) minimum=$2; shift ;;
     --images-per-block) images=$2; shift ;;
@@ -24,6 +26,13 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+
+case $peer in
+  pytorch) start=Bench/peers/torch_cpu.sh ;;
+  # It has no eager row for the information estimate.
+  torchsharp) start=Bench/peers/torchsharp/run.sh; [ -n "$chosen" ] || sections=${sections/mi,/} ;;
+  *) echo "compare.sh: --peer $peer: there are pytorch and torchsharp" >&2; exit 2 ;;
+esac
 
 dotnet build Bench -c Release -v q --nologo >&2
 bench() { dotnet Bench/bin/Release/net10.0/VaeFromScratch.Bench.dll "$@"; }
@@ -40,7 +49,7 @@ torch() {
     memory)
       # Both ways of keeping the images, each in a process of its own; the allocator as it comes, which takes less memory.
       for kind in float bytes; do
-        PEER_MALLOC=default Bench/peers/torch_cpu.sh --sections memory_$kind "${same[@]}" >"$work/$1/memory.$kind"
+        PEER_MALLOC=default $start --sections memory_$kind "${same[@]}" >"$work/$1/memory.$kind"
       done
       python3 - "$work/$1" <<'PYTHON'
 import json, pathlib, sys
@@ -51,7 +60,7 @@ for kind in ("float", "bytes"):
 (folder / "memory.torch.json").write_text(json.dumps({"memory": rows}))
 PYTHON
       ;;
-    *) Bench/peers/torch_cpu.sh --sections "$2" "${same[@]}" >"$work/$1/$2.torch.json" ;;
+    *) $start --sections "$2" "${same[@]}" >"$work/$1/$2.torch.json" ;;
   esac
 }
 
@@ -76,9 +85,9 @@ commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 if [ -n "$quick" ]; then
   bench table "$work" --keep-disturbed
 else
-  out=Bench/results/cpu-$(date -u +%Y-%m-%d).md
+  out=Bench/results/cpu-$peer-$(date -u +%Y-%m-%d).md
   mkdir -p Bench/results
   bench table "$work" --out "$out" --commit "$commit" \
-    --command "Bench/compare.sh --pairs $pairs --sections $sections --repeats $repeats --min-time $minimum --images-per-block $images --threads $threads"
+    --command "Bench/compare.sh --peer $peer --pairs $pairs --sections $sections --repeats $repeats --min-time $minimum --images-per-block $images --threads $threads"
   echo "written to $out" >&2
 fi

@@ -1,24 +1,27 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Cli;
 
 /// <summary>
-/// What Ctrl-C and SIGTERM do. Every file is written whole or not at all, so that any command may end at any moment: it does, with its temporary files and locks removed and a
-/// sentence on how to go on. Work that can do better, as training can with a checkpoint, asks for a moment to end by itself. A second signal ends the process at once.
+/// What Ctrl-C and SIGTERM do. Every file is written whole or not at all, so that any command may end at any moment: it does, with its
+/// temporary files and locks removed and a
+/// sentence on how to go on. Work that can do better, as training can with a checkpoint, asks for a moment to end by itself. A second
+/// signal ends the process at once.
 /// </summary>
 internal static class Interruption
 {
     private const int Terminated = 143;
 
     /// <summary>How long work that asked for it may take to end; a file that is being written then is still finished.</summary>
-    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1.5);
+    private static TimeSpan moment = TimeSpan.FromSeconds(1.5);
     private static readonly TimeSpan AfterFile = TimeSpan.FromSeconds(0.2), ForRename = TimeSpan.FromSeconds(0.5);
 
     private static readonly Lock Gate = new();
     private static PosixSignalRegistration[] registrations = [];
     private static int signals, exitCode;
-    private static bool endsByItself, said;
+    private static bool endsByItself, said, isOneOfMany;
 
     /// <summary>What to do to go on, as the end of a sentence.</summary>
     public static string GoOn { get; set; } = "run the same command again";
@@ -32,6 +35,10 @@ internal static class Interruption
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Handle(signal, Terminated)),
         ];
     }
+
+    /// <summary>From here on this is one of several processes, which agree on where to stop after any of them got a signal.</summary>
+    /// <param name="patience">How long that may take.</param>
+    public static void ManyEndTogether(TimeSpan patience) => (isOneOfMany, moment) = (true, patience);
 
     /// <summary>Does work that ends by itself soon after <see cref="IsRequested"/> says so, with what is worth keeping written.</summary>
     public static T EndingByItself<T>(Func<T> work)
@@ -75,7 +82,10 @@ internal static class Interruption
             wait = endsByItself;
         if (wait)
         {
-            Thread.Sleep(Moment);
+            // The launcher may end all processes before they can say so themselves.
+            if (isOneOfMany)
+                Output.Note($"a signal came: all ranks stop after this step and leave a checkpoint; {GoOn}");
+            Thread.Sleep(moment);
             while (AtomicFile.InProgress)
                 Thread.Sleep(AfterFile);
         }
@@ -89,9 +99,11 @@ internal static class Interruption
         // Without what libraries do at a regular end: a driver would wait for the kernels that are running.
         if (OperatingSystem.IsWindows())
             Environment.Exit(code);
-        ExitNow(code);
+        else
+            ExitNow(code);
     }
 
+    [UnsupportedOSPlatform("windows")]
     [DllImport("libc", EntryPoint = "_exit")]
     private static extern void ExitNow(int code);
 }

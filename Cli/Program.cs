@@ -1,3 +1,3 @@
 using VaeFromScratch.Cli;
 
-return CommandLineTool.Run(args);
+return OpenFiles.AreTooFew() ? ExitCode.Failure : CommandLineTool.Run(args);

@@ -6,7 +6,7 @@ using VaeFromScratch.Models.Training;
 namespace VaeFromScratch.Cli;
 
 /// <summary>Shows training as it goes: a live line with a bar on a terminal, a line per epoch (and every ten seconds) elsewhere.</summary>
-internal sealed class ProgressDisplay(Output output)
+internal sealed class ProgressDisplay(Output output, string item = "image")
 {
     private const int BarWidth = 24;
     private const int NarrowBarWidth = 10;
@@ -49,20 +49,32 @@ internal sealed class ProgressDisplay(Output output)
     private string LiveLine(TrainingProgress p)
     {
         double share = p.Step / ((double)p.Epochs * p.StepsPerEpoch);
-        string line = string.Create(CultureInfo.InvariantCulture, $"{output.Bar(share, output.Width < WideTerminal ? NarrowBarWidth : BarWidth)} {share,4:P0}  {Describe(p)}");
+        string line = string.Create(CultureInfo.InvariantCulture,
+            $"{output.Bar(share, output.Width < WideTerminal ? NarrowBarWidth : BarWidth)} {share,4:P0}  {Describe(p)}");
         return line.Length < output.Width ? line : line[..(output.Width - 1)];
     }
 
-    private static string Describe(TrainingProgress p) => string.Create(CultureInfo.InvariantCulture,
-        $"epoch {p.Epoch}/{p.Epochs}  step {p.StepInEpoch}/{p.StepsPerEpoch}  {p.Remaining:hh\\:mm\\:ss} left  {p.ImagesPerSecond:F0} images/s  {Terms(p.Terms)}{Sigma(p.Variance)}");
+    private string Describe(TrainingProgress p) => string.Create(CultureInfo.InvariantCulture,
+        $"epoch {p.Epoch}/{p.Epochs}  step {p.StepInEpoch}/{p.StepsPerEpoch}  {p.Remaining:hh\\:mm\\:ss} left  {p.ImagesPerSecond:F0} "
+            + $"{item}s/s  {Terms(p.Terms)}{Sigma(p.Variance)}");
 
-    private static string Describe(EpochSummary train, Likelihoods test) => string.Create(CultureInfo.InvariantCulture,
-        $"epoch {train.Epoch}  {train.ImagesPerSecond:F0} images/s  train {Terms(train.Terms)}  test {Terms(test.Terms)}{Error(test)}{Sigma(train.Variance)}");
+    private string Describe(EpochSummary train, Likelihoods test) => string.Create(CultureInfo.InvariantCulture,
+        $"epoch {train.Epoch}  {train.ImagesPerSecond:F0} {item}s/s  train {Terms(train.Terms, train.Weights)}  "
+            + $"test {Terms(test.Terms)}{Error(test)}{Sigma(train.Variance)}");
 
-    private static string Terms(IEnumerable<(string Name, double Value)> terms) =>
-        string.Join(" ", terms.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Name} {t.Value:F1}")));
+    /// <summary>
+    /// Each term, and in parentheses what it is multiplied by in the loss where that is not 1: during a warm-up the mean over the epoch.
+    /// </summary>
+    private static string Terms(IEnumerable<(string Name, double Value)> terms, IReadOnlyDictionary<string, double>? weights = null) =>
+        string.Join(" ", terms.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Name} {t.Value:F1}{Weight(weights, t.Name)}")));
 
-    private static string Error(Likelihoods test) => test.ClassificationError is { } error ? string.Create(CultureInfo.InvariantCulture, $" error {100 * error:F2} %") : "";
+    private static string Weight(IReadOnlyDictionary<string, double>? weights, string term) =>
+        weights is not null && weights.TryGetValue(term, out double weight) && weight is not (0 or 1)
+            ? string.Create(CultureInfo.InvariantCulture, $" (x {weight:G3})") : "";
 
-    private static string Sigma(float? variance) => variance is { } v ? string.Create(CultureInfo.InvariantCulture, $"  sigma^2 {v:G3}") : "";
+    private static string Error(Likelihoods test) =>
+        test.ClassificationError is { } error ? string.Create(CultureInfo.InvariantCulture, $" error {100 * error:F2} %") : "";
+
+    private static string Sigma(float? variance) =>
+        variance is { } v ? string.Create(CultureInfo.InvariantCulture, $"  sigma^2 {v:G3}") : "";
 }

@@ -1,71 +1,92 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.Globalization;
-using System.Text.Json.Nodes;
+using System.Runtime.CompilerServices;
+using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Models;
+using VaeFromScratch.Models.Settings;
 
 namespace VaeFromScratch.Cli;
 
 /// <summary>One key of the configuration set on the command line.</summary>
 /// <param name="Option">The option as the user wrote it, for errors.</param>
-internal readonly record struct Setting(string Option, string Key, string Value);
+/// <param name="Note">What to say about the spelling, when the value is accepted.</param>
+/// <param name="IsStored">Whether it comes from a file that may hold all the settings of a run.</param>
+internal readonly record struct GivenSetting(string Option, string Key, string Value, string? Note = null, bool IsStored = false);
 
-/// <summary>The options that set keys of a run's configuration, <c>--data</c> and <c>--set</c> among them.</summary>
+/// <summary>
+/// The options that set keys of a run's configuration: one for each setting of any model, and <c>--set</c>. The parser knows them all; the
+/// help shows those that the model has, and one that it has not is refused when the configuration is made.
+/// </summary>
 internal sealed class SettingOptions
 {
-    private const string DesignOption = "--design";
+    private const string CodeKey = "code", RecipeKey = "recipe", LatentsKey = "latents", DesignKey = "design", SetOption = "--set";
 
-    private static readonly (string Option, string Key, string Description)[] Names =
-    [
-        ("--data", "data", "a data set of `vae list datasets` (default: mnist)"),
-        ("--epochs", "epochs", "passes over the training images"),
-        ("--batch", "batch", "images per step; more than there are means one batch"),
-        ("--lr", "learning_rate", "learning rate"),
-        ("--beta", "beta", "weight of the KL term"),
-        ("--latent", "latents", "number of factors"),
-        ("--noise", "noise", "the decoder's noise: learned, fixed:VARIANCE, network, mog:K, bernoulli, weighted or weighted:EPSILON"),
-        ("--noise-update", "noise_update", "how a learned variance moves: closed-form or gradient"),
-        ("--network", "network", "conv (the papers'), conv:CHANNELS,CHANNELS,... or mlp:WIDTH,WIDTH,..."),
-        ("--limit", "limit", "train on the first N images only"),
-        ("--binarise", "binarise", "none, threshold, static or dynamic"),
-        ("--gamma", "gamma", "weight of the distance to the capacity (capacity-vae), the total correlation (factor-vae) or the marginal KL (beta-tcvae)"),
-        ("--lambda", "lambda", "weight of the penalty on the aggregate posterior (info-vae, wae-mmd, wae-gan, aae)"),
-        ("--reading", "reading", "which reading of info-vae: mmd or marginal"),
-        ("--estimate", "estimate", "minibatch estimate of the aggregate posterior: weighted, stratified or batch (beta-tcvae, info-vae)"),
-        ("--capacity", "capacity", "largest capacity in nats (capacity-vae)"),
-        ("--samples", "samples", "codes for each image (iwae)"),
-        ("--recipe", "recipe", "a named set of defaults of the model, see `vae list models`"),
-        ("--latents", "latent_kind", "what a code consists of: gaussian, or joint with a category (beta-vae, info-vae)"),
-        ("--categories", "categories", "values of the category"),
-        ("--temperature", "temperature", "temperature of the Gumbel-softmax at the start; temperature_end is that at the end"),
-        ("--encoder-mi", "encoder_mi", "WEIGHT or WEIGHT:BALANCE of what the category says about the image; beta_y of imae"),
-        ("--vat", "vat", "weight of virtual adversarial training of the category"),
-        ("--augment", "augment", "weight of the category's invariance to small rotations, shifts, scalings and shears; 1 moves every training image (exon)"),
-        ("--mi-factors", "mi_factors", "factors whose information is raised, such as 0,1 (vmi-vae)"),
-        ("--labels", "labels", "training images whose labels the model may see, as many of each class; 0 for all (exon)"),
-        (DesignOption, "design", "where the classes lie in the latent space: circle, line, or a JSON file with centres and variances (exon)"),
-        ("--lambda1", "lambda1", "weight of the labels' cross-entropy beyond 1 (exon)"),
-        ("--lambda2", "lambda2", "weight of the penalty on a small learned variance (exon)"),
-    ];
+    /// <summary>Keys that every computing command has options for anyway.</summary>
+    private static readonly string[] Common = ["seed", "precision"];
 
-    private readonly (Option<string?> Option, string Key)[] options = [.. Names.Select(n => (new Option<string?>(n.Option) { Description = n.Description }, n.Key))];
-    private readonly Option<string[]> set = new("--set") { Description = "any other key of the configuration, KEY=VALUE; may be repeated", DefaultValueFactory = _ => [] };
+    /// <summary>Older spellings, which are still understood.</summary>
+    private static readonly Dictionary<string, string> Older = new() { ["--latent"] = "--latents", ["latent_kind"] = CodeKey };
+
+    /// <summary>The settings of all models, each key once; made when the first command asks, after plugins have been loaded.</summary>
+    private static readonly Lazy<Setting[]> OfModels = new(() =>
+        [.. ModelCatalogue.All.SelectMany(m => new RunConfiguration(m).Groups).SelectMany(g => g.Settings).DistinctBy(s => s.Key)
+            .Where(s => !Common.Contains(s.Key))]);
+
+    private static readonly ConditionalWeakTable<Command, SettingOptions> OfCommand = [];
+
+    private readonly (Option<string?> Option, string Key)[] options;
+    private readonly Option<string[]> set = new(SetOption)
+    {
+        Description = "any setting by its key, KEY=VALUE; may be repeated",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Func<ParseResult, string?> modelOf;
 
     /// <summary>Adds the options to a command.</summary>
-    public SettingOptions(Command command)
+    /// <param name="modelOf">The model that was named on the command line.</param>
+    public SettingOptions(Command command, Func<ParseResult, string?> modelOf)
     {
-        foreach (var (option, _) in options)
+        this.modelOf = modelOf;
+        var recipe = new Option<string?>("--" + RecipeKey)
+        {
+            Description = "a named set of settings of the model, see `vae list models --json`"
+        };
+        var code = new Option<string?>("--" + CodeKey)
+        {
+            Description = "what a code consists of: gaussian (factors) or joint (factors and a category)",
+        };
+        options =
+        [
+            (recipe, RecipeKey), (code, CodeKey),
+            .. OfModels.Value.Select(s =>
+                (new Option<string?>(s.Options[^1],
+                [.. s.Options.SkipLast(1), .. Older.Where(o => o.Value == s.Options[^1]).Select(o => o.Key)])
+            {
+                Description = s.Help,
+                Hidden = true,
+            }, s.Key)),
+        ];
+        recipe.CompletionSources.Add(context => Words(context, m => m.Recipes.Select(r => r.Name)));
+        code.CompletionSources.Add(context => Words(context, m => [Setting.ToText(m.Code)]));
+        foreach (var (option, key) in options)
+        {
+            if (OfModels.Value.FirstOrDefault(s => s.Key == key) is { Examples: { Count: > 0 } examples })
+                option.CompletionSources.Add([.. examples]);
             command.Options.Add(option);
+        }
         command.Options.Add(set);
+        OfCommand.Add(command, this);
     }
 
     /// <summary>What was written on the command line; defaults are not in it.</summary>
     /// <exception cref="OptionException">A pair of <c>--set</c> has no equals sign.</exception>
-    public IReadOnlyList<Setting> Read(ParseResult parsed, CommandContext context)
+    public IReadOnlyList<GivenSetting> Read(ParseResult parsed, CommandContext context)
     {
-        var given = new List<Setting>();
+        var given = new List<GivenSetting>();
         foreach (var (option, key) in options)
             if (parsed.GetValue(option) is { } value)
-                given.Add(new(option.Name, key, option.Name == DesignOption ? ReadDesign(value) : value));
+                given.Add(Understood(parsed.GetResult(option)!.IdentifierToken!.Value, key, value));
         if (context.SeedGiven)
             given.Add(new("--seed", "seed", context.Seed.ToString(CultureInfo.InvariantCulture)));
         if (context.Precision is { } precision)
@@ -74,42 +95,120 @@ internal sealed class SettingOptions
         {
             int equals = pair.IndexOf('=');
             if (equals <= 0)
-                throw new OptionException($"--set {pair}: expected KEY=VALUE, such as --set kl_warm_up_epochs=2");
-            given.Add(new("--set", pair[..equals], pair[(equals + 1)..]));
+                throw new OptionException($"{SetOption} {pair}: expected KEY=VALUE, such as --set kl_warm_up_epochs=2");
+            given.Add(Understood(SetOption, pair[..equals], pair[(equals + 1)..]));
         }
         return given;
     }
 
     /// <summary>A new run's configuration: the model's defaults for the data and the recipe that were named, and what else was.</summary>
     /// <exception cref="OptionException">There is no such model, recipe or key, or a value does not fit it.</exception>
-    public static RunConfiguration Start(string model, IReadOnlyList<Setting> given)
+    public static RunConfiguration Start(string model, IReadOnlyList<GivenSetting> given)
     {
-        return Apply(ModelCatalogue.Defaults(model, Given("data"), Given("recipe"), Given("latent_kind")), given);
+        // An empty recipe is what a configuration without one says: the settings beside it are all there are.
+        var start = ModelCatalogue.Defaults(model, Given("data"), Given(RecipeKey) is { Length: > 0 } recipe ? recipe : null,
+            Given(CodeKey) ?? "");
+        if (Given(RecipeKey) == "")
+            start = start with { Recipe = "" };
+        var configuration = given.Where(g => g.Key is not (RecipeKey or CodeKey))
+            .Aggregate(start, (c, g) => c.With(g.Key, g.Value, g.Option));
+        foreach (var setting in given)
+            configuration.CheckGiven(setting.Key, setting.Option, alone: !setting.IsStored);
+        foreach (string note in given.Select(g => g.Note).OfType<string>())
+            Output.Note(note);
+        return configuration;
 
         string? Given(string key) => given.LastOrDefault(g => g.Key == key).Value;
     }
 
-    /// <summary>The contents of a design's file, so that the run does not depend on the file; a design's name as it is.</summary>
-    /// <exception cref="Engine.IO.DataException">The file cannot be read.</exception>
-    private static string ReadDesign(string value)
+    /// <summary>The model on the command line; null where it must be named and is not yet.</summary>
+    private string? ModelOn(ParseResult parsed)
     {
-        if (!value.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
-            return value;
         try
         {
-            return JsonNode.Parse(File.ReadAllText(value))!.ToJsonString();
+            return modelOf(parsed);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Text.Json.JsonException)
+        catch (InvalidOperationException)
         {
-            throw new Engine.IO.DataException($"{DesignOption} {value}: {e.Message.Split('\n')[0].TrimEnd('.')}; expected a JSON file such as {{\"centres\": [[-4, 0], [4, 0]], \"variances\": 4}}", e);
+            return null;
         }
     }
 
-    /// <exception cref="OptionException">There is no such key, or a value does not fit it.</exception>
-    public static RunConfiguration Apply(RunConfiguration configuration, IEnumerable<Setting> given)
+    /// <summary>What the entries of the model on the command line have, for completion.</summary>
+    private IEnumerable<CompletionItem> Words(CompletionContext context, Func<ModelEntry, IEnumerable<string>> of)
     {
-        foreach (var (option, key, value) in given)
-            configuration = configuration.With(key, value, option);
-        return configuration;
+        string model = ModelOn(context.ParseResult) is { Length: > 0 } named ? named : "beta-vae";
+        return ModelCatalogue.All.Where(m => m.Name == model).SelectMany(of).Distinct().Select(word => new CompletionItem(word));
+    }
+
+    /// <summary>Writes the settings that the model on the command line has, by group, if the command has any.</summary>
+    public static void WriteHelp(ParseResult parsed, TextWriter output)
+    {
+        if (!OfCommand.TryGetValue(parsed.CommandResult.Command, out var own))
+            return;
+        string model = own.ModelOn(parsed) is { Length: > 0 } named ? named : "beta-vae";
+        bool takesModel = parsed.CommandResult.Command.Arguments.Any(a => a.Name == "MODEL");
+        string? code = parsed.GetValue(own.options.Single(o => o.Key == CodeKey).Option);
+        var configuration = ModelCatalogue.Defaults(model, code: code ?? "");
+        output.WriteLine(
+            $"Settings of {configuration.Model.Title}, with their defaults (those of another model: vae "
+            + $"{parsed.CommandResult.Command.Name} {(takesModel ? "" : "--model ")}MODEL --help):");
+        foreach (var group in configuration.Groups)
+        {
+            output.WriteLine();
+            output.WriteLine($"  {group.Name}");
+            foreach (var setting in group.Settings.Where(s => !Common.Contains(s.Key)))
+            {
+                string text = Setting.ToText(setting.Get(group.Record));
+                output.WriteLine(
+                    $"    {string.Join(", ", setting.Options),-28} {Describe(setting)} (default: {(text == "" ? "none" : text)})");
+            }
+        }
+    }
+
+    /// <summary>Whether an option of a command sets a key of the configuration.</summary>
+    public static bool IsSetting(Command command, Option option) =>
+        OfCommand.TryGetValue(command, out var own) && own.options.Any(o => o.Option == option);
+
+    /// <summary>
+    /// The options that set keys which the model on the command line has; none where the command sets no keys or there is no such model.
+    /// </summary>
+    public static IEnumerable<string> NamesOf(ParseResult parsed)
+    {
+        if (!OfCommand.TryGetValue(parsed.CommandResult.Command, out var own))
+            return [];
+        string model = own.ModelOn(parsed) is { Length: > 0 } named && ModelCatalogue.Names.Contains(named) ? named : "beta-vae";
+        string[] keys = [RecipeKey, CodeKey, .. ModelCatalogue.Defaults(model).Groups.SelectMany(g => g.Settings).Select(s => s.Key)];
+        return own.options.Where(o => keys.Contains(o.Key)).Select(o => o.Option.Name);
+    }
+
+    /// <summary>Help and range; the latter only where the former does not say it.</summary>
+    private static string Describe(Setting setting) =>
+        setting.Expected is "a number" or "a whole number" || setting.Help.Contains(setting.Expected, StringComparison.Ordinal)
+            ? setting.Help : $"{setting.Help} ({setting.Expected})";
+
+    /// <summary>What was meant, with a note where it has another name now.</summary>
+    private static GivenSetting Understood(string option, string key, string value)
+    {
+        if (key == LatentsKey && value is "gaussian" or "joint")
+            return Renamed($"{option} {value}", "--" + CodeKey, CodeKey);
+        if (Older.TryGetValue(option, out string? now))
+            return Renamed(option, now, key);
+        if (Older.TryGetValue(key, out now))
+            return Renamed($"{option} {key}", option, now);
+        return new(option, key, key == DesignKey ? ReadDesign(option, value) : value);
+
+        GivenSetting Renamed(string was, string option, string key) =>
+            new(option, key, value, $"{was}: now called {(option == SetOption ? $"{option} {key}" : option)}; the old spelling will go");
+    }
+
+    /// <summary>The contents of a design's file, so that the run does not depend on the file; a design's name as it is.</summary>
+    /// <exception cref="DataException">The file cannot be read.</exception>
+    private static string ReadDesign(string option, string value)
+    {
+        if (!value.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+            return value;
+        return JsonFile.Read(option, value, "a JSON object such as {\"centres\": [[-4, 0], [4, 0]], \"variances\": 4}",
+            json => json.ToJsonString());
     }
 }

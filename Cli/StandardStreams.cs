@@ -1,10 +1,13 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using System.Text;
 
 namespace VaeFromScratch.Cli;
 
-/// <summary>Standard output and error of which nothing that happens to them stops the work: closed from the start, closed by their reader, or full.</summary>
+/// <summary>
+/// Standard output and error of which nothing that happens to them stops the work: closed from the start, closed by their reader, or full.
+/// </summary>
 internal static class StandardStreams
 {
     private const int OutputNumber = 1, ErrorNumber = 2;
@@ -25,12 +28,14 @@ internal static class StandardStreams
 
     private static TextWriter Writer(GuardedStream stream)
     {
-        var encoding = Console.OutputEncoding is UTF8Encoding ? new UTF8Encoding(encoderShouldEmitUTF8Identifier: false) : Console.OutputEncoding;
+        var encoding = Console.OutputEncoding is UTF8Encoding ? new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)
+            : Console.OutputEncoding;
         return TextWriter.Synchronized(new StreamWriter(stream, encoding) { AutoFlush = true });
     }
 
     /// <summary>
-    /// Whether nothing was open under this number when the process started. The runtime's own files then have taken the number, and must not be written to; they
+    /// Whether nothing was open under this number when the process started. The runtime's own files then have taken the number, and must
+    /// not be written to; they
     /// differ from inherited ones in that they are closed on exec.
     /// </summary>
     private static bool WasClosed(int number)
@@ -40,16 +45,19 @@ internal static class StandardStreams
         string info = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fdinfo/{number}");
         if (!OperatingSystem.IsLinux() || !Directory.Exists("/proc/self/fdinfo"))
             return false;
-        return !File.Exists(info) || File.ReadLines(info).Any(line => line.StartsWith(Flags, StringComparison.Ordinal) && (Convert.ToInt32(line[Flags.Length..].Trim(), 8) & CloseOnExec) != 0);
+        return !File.Exists(info) || File.ReadLines(info).Any(line => line.StartsWith(Flags, StringComparison.Ordinal)
+            && (Convert.ToInt32(line[Flags.Length..].Trim(), 8) & CloseOnExec) != 0);
     }
 
+    [UnsupportedOSPlatform("windows")]
     [DllImport("libc", EntryPoint = "write", SetLastError = true)]
     private static extern nint SystemWrite(int file, ref byte from, nint count);
 
     /// <summary>Passes on what is written as long as that works.</summary>
     private sealed class GuardedStream(int number, Func<Stream> open) : Stream
     {
-        // Numbers of errors that are the same on every Unix: what a terminal or a file that is gone answers, what a pipe without a reader answers.
+        // Numbers of errors that are the same on every Unix: what a terminal or a file that is gone answers, what a pipe without a reader
+        // answers.
         private const int Interrupted = 4, NoInputOutput = 5, BadFile = 9, BrokenPipe = 32;
 
         private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(10);
@@ -86,7 +94,10 @@ internal static class StandardStreams
             }
         }
 
-        /// <summary>Past the console's own stream, in which standard error waits while standard output is stuck in a pipe that nobody reads.</summary>
+        /// <summary>
+        /// Past the console's own stream, in which standard error waits while standard output is stuck in a pipe that nobody reads.
+        /// </summary>
+        [UnsupportedOSPlatform("windows")]
         private void WriteDirectly(ReadOnlySpan<byte> buffer)
         {
             byte[] bytes = buffer.ToArray();

@@ -1,9 +1,10 @@
 using VaeFromScratch.Kernels;
 
-namespace VaeFromScratch.Engine;
+namespace VaeFromScratch;
 
 /// <summary>
-/// Random numbers as a pure function of (seed, stream, step, draw, element): a checkpoint stores three numbers, and a captured step is replayed with another step
+/// Random numbers as a pure function of (seed, stream, step, draw, element): a checkpoint stores three numbers, and a captured step is
+/// replayed with another step
 /// number by writing one word of device memory.
 /// </summary>
 public sealed class Rng : IDisposable
@@ -40,8 +41,13 @@ public sealed class Rng : IDisposable
     /// <summary>Starts numbering draws again, inside a captured step: the step number itself comes from device memory.</summary>
     public void RestartDraws() => nextDraw = 0;
 
-    /// <summary>A tensor of independent draws.</summary>
-    public Tensor Draw(Distribution distribution, Shape shape)
+    /// <summary>Independent draws of N(0, 1).</summary>
+    public Tensor Normal(Shape shape) => Draw(Distribution.Normal, shape);
+
+    /// <summary>Independent draws, uniform in (0, 1).</summary>
+    public Tensor Uniform(Shape shape) => Draw(Distribution.Uniform, shape);
+
+    private Tensor Draw(Distribution distribution, Shape shape)
     {
         var y = Tape.New(shape);
         compute.Backend.Random(distribution, Next(), y.Data);

@@ -1,4 +1,6 @@
-namespace VaeFromScratch.Engine;
+using VaeFromScratch.Kernels;
+
+namespace VaeFromScratch;
 
 /// <summary>The sizes of a tensor's axes, outermost first. A scalar has none.</summary>
 public readonly struct Shape : IEquatable<Shape>
@@ -11,11 +13,13 @@ public readonly struct Shape : IEquatable<Shape>
         foreach (int size in sizes)
         {
             if (size < 0)
-                throw new ArgumentException($"shape: size {size} is negative");
+                throw new ShapeException("shape", $"size {size}", "sizes of at least 0");
             length *= size;
         }
         if (length > int.MaxValue)
-            throw new ArgumentException($"shape: {length} elements in one tensor, at most {int.MaxValue} are possible; use smaller batches");
+            throw new DeviceMemoryException(
+                FormattableString.Invariant($"{length:N0} elements in one tensor, {sizeof(float) * length:N0} bytes")
+                + $": at most {int.MaxValue} elements fit into one; use a smaller batch, fewer samples or a smaller network");
         this.sizes = sizes.ToArray();
         Length = (int)length;
     }
@@ -38,7 +42,8 @@ public readonly struct Shape : IEquatable<Shape>
     public int Axis(int axis)
     {
         int a = axis < 0 ? axis + Rank : axis;
-        return (uint)a < (uint)Rank ? a : throw new ArgumentException($"axis {axis} does not exist in a tensor of shape {this}");
+        return (uint)a < (uint)Rank ? a : throw new ShapeException("axis", $"{axis} in a tensor of shape {this}",
+            Rank == 0 ? "none, it is a scalar" : $"{-Rank} to {Rank - 1}");
     }
 
     /// <summary>Product of the sizes of axes <paramref name="from"/> .. <paramref name="to"/> - 1.</summary>

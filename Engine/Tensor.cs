@@ -1,6 +1,6 @@
 using VaeFromScratch.Kernels;
 
-namespace VaeFromScratch.Engine;
+namespace VaeFromScratch;
 
 /// <summary>A contiguous array of float32 on a device with a shape, and a place for its gradient.</summary>
 /// <remarks>
@@ -18,7 +18,8 @@ public sealed class Tensor
     internal Tensor(Compute compute, Shape shape, Slice<float> values, Tape? tape, bool needsGradient) =>
         (Compute, Shape, this.values, this.tape, this.needsGradient) = (compute, shape, values, tape, needsGradient);
 
-    private Tensor(Tensor viewOf, Shape shape) : this(viewOf.Compute, shape, viewOf.values, viewOf.tape, viewOf.needsGradient) => this.viewOf = viewOf.Root;
+    private Tensor(Tensor viewOf, Shape shape) : this(viewOf.Compute, shape, viewOf.values, viewOf.tape, viewOf.needsGradient) =>
+        this.viewOf = viewOf.Root;
 
     /// <summary>A trainable parameter: its gradient has memory of its own.</summary>
     internal Tensor(Compute compute, Shape shape, Slice<float> data, Slice<float> gradient) : this(compute, shape, data, null, true)
@@ -34,7 +35,7 @@ public sealed class Tensor
     public int Length => Shape.Length;
 
     /// <summary>Whether a backward pass computes this tensor's gradient now.</summary>
-    public bool NeedsGradient => needsGradient && !(Root.IsParameter && (Root.Frozen || Tape.Current is { SkipsParameters: true }));
+    public bool NeedsGradient => needsGradient && !(Root.IsParameter && (Root.Frozen || Tape.PassesOverParameters));
 
     internal bool IsParameter { get; }
 
@@ -53,7 +54,9 @@ public sealed class Tensor
 
     internal bool HasGradient { get; private set; }
 
-    /// <summary>Set where the values are the output of a fused ReLU; consumers then mask the gradient they write, which saves a pass.</summary>
+    /// <summary>
+    /// Set where the values are the output of a fused ReLU; consumers then mask the gradient they write, which saves a pass.
+    /// </summary>
     internal bool IsReluOutput { get; set; }
 
     /// <summary>Whether some contribution to the gradient of a ReLU output has not been masked yet.</summary>
@@ -106,7 +109,7 @@ public sealed class Tensor
         var shape = new Shape(resolved);
         return shape.Length == Length
             ? new(this, shape)
-            : throw new ArgumentException($"reshape: {Shape} has {Length} elements, {shape} has {shape.Length}");
+            : throw new ShapeException("reshape", $"{Shape} has {Length} elements, {shape} has {shape.Length}", "as many");
     }
 
     /// <summary>Copies the values to the host. Waits for the device.</summary>
@@ -118,7 +121,8 @@ public sealed class Tensor
     }
 
     /// <summary>The value of a tensor of one element. Waits for the device.</summary>
-    public float Item() => Length == 1 ? ToArray()[0] : throw new InvalidOperationException($"item: the tensor has shape {Shape}, not one element");
+    public float Item() =>
+        Length == 1 ? ToArray()[0] : throw new InvalidOperationException($"item: the tensor has shape {Shape}, not one element");
 
     /// <summary>Copies the gradient to the host; zeros when there is none.</summary>
     public float[] GradientToArray()

@@ -23,7 +23,8 @@ public sealed record ActivatedSubspace(double[,] FStatistic, double[,] VNat, lon
     public int[] ByVNat(int k, double threshold = VNatThreshold) => [.. Enumerable.Range(0, Factors).Where(j => VNat[k, j] > threshold)];
 
     /// <summary>
-    /// The right-hand side of the paper's Theorem 1 less E KL^u, nats. Below 0 where the theorem does not apply: it assumes that the aggregate of each component has the
+    /// The right-hand side of the paper's Theorem 1 less E KL^u, nats. Below 0 where the theorem does not apply: it assumes that the
+    /// aggregate of each component has the
     /// prior's mean and variance.
     /// </summary>
     /// <param name="weights">w_k of the prior.</param>
@@ -39,9 +40,12 @@ public sealed record ActivatedSubspace(double[,] FStatistic, double[,] VNat, lon
     }
 }
 
-/// <summary>Collects an <see cref="ActivatedSubspace"/> from posteriors a batch at a time. Image x counts for class k by p(x|k), proportional to w(k|x).</summary>
+/// <summary>
+/// Collects an <see cref="ActivatedSubspace"/> from posteriors a batch at a time. Image x counts for class k by p(x|k), proportional to
+/// w(k|x).
+/// </summary>
 /// <param name="priorVariances">v0_kj, [K][H].</param>
-public sealed class ActivatedSubspaceSums(double[][] priorVariances)
+internal sealed class ActivatedSubspaceSums(double[][] priorVariances)
 {
     private const int Moments = 4;
 
@@ -58,7 +62,9 @@ public sealed class ActivatedSubspaceSums(double[][] priorVariances)
     {
         int rows = probabilities.Length / classes;
         if (probabilities.Length != rows * classes || mu.Length != probabilities.Length * factors || logVar.Length != mu.Length)
-            throw new EstimatorException($"activated subspace: {probabilities.Length} weights, {mu.Length} means and {logVar.Length} variances do not fit {classes} classes and {factors} factors");
+            throw new EstimatorException(
+                $"activated subspace: {probabilities.Length} weights, {mu.Length} means and {logVar.Length} variances do not fit "
+                + $"{classes} classes and {factors} factors");
         for (int pair = 0; pair < probabilities.Length; pair++)
         {
             int k = pair % classes;

@@ -1,7 +1,7 @@
 namespace VaeFromScratch.Estimators;
 
 /// <summary>The linear assignment problem, by the Hungarian algorithm with potentials in O(n^3).</summary>
-public static class Assignment
+internal static class Assignment
 {
     /// <summary>The column of each row in the one-to-one assignment of least total cost.</summary>
     /// <param name="cost">[n, n], finite.</param>

@@ -5,7 +5,8 @@ namespace VaeFromScratch.Estimators;
 /// <param name="CodeEntropy">H(mean_n p(y|x_n)).</param>
 /// <param name="ConditionalEntropy">mean_n H(p(y|x_n)).</param>
 /// <param name="MeanProbabilities">p(y), [K].</param>
-public sealed record CategoryInformation(Estimate Information, double CodeEntropy, double ConditionalEntropy, IReadOnlyList<double> MeanProbabilities)
+public sealed record CategoryInformation(Estimate Information, double CodeEntropy, double ConditionalEntropy,
+    IReadOnlyList<double> MeanProbabilities)
 {
     /// <summary>The probabilities of a row, as files round them, may miss the sum of 1 by this much.</summary>
     private const double SumTolerance = 1e-2;
@@ -19,7 +20,8 @@ public sealed record CategoryInformation(Estimate Information, double CodeEntrop
     public static CategoryInformation Compute(ReadOnlySpan<float> probabilities, int categories)
     {
         if (categories < 1 || probabilities.Length == 0 || probabilities.Length % categories != 0)
-            throw new EstimatorException($"category information: {probabilities.Length} probabilities of {categories} categories; give rows of K probabilities");
+            throw new EstimatorException(
+                $"category information: {probabilities.Length} probabilities of {categories} categories; give rows of K probabilities");
         var sums = new CategoryAccumulator(categories);
         sums.Add(probabilities);
         return sums.Result();
@@ -37,11 +39,15 @@ public sealed record CategoryInformation(Estimate Information, double CodeEntrop
             {
                 float p = probabilities[from + k];
                 if (!(p >= 0 && p <= 1 + SumTolerance))
-                    throw new EstimatorException($"category information: the probability of category {k} in row {firstRow + from / categories} is {p}; expected 0 to 1, give probabilities, not logits");
+                    throw new EstimatorException(
+                        $"category information: the probability of category {k} in row {firstRow + from / categories} is {p}; expected 0 "
+                        + $"to 1, give probabilities, not logits");
                 sum += p;
             }
             if (Math.Abs(sum - 1) > SumTolerance)
-                throw new EstimatorException($"category information: the probabilities of row {firstRow + from / categories} sum to {sum}; expected 1 within {SumTolerance}, give probabilities, not logits");
+                throw new EstimatorException(
+                    $"category information: the probabilities of row {firstRow + from / categories} sum to {sum}; expected 1 within "
+                    + $"{SumTolerance}, give probabilities, not logits");
             for (int k = 0; k < categories; k++)
                 rows[from + k] = probabilities[from + k] / sum;
         }
@@ -72,7 +78,7 @@ public sealed record CategoryInformation(Estimate Information, double CodeEntrop
 
 /// <summary>(C3) of a stream of any length, in one pass.</summary>
 /// <param name="categories">K.</param>
-public sealed class CategoryAccumulator(int categories)
+internal sealed class CategoryAccumulator(int categories)
 {
     // One more than the categories: the last is the negative entropy of a row. The error bar needs how they vary together.
     private readonly double[] sums = new double[categories + 1];
@@ -111,8 +117,10 @@ public sealed class CategoryAccumulator(int categories)
         double conditional = -mean[categories], entropy = CategoryInformation.Entropy(probabilities), ceiling = Math.Log(categories);
         double information = entropy - conditional;
         if (!(information >= -1e-9 && information <= ceiling + 1e-9))
-            throw new EstimatorException($"category information: {information} nats lies outside 0 to log {categories} = {ceiling:G6}; check the probabilities");
-        return new(new(Math.Clamp(information, 0, ceiling), StandardError(mean), BoundKind.Lower, ceiling, (int)Math.Min(Points, int.MaxValue)), entropy, conditional, probabilities);
+            throw new EstimatorException(
+                $"category information: {information} nats lies outside 0 to log {categories} = {ceiling:G6}; check the probabilities");
+        return new(new(Math.Clamp(information, 0, ceiling), StandardError(mean), BoundKind.Lower, ceiling,
+            (int)Math.Min(Points, int.MaxValue)), entropy, conditional, probabilities);
     }
 
     /// <summary>(C3) is the mean of KL(p(y|x_n) || p(y)) = -H(p(y|x_n)) - sum_k p(k|x_n) log p(k): its spread over the rows.</summary>
@@ -134,7 +142,9 @@ public sealed class CategoryAccumulator(int categories)
 /// <param name="TotalCorrelation">TC(y; z_1 .. z_H): mean of log q(y, z) - log p(y) - sum_h log q(z_h).</param>
 public sealed record JointCodeInformation(Estimate Information, Estimate TotalCorrelation);
 
-/// <summary>Collects <see cref="JointCodeInformation"/> from the blocks of a mixture: one y ~ p(y|x) is drawn per point beside its z.</summary>
+/// <summary>
+/// Collects <see cref="JointCodeInformation"/> from the blocks of a mixture: one y ~ p(y|x) is drawn per point beside its z.
+/// </summary>
 internal sealed class JointCodeSums
 {
     // Keeps log p finite; a category that a posterior rules out weighs e^-69.
@@ -189,7 +199,8 @@ internal sealed class JointCodeSums
 
     public JointCodeInformation Result(int points)
     {
-        var result = new JointCodeInformation(information.ToEstimate(BoundKind.Lower, Math.Log(points)), totalCorrelation.ToEstimate(BoundKind.Neither, double.PositiveInfinity));
+        var result = new JointCodeInformation(information.ToEstimate(BoundKind.Lower, Math.Log(points)),
+            totalCorrelation.ToEstimate(BoundKind.Neither, double.PositiveInfinity));
         double rounding = MixtureInformation.Rounding(factors, magnitude.Mean);
         MixtureInformation.CheckInformation("I(x; y, z)", result.Information, rounding);
         MixtureInformation.CheckNotNegative("the total correlation of y and z", result.TotalCorrelation, rounding);

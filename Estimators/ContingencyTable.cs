@@ -13,7 +13,8 @@ public sealed class ContingencyTable
     public ContingencyTable(ReadOnlySpan<int> categories, ReadOnlySpan<int> labels, int categoryCount = 0, int labelCount = 0)
     {
         if (categories.Length != labels.Length || categories.Length == 0)
-            throw new EstimatorException($"contingency table: {categories.Length} categories and {labels.Length} labels; give one of each per point");
+            throw new EstimatorException(
+                $"contingency table: {categories.Length} categories and {labels.Length} labels; give one of each per point");
         counts = new int[CountOf(categories, categoryCount, "category"), CountOf(labels, labelCount, "label")];
         for (int i = 0; i < categories.Length; i++)
             counts[categories[i], labels[i]]++;
@@ -32,10 +33,10 @@ public sealed class ContingencyTable
 
     public int Points { get; }
 
-    /// <summary>K.</summary>
+    /// <summary>The number of categories, K.</summary>
     public int Categories => counts.GetLength(0);
 
-    /// <summary>L.</summary>
+    /// <summary>The number of labels, L.</summary>
     public int Labels => counts.GetLength(1);
 
     public int this[int category, int label] => counts[category, label];
@@ -54,7 +55,9 @@ public sealed class ContingencyTable
         return best;
     }
 
-    /// <summary>(S3): I(y; label), nats, plug-in; at most min(log K, log L). Finite counts bias it upwards by about (K - 1)(L - 1) / 2M.</summary>
+    /// <summary>
+    /// (S3): I(y; label), nats, plug-in; at most min(log K, log L). Finite counts bias it upwards by about (K - 1)(L - 1) / 2M.
+    /// </summary>
     public Estimate MutualInformation()
     {
         var (rows, columns) = Totals();
@@ -64,13 +67,16 @@ public sealed class ContingencyTable
                 for (int i = 0; i < counts[k, l]; i++)
                     mean.Add(Math.Log((double)counts[k, l] * Points / ((double)rows[k] * columns[l])));
         double ceiling = Math.Log(Math.Min(Categories, Labels));
-        return new(Math.Clamp(mean.Mean, 0, ceiling), mean.StandardError, BoundKind.Neither, ceiling, Points);
+        return new(Math.Clamp(mean.Mean, 0, ceiling), mean.StandardError, BoundKind.Neither, ceiling, Points) { CeilingIsTrue = true };
     }
 
     /// <summary>(S3): the accuracy of the best one-to-one map of categories to labels.</summary>
-    public double ClusteringAccuracy() => (double)ClusteringMap().Select((label, category) => label < 0 ? 0 : counts[category, label]).Sum() / Points;
+    public double ClusteringAccuracy() =>
+        (double)ClusteringMap().Select((label, category) => label < 0 ? 0 : counts[category, label]).Sum() / Points;
 
-    /// <summary>The label each category gets under the best one-to-one map, -1 for categories left over; by the Hungarian algorithm.</summary>
+    /// <summary>
+    /// The label each category gets under the best one-to-one map, -1 for categories left over; by the Hungarian algorithm.
+    /// </summary>
     public int[] ClusteringMap()
     {
         int size = Math.Max(Categories, Labels);
@@ -102,7 +108,9 @@ public sealed class ContingencyTable
     public double Accuracy(ReadOnlySpan<int> table)
     {
         if (table.Length != Categories)
-            throw new EstimatorException($"contingency table: a table of {table.Length} labels for {Categories} categories; fit it with the same number of categories");
+            throw new EstimatorException(
+                $"contingency table: a table of {table.Length} labels for {Categories} categories; fit it with the same number of "
+                + $"categories");
         int right = 0;
         for (int k = 0; k < table.Length; k++)
             if ((uint)table[k] < (uint)Labels)
@@ -128,7 +136,9 @@ public sealed class ContingencyTable
         for (int i = 0; i < values.Length; i++)
         {
             if (values[i] < 0 || (count > 0 && values[i] >= count))
-                throw new EstimatorException($"contingency table: {what} {values[i]} of point {i} is out of range; expected 0 to {(count > 0 ? count - 1 : int.MaxValue)}");
+                throw new EstimatorException(
+                    $"contingency table: {what} {values[i]} of point {i} is out of range; expected 0 to "
+                    + $"{(count > 0 ? count - 1 : int.MaxValue)}");
             largest = Math.Max(largest, values[i]);
         }
         return count > 0 ? count : largest + 1;

@@ -1,7 +1,10 @@
 namespace VaeFromScratch.Estimators;
 
-/// <summary>Keeps, from a stream of encodings of any length, the points that a mixture estimate takes: the same ones as it would choose had it all in memory.</summary>
-public sealed class EncodingSample
+/// <summary>
+/// Keeps, from a stream of encodings of any length, the points that a mixture estimate takes: the same ones as it would choose had it all
+/// in memory.
+/// </summary>
+internal sealed class EncodingSample
 {
     private readonly int factors;
     private readonly int categories;
@@ -33,7 +36,9 @@ public sealed class EncodingSample
     {
         int rows = mu.Length / factors;
         if (mu.Length != rows * factors || logVar.Length != mu.Length || probabilities.Length != rows * categories)
-            throw new EstimatorException($"encoding sample: a chunk of {mu.Length} means, {logVar.Length} log variances and {probabilities.Length} probabilities is not a whole number of rows of {factors} factors and {categories} categories");
+            throw new EstimatorException(
+                $"encoding sample: a chunk of {mu.Length} means, {logVar.Length} log variances and {probabilities.Length} probabilities "
+                + $"is not a whole number of rows of {factors} factors and {categories} categories");
         for (int r = 0; r < rows; r++, Points++)
         {
             if (!subset.Offer(Points, out long displaced))

@@ -2,8 +2,10 @@ using VaeFromScratch.Kernels;
 
 namespace VaeFromScratch.Estimators;
 
-/// <summary>Everything that can be said of encodings that are seen once, a block at a time, in memory that does not grow with their number.</summary>
-public sealed class EncodingStream : IDisposable
+/// <summary>
+/// Everything that can be said of encodings that are seen once, a block at a time, in memory that does not grow with their number.
+/// </summary>
+internal sealed class EncodingStream : IDisposable
 {
     private readonly IBackend backend;
     private readonly MomentAccumulator moments;
@@ -11,15 +13,15 @@ public sealed class EncodingStream : IDisposable
     private readonly CategoryAccumulator? category;
     private readonly LabelCounts? labels;
     private readonly ulong seed;
-    private readonly int? components;
 
     /// <param name="backend">The device; not disposed here.</param>
-    /// <param name="first">The first block, which says how many factors and categories there are and whether labels; it is not added.</param>
+    /// <param name="first">The first block, which says how many factors and categories there are and whether labels; it is not
+    /// added.</param>
     /// <param name="mixture">Whether to keep points for the mixture estimates.</param>
     /// <param name="components">How many; by default all up to 20 000 and else 10 000.</param>
     public EncodingStream(IBackend backend, Encodings first, ulong seed, bool mixture = true, int? components = null)
     {
-        (this.backend, this.seed, this.components) = (backend, seed, components);
+        (this.backend, this.seed) = (backend, seed);
         moments = new(backend, first.Factors);
         sample = mixture ? new(first.Factors, seed, components, first.Categories) : null;
         category = first.Categories > 0 ? new(first.Categories) : null;
@@ -39,7 +41,13 @@ public sealed class EncodingStream : IDisposable
     public Indicators Indicators() => moments.Result();
 
     /// <summary>(I6), (X1)-(X3) of the points kept; null when they were not asked for.</summary>
-    public MixtureInformation? Mixture() => sample is null ? null : MixtureInformation.Compute(backend, sample.Result(), seed, components);
+    /// <param name="stored">Looks up the estimate of the points kept; null, or an answer of null, to compute it.</param>
+    public MixtureInformation? Mixture(Func<Encodings, MixtureInformation?>? stored = null)
+    {
+        if (sample?.Result() is not { } points)
+            return null;
+        return stored?.Invoke(points) ?? MixtureInformation.Compute(backend, points, seed, points.Points);
+    }
 
     /// <summary>(C3) of all points; null without a category.</summary>
     public CategoryInformation? Category() => category?.Result();
@@ -64,7 +72,8 @@ public sealed class EncodingStream : IDisposable
                 if (!counts.TryGetValue(label, out var ofLabel))
                     counts.Add(label, ofLabel = new int[categories]);
                 if (counts.Count > MostLabels)
-                    throw new EstimatorException($"labels: more than {MostLabels} different ones; labels are classes, remove them if they number the points");
+                    throw new EstimatorException(
+                        $"labels: more than {MostLabels} different ones; labels are classes, remove them if they number the points");
                 ofLabel[most[i]]++;
             }
         }

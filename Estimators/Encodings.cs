@@ -15,7 +15,8 @@ public sealed class Encodings
     /// <param name="probabilities">Category probabilities p(y|x), [M, K]; empty where the code has no category.</param>
     /// <param name="labels">Known classes, [M]; empty where there are none.</param>
     /// <exception cref="EstimatorException">A length does not match.</exception>
-    public Encodings(int points, int factors, ReadOnlyMemory<float> mu, ReadOnlyMemory<float> logVar, ReadOnlyMemory<float> probabilities = default, ReadOnlyMemory<int> labels = default)
+    public Encodings(int points, int factors, ReadOnlyMemory<float> mu, ReadOnlyMemory<float> logVar,
+        ReadOnlyMemory<float> probabilities = default, ReadOnlyMemory<int> labels = default)
     {
         if (points < 1 || factors < 1)
             throw new EstimatorException($"encodings: {points} points of {factors} factors; at least one of each is needed");
@@ -29,19 +30,19 @@ public sealed class Encodings
         (Mu, LogVar, Probabilities, Labels) = (mu, logVar, probabilities, labels);
     }
 
-    /// <summary>M.</summary>
+    /// <summary>The number of encodings, M.</summary>
     public int Points { get; }
 
-    /// <summary>H.</summary>
+    /// <summary>The number of factors, H.</summary>
     public int Factors { get; }
 
     /// <summary>K; 0 where the code has no category.</summary>
     public int Categories { get; }
 
-    /// <summary>[M, H].</summary>
+    /// <summary>The posteriors' means, [M, H].</summary>
     public ReadOnlyMemory<float> Mu { get; }
 
-    /// <summary>[M, H].</summary>
+    /// <summary>The logarithms of the posteriors' variances, [M, H].</summary>
     public ReadOnlyMemory<float> LogVar { get; }
 
     /// <summary>[M, K] or empty.</summary>
@@ -51,7 +52,8 @@ public sealed class Encodings
     public ReadOnlyMemory<int> Labels { get; }
 
     /// <summary>A view of encodings read from a file.</summary>
-    public static Encodings From(EncodingTable table) => new(table.Points, table.Factors, table.Mu, table.LogVar, table.Probabilities, table.Labels);
+    public static Encodings From(EncodingTable table) =>
+        new(table.Points, table.Factors, table.Mu, table.LogVar, table.Probabilities, table.Labels);
 
     /// <summary>A copy of the given rows, in the given order.</summary>
     public Encodings Rows(ReadOnlySpan<int> rows)
@@ -59,7 +61,8 @@ public sealed class Encodings
         var labels = new int[Labels.Length == 0 ? 0 : rows.Length];
         for (int i = 0; i < labels.Length; i++)
             labels[i] = Labels.Span[rows[i]];
-        return new(rows.Length, Factors, Gather(Mu.Span, Factors, rows), Gather(LogVar.Span, Factors, rows), Gather(Probabilities.Span, Categories, rows), labels);
+        return new(rows.Length, Factors, Gather(Mu.Span, Factors, rows), Gather(LogVar.Span, Factors, rows),
+            Gather(Probabilities.Span, Categories, rows), labels);
     }
 
     private static float[] Gather(ReadOnlySpan<float> table, int width, ReadOnlySpan<int> rows)
@@ -87,13 +90,16 @@ internal static class EncodingChecks
     public const float SmallestLogVar = -87;
 
     /// <summary>Throws unless every value of [rows, factors] lies in [low, high]; NaN lies nowhere.</summary>
-    public static void InRange(string operation, string array, ReadOnlySpan<float> values, int factors, long firstRow, float low, float high)
+    public static void InRange(string operation, string array, ReadOnlySpan<float> values, int factors, long firstRow, float low,
+        float high)
     {
         if (AllWithin(values, low, high))
             return;
         for (int i = 0; i < values.Length; i++)
             if (!(values[i] >= low && values[i] <= high))
-                throw new EstimatorException($"{operation}: {array} of factor {i % factors} in row {firstRow + i / factors} is {values[i]}, {Expected(low, high)}; check that the encoder's training did not diverge and that logvar holds log variances");
+                throw new EstimatorException(
+                    $"{operation}: {array} of factor {i % factors} in row {firstRow + i / factors} is {values[i]}, "
+                    + $"{Expected(low, high)}; check that the encoder's training did not diverge and that logvar holds log variances");
     }
 
     public static void Finite(string operation, string array, ReadOnlySpan<float> values, int factors, long firstRow) =>

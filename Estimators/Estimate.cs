@@ -17,11 +17,19 @@ public enum BoundKind
 /// <param name="Points">Samples behind the value.</param>
 public readonly record struct Estimate(double Value, double StandardError, BoundKind Bound, double Ceiling, int Points)
 {
+    /// <summary>
+    /// Whether the information itself cannot be above the ceiling either, as it is an entropy: a value near it then says all there is.
+    /// </summary>
+    public bool CeilingIsTrue { get; init; }
+
     /// <summary>The value moved into [0, ceiling], for display of a quantity that is never negative.</summary>
     public double InRange => Math.Clamp(Value, 0, Ceiling);
 }
 
-/// <summary>An estimate cannot be given: the input is unusable or the result lies outside what the estimator can produce. The message says which and what to check.</summary>
+/// <summary>
+/// An estimate cannot be given: the input is unusable or the result lies outside what the estimator can produce. The message says which and
+/// what to check.
+/// </summary>
 public sealed class EstimatorException(string message) : Exception(message);
 
 /// <summary>Mean and standard error of a run of numbers, in double precision and in order.</summary>
@@ -34,7 +42,7 @@ internal struct RunningMean
 
     public readonly double Mean => mean;
 
-    /// <summary>Population variance.</summary>
+    /// <summary>The population variance of what was added.</summary>
     public readonly double Variance => Count == 0 ? 0 : squares / Count;
 
     /// <summary>Sample standard deviation over the root of the count; 0 for fewer than two numbers.</summary>

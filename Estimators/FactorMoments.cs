@@ -3,7 +3,7 @@ using VaeFromScratch.Kernels;
 namespace VaeFromScratch.Estimators;
 
 /// <summary>The sums behind <see cref="Indicators"/> of encodings, in device memory.</summary>
-public sealed class FactorMoments : IDisposable
+internal sealed class FactorMoments : IDisposable
 {
     private const int Sums = 4;
 
@@ -26,7 +26,7 @@ public sealed class FactorMoments : IDisposable
     /// <summary>Rows added so far.</summary>
     public long Points { get; private set; }
 
-    /// <summary>Adds encodings.</summary>
+    /// <summary>Adds encodings to the sums.</summary>
     /// <param name="mu">[rows, H].</param>
     /// <param name="logVar">[rows, H].</param>
     public void Add(int rows, Slice<float> mu, Slice<float> logVar)
@@ -45,7 +45,7 @@ public sealed class FactorMoments : IDisposable
         backend.Download<float>(sums, pairs);
         var result = new FactorIndicators[factors];
         for (int h = 0; h < factors; h++)
-            result[h] = new(h, meanVariance: Mean(0, h), meanSquare: Mean(1, h), mean: Mean(2, h), meanLogVar: Mean(3, h));
+            result[h] = new(h, meanVariance: Mean(0, h), meanSquare: Mean(1, h), mean: Mean(2, h), meanLogVar: Mean(3, h), Points);
         return new(Points, result);
 
         double Mean(int which, int h)

@@ -1,12 +1,13 @@
 namespace VaeFromScratch.Estimators;
 
 /// <summary>Closed forms of one-dimensional Gaussians, nats.</summary>
-public static class Gaussian
+internal static class Gaussian
 {
     private static readonly double LogTwoPi = Math.Log(2 * Math.PI);
 
     /// <summary>log N(z | mu, exp(logVar)).</summary>
-    public static double LogDensity(double z, double mu, double logVar) => -0.5 * (LogTwoPi + logVar + (z - mu) * (z - mu) * Math.Exp(-logVar));
+    public static double LogDensity(double z, double mu, double logVar) =>
+        -0.5 * (LogTwoPi + logVar + (z - mu) * (z - mu) * Math.Exp(-logVar));
 
     /// <summary>(V2): KL(N(mu, exp(logVar)) || N(0, 1)).</summary>
     public static double Kl(double mu, double logVar) => 0.5 * (Math.Exp(logVar) + mu * mu - 1 - logVar);

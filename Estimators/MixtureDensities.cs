@@ -5,13 +5,14 @@ namespace VaeFromScratch.Estimators;
 /// <summary>A run of points with one draw each and its log densities; the arrays are reused from block to block.</summary>
 /// <param name="First">The first point.</param>
 /// <param name="Rows">Points in this block.</param>
-/// <param name="MuMemory">[Rows, H].</param>
-/// <param name="LogVarMemory">[Rows, H].</param>
+/// <param name="MuMemory">The means of the block's rows, [Rows, H].</param>
+/// <param name="LogVarMemory">The log variances of the block's rows, [Rows, H].</param>
 /// <param name="Z">z ~ q(z|x), [Rows, H].</param>
 /// <param name="Own">log q(z_h|x) of the point's own posterior, [Rows, H].</param>
 /// <param name="Joint">log q(z) under the mixture (X1), [Rows].</param>
 /// <param name="Marginal">log q(z_h) under the mixture (X2), [Rows, H].</param>
-internal sealed record MixtureBlock(int First, int Rows, ReadOnlyMemory<float> MuMemory, ReadOnlyMemory<float> LogVarMemory, float[] Z, double[] Own, float[] Joint, float[] Marginal)
+internal sealed record MixtureBlock(int First, int Rows, ReadOnlyMemory<float> MuMemory, ReadOnlyMemory<float> LogVarMemory, float[] Z,
+    double[] Own, float[] Joint, float[] Marginal)
 {
     public ReadOnlySpan<float> Mu => MuMemory.Span;
     public ReadOnlySpan<float> LogVar => LogVarMemory.Span;
@@ -38,7 +39,8 @@ internal sealed class MixtureDensities : IDisposable
     public MixtureDensities(IBackend backend, Encodings encodings, ulong seed)
     {
         EncodingChecks.Finite("mixture information", "mu", encodings.Mu.Span, encodings.Factors, 0);
-        EncodingChecks.InRange("mixture information", "logvar", encodings.LogVar.Span, encodings.Factors, 0, EncodingChecks.SmallestLogVar, EncodingChecks.LargestLogVar);
+        EncodingChecks.InRange("mixture information", "logvar", encodings.LogVar.Span, encodings.Factors, 0, EncodingChecks.SmallestLogVar,
+            EncodingChecks.LargestLogVar);
         (this.backend, this.encodings, this.seed) = (backend, encodings, seed);
         pool = new(backend);
         int block = Math.Min(BlockRows, encodings.Points);
@@ -62,14 +64,17 @@ internal sealed class MixtureDensities : IDisposable
         for (int first = 0, index = 0; first < encodings.Points; first += BlockRows, index++)
         {
             int rows = Math.Min(BlockRows, encodings.Points - first), values = rows * factors;
-            var block = new MixtureBlock(first, rows, encodings.Mu.Slice(first * factors, values), encodings.LogVar.Slice(first * factors, values), hostZ, own, hostJoint, hostMarginal);
+            var block = new MixtureBlock(first, rows, encodings.Mu.Slice(first * factors, values),
+                encodings.LogVar.Slice(first * factors, values), hostZ, own, hostJoint, hostMarginal);
             var draw = z.Part(0, values);
             backend.Random(Distribution.Normal, new(state, (uint)index), draw);
             backend.Download(draw, hostZ.AsSpan(0, values));
             PlaceDraws(block, values);
             backend.Upload<float>(hostZ.AsSpan(0, values), draw);
             var (jointPart, marginalPart) = (joint.Part(0, rows), marginal.Part(0, values));
-            backend.MixtureLogDensity(rows, encodings.Points, factors, draw, mu, logVar, PairLogWeights.Uniform(encodings.Points), first, default, jointPart, marginalPart);
+            backend.MixtureLogDensity(new(
+                rows, encodings.Points, factors, draw, mu, logVar, PairLogWeights.Uniform(encodings.Points), jointPart, marginalPart,
+                    first));
             backend.Download(jointPart, hostJoint.AsSpan(0, rows));
             backend.Download(marginalPart, hostMarginal.AsSpan(0, values));
             yield return block;
@@ -90,7 +95,8 @@ internal sealed class MixtureDensities : IDisposable
         var bias = pool.Rent<float>(block.Rows * points);
         var density = this.joint.Part(0, block.Rows);
         backend.GatherRows(table, y, points, bias);
-        backend.MixtureLogDensity(block.Rows, points, encodings.Factors, z.Part(0, block.Rows * encodings.Factors), mu, logVar, PairLogWeights.Uniform(points), block.First, bias, density, default);
+        backend.MixtureLogDensity(new(block.Rows, points, encodings.Factors, z.Part(0, block.Rows * encodings.Factors), mu, logVar,
+            PairLogWeights.Uniform(points), density, default, block.First, bias));
         backend.Download(density, joint);
         pool.Return(bias);
         pool.Return(y);
@@ -119,8 +125,10 @@ internal sealed class MixtureDensities : IDisposable
         var hostZ = new float[values];
         for (int i = 0; i < rows.Length; i++)
             draws.Slice(rows[i] * factors, factors).CopyTo(hostZ.AsSpan(i * factors));
-        var (partMu, partLogVar, partZ, density) = (Upload(part.Mu.Span), Upload(part.LogVar.Span), Upload<float>(hostZ), pool.Rent<float>(values));
-        backend.MixtureLogDensity(rows.Length, rows.Length, factors, partZ, partMu, partLogVar, PairLogWeights.Uniform(rows.Length), 0, default, default, density);
+        var (partMu, partLogVar, partZ, density) =
+            (Upload(part.Mu.Span), Upload(part.LogVar.Span), Upload<float>(hostZ), pool.Rent<float>(values));
+        backend.MixtureLogDensity(new(
+            rows.Length, rows.Length, factors, partZ, partMu, partLogVar, PairLogWeights.Uniform(rows.Length), default, density));
         var marginal = new float[values];
         backend.Download<float>(density, marginal);
         for (int i = 0; i < values; i++)
@@ -131,7 +139,10 @@ internal sealed class MixtureDensities : IDisposable
 
     public void Dispose() => pool.Dispose();
 
-    /// <summary>Turns normal numbers into z on the host, where exp is the same for every device, and takes each draw's own log density in double precision.</summary>
+    /// <summary>
+    /// Turns normal numbers into z on the host, where exp is the same for every device, and takes each draw's own log density in double
+    /// precision.
+    /// </summary>
     private static void PlaceDraws(MixtureBlock block, int values)
     {
         var mu = block.Mu;

@@ -3,8 +3,11 @@ using VaeFromScratch.Kernels;
 namespace VaeFromScratch.Estimators;
 
 /// <summary>Collects the moments behind <see cref="Indicators"/> from a stream of encodings of any length, in a few megabytes.</summary>
-/// <remarks>Rows are gathered into blocks of a fixed size before they are summed, so that the bits of the result do not depend on how the stream is cut.</remarks>
-public sealed class MomentAccumulator : IDisposable
+/// <remarks>
+/// Rows are gathered into blocks of a fixed size before they are summed, so that the bits of the result do not depend on how the stream is
+/// cut.
+/// </remarks>
+internal sealed class MomentAccumulator : IDisposable
 {
     private const int BlockValues = 1 << 18;
 
@@ -37,11 +40,14 @@ public sealed class MomentAccumulator : IDisposable
     /// <summary>Adds whole rows.</summary>
     /// <param name="mu">[rows, H].</param>
     /// <param name="logVar">[rows, H].</param>
-    /// <exception cref="EstimatorException">The lengths do not fit, or an entry is not finite or overflows; nothing of this chunk is then counted.</exception>
+    /// <exception cref="EstimatorException">The lengths do not fit, or an entry is not finite or overflows; nothing of this chunk is then
+    /// counted.</exception>
     public void Add(ReadOnlySpan<float> mu, ReadOnlySpan<float> logVar)
     {
         if (mu.Length != logVar.Length || mu.Length % factors != 0)
-            throw new EstimatorException($"indicators: a chunk of {mu.Length} means and {logVar.Length} log variances is not a whole number of rows of {factors} factors");
+            throw new EstimatorException(
+                $"indicators: a chunk of {mu.Length} means and {logVar.Length} log variances is not a whole number of rows of {factors} "
+                + $"factors");
         EncodingChecks.Finite("indicators", "mu", mu, factors, Points);
         EncodingChecks.InRange("indicators", "logvar", logVar, factors, Points, -float.MaxValue, EncodingChecks.LargestLogVar);
         while (mu.Length > 0)
@@ -59,7 +65,9 @@ public sealed class MomentAccumulator : IDisposable
         }
     }
 
-    /// <summary>The indicators of all rows so far; more may be added afterwards, though the bits then depend on where this was called.</summary>
+    /// <summary>
+    /// The indicators of all rows so far; more may be added afterwards, though the bits then depend on where this was called.
+    /// </summary>
     /// <exception cref="EstimatorException">No rows, or sums that no encodings can have.</exception>
     public Indicators Result()
     {

@@ -1,8 +1,14 @@
 namespace VaeFromScratch.Estimators;
 
-/// <summary>A seeded subset of a stream of rows whose length need not be known: the rows with the smallest keys, a row's key being a hash of the seed and its index.</summary>
-/// <remarks>The subset depends on the seed and on the indices alone: not on chunks, and a subset of n is contained in every larger one of the same stream.</remarks>
-public sealed class PointSubset
+/// <summary>
+/// A seeded subset of a stream of rows whose length need not be known: the rows with the smallest keys, a row's key being a hash of the
+/// seed and its index.
+/// </summary>
+/// <remarks>
+/// The subset depends on the seed and on the indices alone: not on chunks, and a subset of n is contained in every larger one of the same
+/// stream.
+/// </remarks>
+internal sealed class PointSubset
 {
     /// <summary>Up to this many points, mixture estimates take all.</summary>
     public const int AllUpTo = 20_000;
@@ -27,7 +33,8 @@ public sealed class PointSubset
     public long[] Rows => Smallest(capacity);
 
     /// <summary>The rows that a subset of a smaller capacity would have kept, ascending.</summary>
-    public long[] Smallest(int count) => [.. kept.UnorderedItems.OrderBy(item => item.Element.Key).Take(count).Select(item => item.Element.Row).Order()];
+    public long[] Smallest(int count) =>
+        [.. kept.UnorderedItems.OrderBy(item => item.Element.Key).Take(count).Select(item => item.Element.Row).Order()];
 
     /// <summary>Offers a row; true when it is kept, with the row it displaces (-1 for none) in <paramref name="displaced"/>.</summary>
     public bool Offer(long row, out long displaced)
@@ -57,7 +64,10 @@ public sealed class PointSubset
         return [.. subset.Rows.Select(row => (int)row)];
     }
 
-    /// <summary>How many points a mixture estimate takes of <paramref name="points"/>: <paramref name="requested"/> at most, by default all up to 20 000 and else 10 000.</summary>
+    /// <summary>
+    /// How many points a mixture estimate takes of <paramref name="points"/>: <paramref name="requested"/> at most, by default all up to 20
+    /// 000 and else 10 000.
+    /// </summary>
     public static int SizeFor(long points, int? requested) =>
         (int)Math.Min(points, requested ?? (points <= AllUpTo ? AllUpTo : DefaultSize));
 }

@@ -1,6 +1,9 @@
 namespace VaeFromScratch.Estimators;
 
-/// <summary>Which factors a reduced reconstruction keeps: the most informative ceil(percent / 100 * H) by (I2); the others are set to 0 before decoding.</summary>
+/// <summary>
+/// Which factors a reduced reconstruction keeps: the most informative ceil(percent / 100 * H) by (I2); the others are set to 0 before
+/// decoding.
+/// </summary>
 /// <param name="Percent">Of all factors, 0 to 100.</param>
 /// <param name="Factors">Those kept, most informative first.</param>
 /// <param name="Information">Their summed (I2), nats.</param>

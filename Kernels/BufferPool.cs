@@ -9,16 +9,23 @@ public interface IDeviceMemory
     nint Allocate(long bytes);
 
     void Free(nint address, long bytes);
+
+    /// <summary>Bytes that a block may have at this moment; the largest number where only <see cref="Allocate"/> can tell.</summary>
+    long AvailableBytes => long.MaxValue;
 }
 
 /// <summary>The device has no room for a block: says what was asked and what is free.</summary>
 public sealed class DeviceMemoryException(string message) : Exception(message);
 
 /// <summary>Keeps freed blocks by exact size, so that a training step after the first allocates nothing.</summary>
-/// <remarks>Not thread-safe: a backend is driven by one thread. <see cref="Outstanding"/> is the leak counter that every test asserts.</remarks>
+/// <remarks>
+/// Not thread-safe: a backend is driven by one thread. <see cref="Outstanding"/> is the leak counter that every test asserts.
+/// </remarks>
 public sealed class BufferPool(IDeviceMemory memory) : IDisposable
 {
     private const int Alignment = 64;
+    /// <summary>Smaller blocks are not worth asking how much memory there is.</summary>
+    private const long LargeBlock = 1 << 26;
     private readonly Dictionary<long, Stack<nint>> free = [];
     private readonly Dictionary<nint, long> rented = [];
 
@@ -38,6 +45,9 @@ public sealed class BufferPool(IDeviceMemory memory) : IDisposable
             address = blocks.Pop();
         else
         {
+            if (bytes >= LargeBlock && memory.AvailableBytes is var available && bytes > available)
+                throw new DeviceMemoryException($"no room for a block of {bytes:N0} bytes: {available:N0} are free, and {BytesHeld:N0} are "
+                    + $"held already; use a smaller batch, fewer samples or a smaller network");
             address = memory.Allocate(bytes);
             BytesHeld += bytes;
         }
@@ -49,7 +59,8 @@ public sealed class BufferPool(IDeviceMemory memory) : IDisposable
     public void Return<T>(Slice<T> slice) where T : unmanaged
     {
         if (!rented.Remove(slice.Address, out long bytes))
-            throw new InvalidOperationException($"buffer pool: a block of {slice.Length} elements was returned twice or does not come from this pool");
+            throw new InvalidOperationException(
+                $"buffer pool: a block of {slice.Length} elements was returned twice or does not come from this pool");
         if (!free.TryGetValue(bytes, out var blocks))
             free.Add(bytes, blocks = new());
         blocks.Push(slice.Address);

@@ -1,7 +1,7 @@
 namespace VaeFromScratch.Kernels;
 
 /// <summary>Does each kernel call and adds up the least work that it stands for.</summary>
-public sealed class CostMeter(IBackend inner) : BackendDecorator(inner)
+internal sealed class CostMeter(IBackend inner) : BackendDecorator(inner)
 {
     private double flops;
     private double bytes;

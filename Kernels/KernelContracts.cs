@@ -1,8 +1,5 @@
 namespace VaeFromScratch.Kernels;
 
-/// <summary>What is applied to a matrix product's or convolution's output before it is stored.</summary>
-public enum Activation { None, Relu }
-
 /// <summary>C = op(A) op(B), row-major and contiguous: op(A) is [M, K], op(B) is [K, N], C is [M, N].</summary>
 /// <param name="TransposeA">A is stored as [K, M].</param>
 /// <param name="TransposeB">B is stored as [N, K].</param>
@@ -17,10 +14,13 @@ public readonly record struct MatMulShape(int M, int N, int K, bool TransposeA =
 /// with weights [KernelHeight, KernelWidth, InChannels, OutChannels].
 /// </summary>
 /// <remarks>
-/// A transposed convolution is the same map read backwards: its forward pass is <see cref="IBackend.Conv2dBackwardData"/>, its data gradient
-/// <see cref="IBackend.Conv2dForward"/>; its input is y and its output x, and its output padding shows only in <paramref name="Height"/> and <paramref name="Width"/>.
+/// A transposed convolution is the same map read backwards: its forward pass is <see cref="IBackend.Conv2dBackwardData"/>, its data
+/// gradient
+/// <see cref="IBackend.Conv2dForward"/>; its input is y and its output x, and its output padding shows only in <paramref name="Height"/>
+/// and <paramref name="Width"/>.
 /// </remarks>
-public readonly record struct ConvShape(int Batch, int Height, int Width, int InChannels, int OutChannels, int KernelHeight, int KernelWidth, int Stride, int Padding)
+public readonly record struct ConvShape(int Batch, int Height, int Width, int InChannels, int OutChannels, int KernelHeight,
+    int KernelWidth, int Stride, int Padding)
 {
     public int OutHeight => (Height + 2 * Padding - KernelHeight) / Stride + 1;
     public int OutWidth => (Width + 2 * Padding - KernelWidth) / Stride + 1;
@@ -29,6 +29,9 @@ public readonly record struct ConvShape(int Batch, int Height, int Width, int In
     public int WeightSize => KernelHeight * KernelWidth * InChannels * OutChannels;
     public double Flops => 2.0 * OutSize * KernelHeight * KernelWidth * InChannels;
 }
+
+/// <summary>y [Columns] (+)= Scale * the sums down the columns of x [Rows, Columns].</summary>
+public readonly record struct ColumnSum(int Rows, int Columns, Slice<float> X, Slice<float> Y, bool Accumulate, float Scale = 1);
 
 /// <summary>A window over NHWC images without weights: max pooling.</summary>
 public readonly record struct PoolShape(int Batch, int Height, int Width, int Channels, int Kernel, int Stride)
@@ -61,7 +64,8 @@ public enum Distribution
 }
 
 /// <summary>One stream of draws inside a step: element i of draw d is a pure function of (seed, step, stream, d, i).</summary>
-/// <param name="State">Four words in device memory, so that a captured step can be replayed with another step number: seed low, seed high, step, stream.</param>
+/// <param name="State">Four words in device memory, so that a captured step can be replayed with another step number: seed low, seed high,
+/// step, stream.</param>
 /// <param name="Draw">Which draw of the step this is.</param>
 /// <remarks>
 /// Philox4x32-10 with key (seed low, seed high) and counter (i / 4, step, draw, stream); its four words serve elements i .. i + 3
@@ -82,7 +86,9 @@ public readonly record struct PairLogWeights(float Own, float Next, float Other)
         return new(w, w, w);
     }
 
-    /// <summary>Minibatch-weighted (X4): the batch stands for a data set of <paramref name="dataCount"/>, so every component counts 1 / (N B).</summary>
+    /// <summary>
+    /// Minibatch-weighted (X4): the batch stands for a data set of <paramref name="dataCount"/>, so every component counts 1 / (N B).
+    /// </summary>
     public static PairLogWeights Weighted(int components, int dataCount)
     {
         float w = -(float)Math.Log((double)components * dataCount);
@@ -90,7 +96,8 @@ public readonly record struct PairLogWeights(float Own, float Next, float Other)
     }
 
     /// <summary>
-    /// Minibatch-stratified (X4): with M = B - 1 others of N images, row i weighs its own component 1 / N, one other (N - M) / (N M) and the rest 1 / M; the weights of
+    /// Minibatch-stratified (X4): with M = B - 1 others of N images, row i weighs its own component 1 / N, one other (N - M) / (N M) and
+    /// the rest 1 / M; the weights of
     /// a row sum to 1.
     /// </summary>
     public static PairLogWeights Stratified(int components, int dataCount)

@@ -3,7 +3,7 @@ namespace VaeFromScratch.Kernels;
 /// <summary>How matrix products and convolutions multiply; sums are in float32 always.</summary>
 public enum Precision
 {
-    /// <summary>float32 throughout.</summary>
+    /// <summary>Products in float32 throughout.</summary>
     Fp32,
     /// <summary>Operands rounded to 10 bits of mantissa. Needs an NVIDIA GPU of compute capability 8.0.</summary>
     Tf32,

@@ -4,7 +4,8 @@ namespace VaeFromScratch.Kernels;
 
 /// <summary>A run of <typeparamref name="T"/> in a device's memory: an address and a length, nothing owned.</summary>
 /// <remarks>
-/// On the CPU the address is an ordinary pointer and <see cref="AsSpan"/> reads it; on CUDA it is a device address that only kernels may follow.
+/// On the CPU the address is an ordinary pointer and <see cref="AsSpan"/> reads it; on CUDA it is a device address that only kernels may
+/// follow.
 /// <c>default</c> means "absent" where a kernel takes an optional operand. Memory comes from a <see cref="BufferPool"/>, 64-byte aligned.
 /// </remarks>
 public readonly struct Slice<T>(nint address, int length) where T : unmanaged
@@ -18,7 +19,8 @@ public readonly struct Slice<T>(nint address, int length) where T : unmanaged
     public Slice<T> Part(int start, int length)
     {
         if ((uint)start > (uint)Length || (uint)length > (uint)(Length - start))
-            throw new ArgumentOutOfRangeException(nameof(start), $"slice: elements {start} to {(long)start + length} lie outside a buffer of {Length}");
+            throw new ArgumentOutOfRangeException(nameof(start),
+                $"slice: elements {start} to {(long)start + length} lie outside a buffer of {Length}");
         return new(Address + (nint)start * Unsafe.SizeOf<T>(), length);
     }
 

@@ -1,34 +1,83 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Optim;
 using VaeFromScratch.Estimators;
+using VaeFromScratch.Graphs;
 using VaeFromScratch.Models.Distributions;
+using VaeFromScratch.Models.Settings;
 using VaeFromScratch.Models.Terms;
 using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Models;
 
 /// <summary>How a category is drawn and trained, whatever the model's own objective is; any part can be left out.</summary>
-/// <param name="Temperature">Of the Gumbel-softmax relaxation.</param>
-public sealed record JointSettings(Schedule Temperature)
+public sealed record CategorySettings
 {
-    /// <summary>Whether training decodes exact one-hot samples with the relaxed sample's gradient.</summary>
+    [Setting("K, values of the category", Least = 2)]
+    public int Categories { get; init; } = 10;
+
+    [Setting("temperature of the Gumbel-softmax relaxation at the start", Above = 0)]
+    public double Temperature { get; init; } = 1;
+
+    [Setting("temperature at the end of a linear schedule", Above = 0)]
+    public double TemperatureEnd { get; init; } = 0.5;
+
+    [Setting("epochs until the temperature is at its end; 0 for all of the run", Least = 0)]
+    public double TemperatureEpochs { get; init; }
+
+    [Setting("whether training decodes exact one-hot samples of the category, with the gradient of the relaxed ones")]
     public bool StraightThrough { get; init; }
 
-    /// <summary>The weight of what the encoder's category says about the image, and of how evenly it is used.</summary>
-    public EncoderInformation Information { get; init; } = new(0);
+    [Setting("factor on the initial weights of the category's head", Above = 0)]
+    public double CategoryScale { get; init; } = 1;
 
-    /// <summary>Weight of <see cref="Adversary"/>.</summary>
+    [Setting("epochs in which the category trains alone, before all else joins; the run's last epoch always trains all", Least = 0)]
+    public int CategoryEpochs { get; init; }
+
+    [Setting("starts of that stage from other initial weights; the one whose own loss ends lowest is trained on, and takes the stage once "
+        + "more", Least = 1)]
+    public int CategoryStarts { get; init; } = 1;
+
+    [Setting("WEIGHT or WEIGHT:BALANCE of what the category says about the image, and how much more its even use counts; in imae it is "
+        + "beta_y", Expected = EncoderInformation.Expected)]
+    public EncoderInformation EncoderMi { get; init; } = new(0);
+
+    [Setting("weight of virtual adversarial training of the category", Least = 0)]
     public double Vat { get; init; }
 
-    public VirtualAdversary Adversary { get; init; } = new(Radius: 1.5, Step: 10);
+    [SettingGroup("vat_")]
+    public VirtualAdversary Adversary { get; init; } = new();
 
-    /// <summary>Weight of the cross-entropy between an image's category and that of the image moved.</summary>
+    [Setting("weight of the cross-entropy between an image's category and that of the image moved at random", Least = 0)]
     public double Augment { get; init; }
 
+    [SettingGroup("augment_")]
     public Motion Motion { get; init; } = new();
 
-    /// <summary>Epochs in which the category trains alone, before all else joins.</summary>
-    public int CategoryEpochs { get; init; }
+    /// <summary>
+    /// Epochs in which the category trains alone in a run of <paramref name="epochs"/>: all but one at the most, for otherwise no decoder
+    /// would be trained.
+    /// </summary>
+    public int AloneFor(int epochs) => Math.Min(CategoryEpochs, Math.Max(0, epochs - 1));
+}
+
+/// <summary>Settings of a model with a category.</summary>
+internal abstract record JointSettings : IModelSettings
+{
+    [SettingGroup]
+    public CategorySettings Category { get; init; } = new();
+
+    int IModelSettings.Categories => Category.Categories;
+
+    double IModelSettings.CategoryScale => Category.CategoryScale;
+
+    void IModelSettings.Check(RunConfiguration configuration) => Check(configuration);
+
+    /// <summary>Refuses values that do not go together.</summary>
+    /// <exception cref="OptionException">They do not.</exception>
+    protected virtual void Check(RunConfiguration configuration)
+    {
+        if (Category is { CategoryStarts: > 1 and var starts, CategoryEpochs: 0 })
+            throw new OptionException($"--category-starts {starts}: there is no stage to start, because category_epochs is 0; give "
+                + $"--category-epochs, or leave it out");
+    }
 }
 
 /// <summary>One draw of z and c for each image.</summary>
@@ -43,7 +92,8 @@ public sealed record JointSample(DiagonalGaussian Z, Categorical C, GaussianSamp
 }
 
 /// <summary>
-/// A model whose code has Gaussian factors and a category. Its own objective stands in its file in Zoo; what any of them can add for the category stands here: virtual adversarial
+/// A model whose code has Gaussian factors and a category. Its own objective stands in its file in Zoo; what any of them can add for the
+/// category stands here: virtual adversarial
 /// training (equations.md (S2)), invariance to motions, the encoder's information (C3), and epochs in which the category trains alone.
 /// </summary>
 /// <remarks><see cref="VaeParts.Further"/> is the category's head.</remarks>
@@ -54,18 +104,24 @@ public abstract class JointModel : VaeModel
     /// </summary>
     private const float SmallestLogVar = -12, LargestLogVar = 6;
 
-    private readonly JointSettings settings;
+    private readonly CategorySettings settings;
     private readonly Augmentation? augmentation;
     private readonly Tensor temperature;
     private readonly Tensor? whole;
 
-    protected JointModel(VaeParts parts, JointSettings settings) : base(parts)
+    protected JointModel(VaeParts parts, CategorySettings settings) : base(parts)
     {
         this.settings = settings;
         augmentation = settings.Augment > 0 ? new(Compute, settings.Motion) : null;
-        temperature = Scheduled(settings.Temperature);
-        whole = settings.CategoryEpochs > 0 ? Scheduled(epoch => epoch < settings.CategoryEpochs ? 0 : 1) : null;
+        temperature = Scheduled(Schedules.Linear(settings.Temperature, settings.TemperatureEnd, settings.TemperatureEpochs > 0
+            ? settings.TemperatureEpochs : parts.Epochs));
+        CategoryEpochs = settings.AloneFor(parts.Epochs);
+        // A short run has the scalar, too: its checkpoint can be resumed with more epochs.
+        whole = settings.CategoryEpochs > 0 ? Scheduled(epoch => epoch < CategoryEpochs ? 0 : 1) : null;
     }
+
+    /// <summary>Epochs in which the category trains alone in this run.</summary>
+    protected int CategoryEpochs { get; }
 
     /// <summary>The model's own objective on one draw of its code.</summary>
     protected abstract Objective Objective(Tensor x, JointSample sample);
@@ -86,6 +142,14 @@ public abstract class JointModel : VaeModel
         return new(new(mu, logVar.ClampMin(SmallestLogVar).ClampMax(LargestLogVar)), new(ApplyFurther(features)));
     }
 
+    public override EncoderGraph DescribeEncoder()
+    {
+        var image = NewImage();
+        var (mu, logVar, logits) = DescribeHeads(image);
+        return new(image, mu, logVar.Apply(GraphFunction.AtLeast, SmallestLogVar).Apply(GraphFunction.AtMost, LargestLogVar),
+            logits.Apply(GraphFunction.Softmax));
+    }
+
     /// <summary>q(c|x) alone.</summary>
     public Categorical Classify(Tensor x) => new(ApplyFurther(Features(x)));
 
@@ -99,7 +163,8 @@ public abstract class JointModel : VaeModel
     {
         var (z, c) = Infer(x);
         var sample = z.Sample(Rng);
-        var y = Tape.Current!.Training ? c!.LogProbabilities.GumbelSoftmax(temperature, Rng, settings.StraightThrough) : c!.LogProbabilities.SampleOneHot(Rng);
+        var y = Tape.Current.Training ? c!.LogProbabilities.GumbelSoftmax(temperature, Rng, settings.StraightThrough)
+            : c!.LogProbabilities.SampleOneHot(Rng);
         return new(z, c, sample, y);
     }
 
@@ -114,7 +179,7 @@ public abstract class JointModel : VaeModel
     /// <summary>What is added for the category.</summary>
     private Objective CategoryTerms(Tensor x, Categorical c)
     {
-        var terms = settings.Information.Objective(c);
+        var terms = settings.EncoderMi.Objective(c);
         if (settings.Vat == 0 && augmentation is null)
             return terms;
         var held = c.Probabilities.Detach();
@@ -122,7 +187,7 @@ public abstract class JointModel : VaeModel
             terms += settings.Vat * settings.Adversary.Penalty(x, held, Classify, Rng);
         if (augmentation is not null)
         {
-            var moved = Tape.Current!.KeepingStatistics(() => Classify(augmentation.Apply(x, Rng)));
+            var moved = Tape.Current.KeepingStatistics(() => Classify(augmentation.Apply(x, Rng)));
             terms += settings.Augment * new Term("invariance", moved.CrossEntropy(held));
         }
         return terms;

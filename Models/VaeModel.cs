@@ -1,5 +1,6 @@
-using VaeFromScratch.Engine;
 using VaeFromScratch.Estimators;
+using VaeFromScratch.Graphs;
+using VaeFromScratch.Kernels;
 using VaeFromScratch.Models.Distributions;
 using VaeFromScratch.Models.Nets;
 using VaeFromScratch.Models.Noise;
@@ -10,16 +11,40 @@ namespace VaeFromScratch.Models;
 /// <summary>The parts that every model is put together from.</summary>
 /// <param name="Rng">Draws of training; the trainer moves it from step to step.</param>
 /// <param name="TrainingImages">N, for estimates that take a batch for a part of the data.</param>
-public sealed record VaeParts(Compute Compute, ImageShape Image, int Latents, GaussianEncoder Encoder, Module Decoder, NoiseModel Noise, Rng Rng, int TrainingImages = 1)
+public sealed record VaeParts(Compute Compute, ImageShape Image, int Latents, GaussianEncoder Encoder, Module Decoder, NoiseModel Noise,
+    Rng Rng, int TrainingImages = 1)
 {
     /// <summary>A further network that is stepped together with encoder and decoder, such as a classifier.</summary>
     public Module? Further { get; init; }
 
     /// <summary>K, values of the category that the decoder reads behind the factors; 0 for none.</summary>
     public int Categories { get; init; }
+
+    /// <summary>The most images that a training step has.</summary>
+    public int Batch { get; init; } = 100;
+
+    /// <summary>Epochs of training, for schedules that last as long.</summary>
+    public int Epochs { get; init; } = 1;
 }
 
-/// <summary>An encoder, a decoder and a noise model, with the objective that trains them. Each model of the papers is a short subclass.</summary>
+/// <summary>What an encoder computes.</summary>
+/// <param name="Image">x, pixels in [0, 1], [H, W, C].</param>
+/// <param name="Mu">The means, [H].</param>
+/// <param name="LogVar">log sigma^2, [H].</param>
+/// <param name="Probabilities">q(c|x) of a category, or w(k|x) of the components of a mixture, [K]; null where there is neither.</param>
+/// <param name="ProbabilitiesName">probs or weights.</param>
+public sealed record EncoderGraph(InputNode Image, GraphNode Mu, GraphNode LogVar, GraphNode? Probabilities = null,
+    string ProbabilitiesName = "probs");
+
+/// <summary>What a decoder computes.</summary>
+/// <param name="Code">z: factors, then the category one-hot.</param>
+/// <param name="Mean">The mean image, [H, W, C].</param>
+/// <param name="Logits">The same before the sigmoid; null where the noise model has none.</param>
+public sealed record DecoderGraph(InputNode Code, GraphNode Mean, GraphNode? Logits);
+
+/// <summary>
+/// An encoder, a decoder and a noise model, with the objective that trains them. Each model of the papers is a short subclass.
+/// </summary>
 public abstract class VaeModel : IDisposable
 {
     private readonly List<ScheduledScalar> schedules = [];
@@ -28,7 +53,8 @@ public abstract class VaeModel : IDisposable
     protected VaeModel(VaeParts parts)
     {
         this.parts = parts;
-        Arena = new(parts.Compute, [.. parts.Encoder.Parameters, .. parts.Further?.Parameters ?? [], .. parts.Decoder.Parameters, .. parts.Noise.Parameters]);
+        Arena = new(parts.Compute,
+            [.. parts.Encoder.Parameters, .. parts.Further?.Parameters ?? [], .. parts.Decoder.Parameters, .. parts.Noise.Parameters]);
     }
 
     public Compute Compute => parts.Compute;
@@ -62,17 +88,14 @@ public abstract class VaeModel : IDisposable
     /// <summary>Whether each step has a second, independent batch; see <see cref="TrainingBatch.Second"/>.</summary>
     public virtual bool UsesSecondBatch => false;
 
-    /// <summary>K, classes whose labels the model learns from; 0 for a model that takes none. See <see cref="TrainingBatch.Labelled"/>.</summary>
-    public virtual int Classes => 0;
-
-    /// <summary>p(z) where it is not N(0, I).</summary>
-    public virtual MixturePrior? Prior => null;
-
-    /// <summary>What comes before the first step: training of the classifier alone.</summary>
-    public virtual Pretraining? Pretraining => null;
+    /// <summary>Whether that batch holds for each image one that differs from it in one known factor only.</summary>
+    public virtual bool SecondIsPaired => false;
 
     /// <summary>Images at a time when the objective is evaluated; fewer where it needs much memory for each.</summary>
     public virtual int EvaluationBatch => 500;
+
+    /// <summary>Whether p(z) is N(0, I), to which the parts (D1) to (D5) of the KL refer.</summary>
+    public virtual bool HasStandardPrior => true;
 
     /// <summary>Values that change from step to step and reach the kernels through device memory.</summary>
     internal IReadOnlyList<ScheduledScalar> ScheduledScalars => schedules;
@@ -85,7 +108,7 @@ public abstract class VaeModel : IDisposable
     public virtual DiagonalGaussian Encode(Tensor x) => parts.Encoder.Encode(x);
 
     /// <summary>Adds the moments of <see cref="Encode"/> over the images of x.</summary>
-    public void AddMoments(Tensor x, FactorMoments moments)
+    internal void AddMoments(Tensor x, FactorMoments moments)
     {
         var q = Encode(x);
         moments.Add(q.Mu.Shape[0], q.Mu.Data, q.LogVar.Data);
@@ -108,28 +131,48 @@ public abstract class VaeModel : IDisposable
     /// <summary>Codes of the prior: z ~ N(0, I), every category as probable as the others.</summary>
     public virtual Tensor PriorCodes(int count, Rng rng)
     {
-        var z = rng.Draw(Kernels.Distribution.Normal, new(count, Latents));
-        return Code(z, Categories == 0 ? null : Tape.Current!.Full(new(count, Categories), 0).SampleOneHot(rng));
+        var z = rng.Normal(new(count, Latents));
+        return Code(z, Categories == 0 ? null : Tape.Current.Full(new(count, Categories), 0).SampleOneHot(rng));
     }
 
-    /// <summary>Unnormalised log-probabilities of an image's class, [B, <see cref="Classes"/>]; only of models that learn from labels.</summary>
-    public virtual Tensor ClassLogits(Tensor x) => throw new InvalidOperationException("this model knows no classes");
-
     /// <summary>log q(z, c|x) - log p(z, c), nats, [B].</summary>
-    public Tensor LogRatioToPrior(Posterior q, Tensor z, Tensor? y) => Prior is { } prior ? q.Z.LogDensity(z) - prior.LogDensity(z) : q.LogRatioToPrior(z, y);
+    public virtual Tensor LogRatioToPrior(Posterior q, Tensor z, Tensor? y) => q.LogRatioToPrior(z, y);
+
+    /// <summary>Into how many shards a training step's images are cut, each of which is a batch for the objective.</summary>
+    public int Shards { get; internal set; } = 1;
 
     /// <summary>Called before each training step, outside of what is captured: writes what the step reads from device memory.</summary>
-    /// <param name="step">Steps done.</param>
-    /// <param name="images">In the step's batch.</param>
+    /// <param name="step">Steps done, each shard of a step counted.</param>
+    /// <param name="images">In the step's batch, or in that shard of it.</param>
     public virtual void BeforeStep(uint step, int images)
     {
     }
 
-    /// <summary>The decoder's output for each code [B, <see cref="CodeLength"/>]; see <see cref="NoiseModel.Mean"/> for the image.</summary>
+    /// <summary>
+    /// The decoder's output for each code [B, <see cref="CodeLength"/>]; see <see cref="NoiseModel.Mean"/> for the image.
+    /// </summary>
     public Tensor Decode(Tensor z) => parts.Decoder.Forward(z);
 
     /// <summary>The mean image of each code, [B, H, W, C].</summary>
     public Tensor DecodeMean(Tensor z) => Noise.Mean(Decode(z));
+
+    /// <summary>What <see cref="Infer"/> gives, as a graph: what is exported, and what <see cref="Inference.Encoder"/> runs.</summary>
+    /// <exception cref="NotSupportedException">A module does not say what it computes.</exception>
+    public virtual EncoderGraph DescribeEncoder()
+    {
+        var image = NewImage();
+        var (mu, logVar) = parts.Encoder.DescribeHeads(parts.Encoder.DescribeFeatures(image));
+        return new(image, mu, logVar);
+    }
+
+    /// <summary>What <see cref="DecodeMean"/> gives, as a graph.</summary>
+    /// <exception cref="NotSupportedException">A module does not say what it computes.</exception>
+    public DecoderGraph DescribeDecoder()
+    {
+        var code = new InputNode("z", new(CodeLength));
+        var decoded = parts.Decoder.Describe(code);
+        return new(code, Noise.DescribeMean(decoded), Noise.DescribeLogits(decoded));
+    }
 
     public virtual void Dispose()
     {
@@ -137,6 +180,17 @@ public abstract class VaeModel : IDisposable
             Compute.Free(schedule.Value);
         Arena.Dispose();
         Rng.Dispose();
+    }
+
+    /// <summary>The input of <see cref="DescribeEncoder"/>.</summary>
+    protected InputNode NewImage() => new("x", new(Image.Height, Image.Width, Image.Channels));
+
+    /// <summary>The encoder's features, its heads, and <see cref="VaeParts.Further"/> on the features, as a graph.</summary>
+    protected (GraphNode Mu, GraphNode LogVar, GraphNode Further) DescribeHeads(InputNode image)
+    {
+        var features = parts.Encoder.DescribeFeatures(image);
+        var (mu, logVar) = parts.Encoder.DescribeHeads(features);
+        return (mu, logVar, parts.Further!.Describe(features));
     }
 
     /// <summary>What an image has in common with others for further heads to read, [B, features].</summary>
@@ -154,10 +208,14 @@ public abstract class VaeModel : IDisposable
     protected static Term Kl(GaussianSample sample) => new("kl", sample.Kl);
 
     /// <summary>MMD^2 between codes and as many draws of N(0, I) (equations.md (X8)).</summary>
-    protected Term Mmd(Tensor z) => new("mmd", MaximumMeanDiscrepancy.Squared(z, Rng.Draw(Kernels.Distribution.Normal, z.Shape)));
+    protected Term Mmd(Tensor z) => new("mmd", MaximumMeanDiscrepancy.Squared(z, Rng.Normal(z.Shape)));
+
+    /// <summary>A weight that grows linearly from 0 over the first epochs; constant where there are none.</summary>
+    protected Coefficient WarmedUp(double weight, double epochs) =>
+        new(weight, epochs > 0 ? Scheduled(Schedules.Linear(0, 1, epochs)) : null);
 
     /// <summary>A scalar that the trainer sets before each step; until then it has the value that the schedule ends with.</summary>
-    protected Tensor Scheduled(Engine.Optim.Schedule schedule)
+    protected Tensor Scheduled(Schedule schedule)
     {
         var scalar = new ScheduledScalar(Compute.Allocate(Shape.Scalar), schedule);
         // A model that is only evaluated has its final weights.
@@ -166,6 +224,37 @@ public abstract class VaeModel : IDisposable
         return scalar.Value;
     }
 }
+
+/// <summary>
+/// A model that learns the classes of images from labels; its phases find labelled images in <see cref="TrainingBatch.Labelled"/>.
+/// </summary>
+public interface ILearnsFromLabels
+{
+    /// <summary>The number of classes, K.</summary>
+    int Classes { get; }
+
+    LabelledSettings Labelled { get; }
+
+    /// <summary>What comes before the first step: training of the classifier alone.</summary>
+    Pretraining? Pretraining => null;
+
+    /// <summary>Unnormalised log-probabilities of an image's class, [B, <see cref="Classes"/>].</summary>
+    Tensor ClassLogits(Tensor x);
+}
+
+/// <summary>A model whose classes lie in the latent space where the user wants them.</summary>
+public interface IHasDesign : ILearnsFromLabels
+{
+    LatentDesign Design { get; }
+
+    /// <summary>The mixture posterior of each image, one component a class.</summary>
+    GaussianMixture Posterior(Tensor x);
+}
+
+/// <summary>Which labels are seen, and how many at a time.</summary>
+/// <param name="Count">Training images with labels, as many of each class; 0 for all.</param>
+/// <param name="Batch">Labelled images in each step.</param>
+public sealed record LabelledSettings(int Count, int Batch);
 
 /// <summary>What a training step works on.</summary>
 /// <param name="Images">Pixels in [0, 1], [B, H, W, C].</param>
@@ -178,20 +267,30 @@ public sealed record TrainingBatch(Tensor Images, Tensor? Second = null, Labelle
 /// <param name="Labels">One-hot, [L, K].</param>
 public sealed record LabelledBatch(Tensor Images, Tensor Labels);
 
-/// <summary>Training of <see cref="VaeModel.ClassLogits"/> alone, by the cross-entropy of the labelled images, with an Adam of its own.</summary>
+/// <summary>
+/// Training of <see cref="ILearnsFromLabels.ClassLogits"/> alone, by the cross-entropy of the labelled images, with an Adam of its own.
+/// </summary>
 /// <param name="Epochs">Passes over the labelled images.</param>
 public sealed record Pretraining(int Epochs, double LearningRate);
 
-/// <summary>One network's turn on a batch. Later phases see the tensors of earlier ones; through <see cref="Ops.Detach"/> no gradient flows back into them.</summary>
+/// <summary>
+/// One network's turn on a batch. Later phases see the tensors of earlier ones; through <see cref="Ops.Detach"/> no gradient flows back
+/// into them.
+/// </summary>
 /// <param name="Objective">From the batch to what is minimised over <paramref name="Arena"/>.</param>
 /// <param name="Optimiser">How the arena is stepped; by default as the run's configuration says.</param>
-public sealed record TrainingPhase(string Name, ParameterArena Arena, Func<TrainingBatch, Objective> Objective, PhaseOptimiser? Optimiser = null);
+public sealed record TrainingPhase(string Name, ParameterArena Arena, Func<TrainingBatch, Objective> Objective,
+    PhaseOptimiser? Optimiser = null)
+{
+    /// <summary>What the phase's network consists of, by the names that a checkpoint has.</summary>
+    internal IEnumerable<(string Name, Slice<float> Slice)> Weights => [($"{Name}.values", Arena.Values), ($"{Name}.state", Arena.State)];
+}
 
 /// <summary>Adam for one phase.</summary>
 public sealed record PhaseOptimiser(double LearningRate, double Beta1 = 0.9, double Beta2 = 0.999);
 
 /// <summary>A scalar in device memory and the schedule that it follows.</summary>
-internal sealed record ScheduledScalar(Tensor Value, Engine.Optim.Schedule Schedule)
+internal sealed record ScheduledScalar(Tensor Value, Schedule Schedule)
 {
     public void Set(double epoch) => Value.Compute.Backend.Upload([(float)Schedule(epoch)], Value.Data);
 }

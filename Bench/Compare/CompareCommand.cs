@@ -30,24 +30,35 @@ internal static class CompareCommand
 
     public static Command Create()
     {
-        var sections = new Option<string>("--sections") { Description = "comma-separated: " + string.Join(", ", Sections.Keys), DefaultValueFactory = _ => string.Join(',', Sections.Keys) };
+        var sections = new Option<string>("--sections")
+        {
+            Description = "comma-separated: " + string.Join(", ", Sections.Keys),
+            DefaultValueFactory = _ => string.Join(',', Sections.Keys)
+        };
         var json = new Option<bool>("--json") { Description = "print one JSON object (the only format there is)" };
         var repeats = new Option<int>("--repeats") { Description = "blocks whose median counts", DefaultValueFactory = _ => 3 };
         var minTime = new Option<double>("--min-time") { Description = "seconds in a block", DefaultValueFactory = _ => 0.05 };
-        var block = new Option<int>("--images-per-block") { Description = "of a training loop, at least 1000", DefaultValueFactory = _ => 6000 };
+        var block = new Option<int>("--images-per-block")
+        {
+            Description = "of a training loop, at least 1000",
+            DefaultValueFactory = _ => 6000
+        };
         var threads = new Option<int>("--threads") { Description = "threads of the backend", DefaultValueFactory = _ => 2 };
         var data = new Option<string>("--data") { Description = "the folder that holds mnist/", DefaultValueFactory = _ => "datasets" };
-        var command = new Command("compare", "time our side of the comparison with PyTorch and print JSON") { sections, json, repeats, minTime, block, threads, data };
+        var command = new Command("compare", "time our side of the comparison with PyTorch and print JSON") { sections, json, repeats,
+            minTime, block, threads, data };
         command.SetAction(parsed =>
         {
             string[] names = parsed.GetValue(sections)!.Split(',');
             if (Array.Find(names, n => !Sections.ContainsKey(n)) is { } unknown)
             {
-                Console.Error.WriteLine($"compare --sections {unknown}: there is no such section; sections are {string.Join(", ", Sections.Keys)}");
+                Console.Error.WriteLine(
+                    $"compare --sections {unknown}: there is no such section; sections are {string.Join(", ", Sections.Keys)}");
                 return 2;
             }
             using var backend = new CpuBackend(parsed.GetValue(threads));
-            var session = new Session(backend, new(parsed.GetValue(repeats), parsed.GetValue(minTime)), parsed.GetValue(block), parsed.GetValue(data)!);
+            var session = new Session(backend, new(parsed.GetValue(repeats), parsed.GetValue(minTime)), parsed.GetValue(block),
+                parsed.GetValue(data)!);
             Console.WriteLine(Run(names, session).ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
             return 0;
         });
@@ -66,7 +77,7 @@ internal static class CompareCommand
             peaks[name] = new JsonObject { ["gflops"] = Math.Max(before, Machine.MeasureFlops(threads)) * 1e-9 };
             // How much memory is resident does not depend on who else computes.
             if (name != "memory")
-                interference[name] = watch.ToJson();
+                interference[name] = ToJson(watch);
         }
         result["peak"] = peaks;
         result["interference"] = interference;
@@ -80,6 +91,17 @@ internal static class CompareCommand
         return result;
     }
 
+    private static JsonObject ToJson(Interference watch)
+    {
+        var (seconds, foreign, stolen) = watch.Read();
+        return new()
+        {
+            ["seconds"] = Math.Round(seconds, 1),
+            ["foreign_cores"] = Math.Round(foreign, 3),
+            ["steal_cores"] = Math.Round(stolen, 3),
+        };
+    }
+
     /// <summary>The most memory this process has had resident: VmHWM.</summary>
     public static double PeakMemoryMib()
     {
@@ -87,6 +109,7 @@ internal static class CompareCommand
         if (!File.Exists(status))
             return Process.GetCurrentProcess().PeakWorkingSet64 / 1048576.0;
         string line = File.ReadLines(status).First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-        return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) / 1024;
+        return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture)
+            / 1024;
     }
 }

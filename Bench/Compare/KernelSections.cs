@@ -37,7 +37,7 @@ internal static class KernelSections
 
     public static JsonObject Elementwise(Session session)
     {
-        const int rows = KernelWorkloads.Rows, latents = KernelWorkloads.Latents, n = KernelWorkloads.Values;
+        const int rows = KernelWorkloads.Rows, latents = KernelWorkloads.Latents, n = KernelWorkloads.Values, few = 64 * latents;
         return new()
         {
             ["softmax_2000x10"] = First(SoftmaxCases.Of(2000, 10), "Softmax"),
@@ -50,16 +50,22 @@ internal static class KernelSections
             ["tanh_10000x128"] = Unary("Tanh", n),
             ["sigmoid_10000x128"] = Unary("Sigmoid", n),
             ["relu_10000x128"] = Unary("Relu", n),
-            ["mul_10000x128"] = Multiply(n),
+            ["add_10000x128"] = Binary("Add", n),
+            ["mul_10000x128"] = Binary("Multiply", n),
             ["sum_10000x128"] = First(ReduceCases.Of(1, n, 1), "Sum"),
-            ["exp_64x128"] = Unary("Exp", 64 * latents),
-            ["mul_64x128"] = Multiply(64 * latents),
+            ["exp_64x128"] = Unary("Exp", few),
+            ["relu_64x128"] = Unary("Relu", few),
+            ["add_64x128"] = Binary("Add", few),
+            ["mul_64x128"] = Binary("Multiply", few),
+            ["sum_64x128"] = First(ReduceCases.Of(1, few, 1), "Sum"),
             ["adam_step_937k"] = First(OptimiseCases.Of(KernelWorkloads.ConvVaeParameters), "Adam"),
         };
 
         JsonObject First(IEnumerable<KernelCase> cases, string operation) => Time(session, cases.First(c => c.Operation == operation));
-        JsonObject Unary(string name, int length) => First(ElementwiseCases.Unary(ElementwiseReference.Unary.First(k => k.Name == name), [length]), $"Unary {name}");
-        JsonObject Multiply(int length) => First(ElementwiseCases.Binary(ElementwiseReference.Binary.First(k => k.Name == "Multiply"), [(length, length, length)]), "Binary Multiply");
+        JsonObject Unary(string name, int length) =>
+            First(ElementwiseCases.Unary(ElementwiseReference.Unary.First(k => k.Name == name), [length]), $"Unary {name}");
+        JsonObject Binary(string name, int length) => First(ElementwiseCases.Binary(ElementwiseReference.Binary.First(k => k.Name == name),
+            [(length, length, length)]), $"Binary {name}");
     }
 
     public static JsonObject MutualInformation(Session session)

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Bench.Networks;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Models;
+using VaeFromScratch.Models.Inference;
 using VaeFromScratch.Models.Nets;
 using VaeFromScratch.Models.Training;
 
@@ -24,7 +24,7 @@ internal static class TrainingSections
             training.Run(steps);
             rows[$"train_b{batch}"] = Rate(session.Clock.Blocks(() => training.Run(steps), steps * batch));
             if (batch == 100)
-                foreach (int count in new[] { 100, 1000 })
+                foreach (int count in new[] { 1, 100, 1000 })
                     rows[$"encode_b{count}"] = Encode(session, training.Model, images, count);
         }
         return rows;
@@ -56,7 +56,9 @@ internal static class TrainingSections
         return new() { ["train_b100"] = Rate(session.Clock.Blocks(() => step.RunBlock(epoch++, steps), steps * batch)) };
     }
 
-    /// <summary>Microseconds per image: medians of rounds, in which what is compared takes turns, so that the machine's drift meets all of it.</summary>
+    /// <summary>
+    /// Microseconds per image: medians of rounds, in which what is compared takes turns, so that the machine's drift meets all of it.
+    /// </summary>
     public static JsonObject Growth(Session session)
     {
         const int rounds = 5;
@@ -102,19 +104,16 @@ internal static class TrainingSections
         return new() { ["train_b100"] = new JsonObject { ["peak_rss_mib"] = CompareCommand.PeakMemoryMib() } };
     }
 
-    private static ImageDataset LoadMnist(Session session) => Engine.Data.Mnist.Load(session.DataDir).Train;
+    private static ImageDataset LoadMnist(Session session) => Data.Mnist.Load(session.DataDir).Train;
 
-    private static JsonObject Rate(Timing secondsPerImage) => new() { ["images_s"] = 1 / secondsPerImage.Median, ["images_s_best"] = 1 / secondsPerImage.Best };
+    private static JsonObject Rate(Timing secondsPerImage) =>
+        new() { ["images_s"] = 1 / secondsPerImage.Median, ["images_s_best"] = 1 / secondsPerImage.Best };
 
     private static JsonObject Encode(Session session, VaeModel model, ImageDataset images, int count)
     {
-        var x = model.Compute.Allocate(new(count, images.Height, images.Width, images.Channels), images.ToFloats(0, count));
-        var timing = session.Clock.Time(() =>
-        {
-            using var tape = new Tape(model.Compute, gradients: false);
-            model.Encode(x);
-        });
-        model.Compute.Free(x);
+        using var encoder = new Encoder(model, session.Backend.Threads);
+        float[] x = images.ToFloats(0, count), mu = new float[count * model.Latents], logVar = new float[mu.Length];
+        var timing = session.Clock.Time(() => encoder.Encode(x, mu, logVar));
         return Rate(new(timing.Median / count, timing.Best / count));
     }
 
@@ -129,8 +128,8 @@ internal static class TrainingSections
         {
             compute = new(new CpuBackend(threads));
             var configuration = Network.ConvolutionalVae(images, batch);
-            data = new(compute, images, "none", configuration.Seed);
-            Model = ModelCatalogue.Create(compute, configuration, new ImageShape(images.Height, images.Width, images.Channels), data.Variance);
+            data = new(compute, images, Binarise.None, configuration.Training.Seed);
+            Model = configuration.CreateModel(compute, new ImageShape(images.Height, images.Width, images.Channels), data.Variance);
             trainer = new(Model, data, configuration);
             Batch = batch;
         }

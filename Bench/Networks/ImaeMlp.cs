@@ -1,11 +1,10 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Nn;
 using VaeFromScratch.Kernels;
 
 namespace VaeFromScratch.Bench.Networks;
 
 /// <summary>
-/// The fully connected network of paper 3: encoder 784-500-1000-30 (10 category logits, 10 means, 10 log variances), decoder 20-500-500-784, batch normalisation
+/// The fully connected network of paper 3: encoder 784-500-1000-30 (10 category logits, 10 means, 10 log variances), decoder
+/// 20-500-500-784, batch normalisation
 /// and ReLU behind every hidden layer. Bernoulli pixels, KL of the code to N(0, I) and of the category to the uniform one.
 /// </summary>
 internal sealed class ImaeMlp

@@ -1,14 +1,13 @@
 using VaeFromScratch.Bench.Workloads;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Engine.Optim;
+using VaeFromScratch.Data;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Bench.Networks;
 
 /// <summary>
-/// Training steps of a network as the trainer makes them: a batch is gathered from stored bytes, then forward, backward and Adam. Each step can be taken eagerly,
+/// Training steps of a network as the trainer makes them: a batch is gathered from stored bytes, then forward, backward and Adam. Each step
+/// can be taken eagerly,
 /// with a tape, or as the replay of a captured one.
 /// </summary>
 public sealed class TrainingStep : IDisposable
@@ -31,7 +30,7 @@ public sealed class TrainingStep : IDisposable
         if (images.Count % batch != 0)
             throw new ArgumentException($"training step: {images.Count} images are not a whole number of batches of {batch}");
         (this.compute, this.network) = (compute, network);
-        data = new(compute, images, "none", seed: 1);
+        data = new(compute, images, Binarise.None, seed: 1);
         order = new(images.Count, batch, seed: 1);
         optimiser = new(compute, network.Arena);
         indices = compute.Pool.Rent<int>(batch);
@@ -68,7 +67,8 @@ public sealed class TrainingStep : IDisposable
     public int[] Batch(int epoch) => order.Batches(epoch).First().ToArray();
 
     /// <summary>
-    /// Checks the step: captured and eager steps from one state give the same parameters, bit for bit, and the gradient agrees with a central difference of the
+    /// Checks the step: captured and eager steps from one state give the same parameters, bit for bit, and the gradient agrees with a
+    /// central difference of the
     /// loss along itself. The kernels in it are checked one by one against the double-precision reference.
     /// </summary>
     /// <exception cref="WrongResultException">They do not agree.</exception>
@@ -113,7 +113,7 @@ public sealed class TrainingStep : IDisposable
     private void Step()
     {
         network.Rng.RestartDraws();
-        using var tape = new Tape(compute);
+        using var tape = compute.Tape();
         tape.Backward(network.Objective(data.Gather(indices, network.Rng)));
         optimiser.Update();
     }
@@ -141,7 +141,7 @@ public sealed class TrainingStep : IDisposable
     {
         Begin(batch);
         network.Rng.RestartDraws();
-        using var tape = new Tape(compute, gradients: withGradient, training: true);
+        using var tape = compute.Tape(gradients: withGradient, training: true);
         var seeds = network.Objective(data.Gather(indices, network.Rng));
         if (withGradient)
         {

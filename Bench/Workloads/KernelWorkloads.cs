@@ -18,8 +18,8 @@ internal static class KernelWorkloads
         foreach (var (m, k, n) in NetworkShapes.Products)
             foreach (var (transposeA, transposeB) in new[] { (false, false), (false, true), (true, false) })
                 yield return Workload.Of(SampledProducts.MatMul(new(m, n, k, transposeA, transposeB)));
-        yield return Workload.Of(MatMulCases.BiasGradient(100, 500, accumulate: false));
-        yield return Workload.Of(MatMulCases.BiasGradient(19_600, 32, accumulate: false));
+        yield return Workload.Of(ReduceCases.SumColumns((100, 500)));
+        yield return Workload.Of(ReduceCases.SumColumns((19_600, 32)));
         yield return Workload.Of(MatMulCases.ReluMask(100 * 14 * 14 * 32));
     }
 
@@ -70,9 +70,11 @@ internal static class KernelWorkloads
 
     public static IEnumerable<Workload> Softmax() => Of(SoftmaxCases.Of(2000, 10)).Concat(Of(SoftmaxCases.Of(100, 10)));
 
-    public static IEnumerable<Workload> Draws() => [.. Enum.GetValues<Distribution>().Select(d => Workload.Of(RandomCases.Of(d, Values))), Workload.Of(RandomCases.Shuffle(60_000))];
+    public static IEnumerable<Workload> Draws() =>
+        [.. Enum.GetValues<Distribution>().Select(d => Workload.Of(RandomCases.Of(d, Values))), Workload.Of(RandomCases.Shuffle(60_000))];
 
-    public static IEnumerable<Workload> Recurrent() => [Workload.Of(RecurrentCases.Cell(16, 128, first: false)), Workload.Of(RecurrentCases.Gradient(16, 128, first: false))];
+    public static IEnumerable<Workload> Recurrent() =>
+        [Workload.Of(RecurrentCases.Cell(16, 128, first: false)), Workload.Of(RecurrentCases.Gradient(16, 128, first: false))];
 
     public static IEnumerable<Workload> Fused()
     {
@@ -84,7 +86,8 @@ internal static class KernelWorkloads
 
     public static IEnumerable<Workload> Mixture() =>
         from shape in new[] { (100, 100, 10), (128, 128, 128), (100, 10_000, 10) }
-        from workload in Of(MixtureCases.Of(shape.Item1, shape.Item2, shape.Item3).Where(c => !c.Label.Contains("weights 2", StringComparison.Ordinal)))
+        from workload in Of(MixtureCases.Of(shape.Item1, shape.Item2, shape.Item3)
+            .Where(c => !c.Label.Contains("weights 2", StringComparison.Ordinal)))
         select workload;
 
     public static IEnumerable<Workload> BatchNorm() =>

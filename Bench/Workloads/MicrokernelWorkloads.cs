@@ -25,7 +25,8 @@ internal static class MicrokernelWorkloads
     {
         var pool = new BufferPool(backend);
         var random = new Random(1);
-        Slice<float> a = pool.Rent<float>(rows * Depth), b = pool.Rent<float>(Depth * width), c = pool.Rent<float>(rows * width), zero = pool.Rent<float>(width);
+        Slice<float> a = pool.Rent<float>(rows * Depth), b = pool.Rent<float>(Depth * width), c = pool.Rent<float>(rows * width),
+            zero = pool.Rent<float>(width);
         foreach (var slice in new[] { a, b })
             foreach (ref float value in slice.AsSpan())
                 value = random.NextSingle() - 0.5f;

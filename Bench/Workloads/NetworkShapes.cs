@@ -6,7 +6,8 @@ namespace VaeFromScratch.Bench.Workloads;
 internal static class NetworkShapes
 {
     /// <summary>
-    /// The 4x4 convolutions of stride 2 of papers 1 and 2: 28x28 images in batches of 100 and 512, 64x64 images in batches of 64. Each one's transpose is the
+    /// The 4x4 convolutions of stride 2 of papers 1 and 2: 28x28 images in batches of 100 and 512, 64x64 images in batches of 64. Each
+    /// one's transpose is the
     /// decoder's layer at the same place: mnist1 read backwards is the last transposed convolution.
     /// </summary>
     public static IReadOnlyList<(string Name, ConvShape Shape)> Convolutions { get; } =

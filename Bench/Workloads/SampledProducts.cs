@@ -4,7 +4,8 @@ using VaeFromScratch.Reference;
 namespace VaeFromScratch.Bench.Workloads;
 
 /// <summary>
-/// Matrix products and convolutions at benchmark sizes. Their whole double-precision reference would take minutes, so each is compared at a thousand entries
+/// Matrix products and convolutions at benchmark sizes. Their whole double-precision reference would take minutes, so each is compared at a
+/// thousand entries
 /// spread over the result, first and last included; the tests compare every entry at smaller sizes.
 /// </summary>
 internal static class SampledProducts
@@ -12,7 +13,8 @@ internal static class SampledProducts
     private const int Samples = 1000;
     private const double Tolerance = 2e-6;
 
-    public static KernelCase MatMul(MatMulShape s) => new("MatMul", $"{(s.TransposeA ? 'T' : 'N')}{(s.TransposeB ? 'T' : 'N')} {s.M}x{s.K}x{s.N}", context =>
+    public static KernelCase MatMul(MatMulShape s) =>
+        new("MatMul", $"{(s.TransposeA ? 'T' : 'N')}{(s.TransposeB ? 'T' : 'N')} {s.M}x{s.K}x{s.N}", context =>
     {
         float[] a = context.Uniform(s.M * s.K), b = context.Uniform(s.K * s.N);
         Slice<float> da = context.Upload(a), db = context.Upload(b), c = context.Output(s.M * s.N);
@@ -50,7 +52,8 @@ internal static class SampledProducts
     public static KernelCase BackwardData(ConvShape s, bool bias = false) => new("Conv2dBackwardData", Label(s), context =>
     {
         float[] dy = context.Uniform(s.OutSize), w = context.Uniform(s.WeightSize), biases = context.Uniform(s.InChannels);
-        Slice<float> ddy = context.Upload(dy), dw = context.Upload(w), db = bias ? context.Upload(biases) : default, dx = context.Output(s.InSize);
+        Slice<float> ddy = context.Upload(dy), dw = context.Upload(w), db = bias ? context.Upload(biases) : default,
+            dx = context.Output(s.InSize);
         context.Run(k => k.Conv2dBackwardData(s, ddy, dw, dx, db));
         context.ExpectAt(dx, Spread(s.InSize), at =>
         {
@@ -73,12 +76,13 @@ internal static class SampledProducts
     public static KernelCase BackwardWeight(ConvShape s, bool bias = false) => new("Conv2dBackwardWeight", Label(s), context =>
     {
         float[] x = context.Uniform(s.InSize), dy = context.Uniform(s.OutSize);
-        Slice<float> dx = context.Upload(x), ddy = context.Upload(dy), dw = context.Output(s.WeightSize), db = bias ? context.Output(s.OutChannels) : default;
+        Slice<float> dx = context.Upload(x), ddy = context.Upload(dy), dw = context.Output(s.WeightSize), db = bias
+            ? context.Output(s.OutChannels) : default;
         context.Run(k =>
         {
             k.Conv2dBackwardWeight(s, dx, ddy, dw, accumulate: false);
             if (bias)
-                k.BiasGradient(s.OutSize / s.OutChannels, s.OutChannels, ddy, db, accumulate: false);
+                k.SumColumns([new(s.OutSize / s.OutChannels, s.OutChannels, ddy, db, Accumulate: false)]);
         });
         context.ExpectAt(dw, Spread(s.WeightSize, Samples / 4), at =>
         {
@@ -101,7 +105,8 @@ internal static class SampledProducts
             }, absolute: 2 * Tolerance, what: "dbias");
     });
 
-    private static string Label(ConvShape s) => $"{s.Batch}x{s.Height}x{s.Width} {s.InChannels}->{s.OutChannels} {s.KernelHeight}x{s.KernelWidth}/{s.Stride}";
+    private static string Label(ConvShape s) =>
+        $"{s.Batch}x{s.Height}x{s.Width} {s.InChannels}->{s.OutChannels} {s.KernelHeight}x{s.KernelWidth}/{s.Stride}";
 
     /// <summary>Up to that many indices below n, evenly spread, with steps that are no multiple of the number of channels.</summary>
     private static int[] Spread(int n, int samples = Samples)
@@ -111,7 +116,8 @@ internal static class SampledProducts
         return [.. Enumerable.Range(0, samples).Select(i => (int)((long)i * (n - 1) / (samples - 1)))];
     }
 
-    private static (int, int, int, int) Split(int index, int b, int c, int d) => (index / d / c / b, index / d / c % b, index / d % c, index % d);
+    private static (int, int, int, int) Split(int index, int b, int c, int d) =>
+        (index / d / c / b, index / d / c % b, index / d % c, index % d);
 
     /// <summary>Index of the pixel that a tap reads; negative in the padding.</summary>
     private static int Pixel(ConvShape s, int n, int oh, int ow, int kh, int kw)
@@ -120,5 +126,6 @@ internal static class SampledProducts
         return h < 0 || h >= s.Height || w < 0 || w >= s.Width ? -1 : (n * s.Height + h) * s.Width + w;
     }
 
-    private static int Weight(ConvShape s, int kh, int kw, int c, int o) => ((kh * s.KernelWidth + kw) * s.InChannels + c) * s.OutChannels + o;
+    private static int Weight(ConvShape s, int kh, int kw, int c, int o) =>
+        ((kh * s.KernelWidth + kw) * s.InChannels + c) * s.OutChannels + o;
 }

@@ -1,6 +1,5 @@
 using VaeFromScratch.Bench.Networks;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
@@ -29,16 +28,21 @@ internal static class StepWorkloads
     public static IEnumerable<Workload> TapeOverhead() =>
         from batch in new[] { 8, 100 }
         from eager in new[] { true, false }
-        select Step($"{(eager ? "eager tape" : "captured replay")}, IMAE MLP, batch {batch}", (compute, _) => ImaeMlp.Create(compute), Mnist, batch, eager);
+        select Step($"{(eager ? "eager tape" : "captured replay")}, IMAE MLP, batch {batch}", (compute, _) => ImaeMlp.Create(compute),
+            Mnist, batch, eager);
 
-    /// <summary>The indicators of 10 000 encodings of 128 factors: the kernel's pass with the formulas, and through the public call with all its checks.</summary>
+    /// <summary>
+    /// The indicators of 10 000 encodings of 128 factors: the kernel's pass with the formulas, and through the public call with all its
+    /// checks.
+    /// </summary>
     public static IEnumerable<Workload> MutualInformation() =>
     [
         new("MutualInformation", "information from moments 10000x128", backend => Information(backend, throughPublicCall: false)),
         new("MutualInformation", "Indicators.Compute 10000x128", backend => Information(backend, throughPublicCall: true)),
     ];
 
-    private static Workload Step(string name, Factory create, ImageShape shape, int batch, bool eager = false) => new("TrainingStep", name, backend =>
+    private static Workload Step(string name, Factory create, ImageShape shape, int batch, bool eager = false) =>
+        new("TrainingStep", name, backend =>
     {
         var images = RandomImages.Make(2 * batch, shape);
         var cost = CostOf(backend.Threads, create, images, batch);

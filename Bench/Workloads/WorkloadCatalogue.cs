@@ -20,9 +20,13 @@ public static class WorkloadCatalogue
     public static IEnumerable<Workload> TapeOverhead => StepWorkloads.TapeOverhead();
     public static IEnumerable<Workload> TrainingSteps => StepWorkloads.TrainingSteps();
 
+    /// <summary>Those that are timed on a GPU too: what training and the estimators spend their time in.</summary>
+    public static IEnumerable<KernelWorkload> Gpu => GpuWorkloads.All();
+
     public static IEnumerable<Workload> All =>
     [
-        .. Microkernels, .. Products, .. Convolutions, .. Elementwise, .. Memory, .. Reductions, .. Softmax, .. Draws, .. Recurrent, .. Fused, .. Mixture, .. BatchNorm, .. Optimisers,
+        .. Microkernels, .. Products, .. Convolutions, .. Elementwise, .. Memory, .. Reductions, .. Softmax, .. Draws, .. Recurrent,
+            .. Fused, .. Mixture, .. BatchNorm, .. Optimisers,
         .. MutualInformation, .. TapeOverhead, .. TrainingSteps,
     ];
 }

@@ -227,7 +227,7 @@ def mnist_section():
         for suffix in ("", "_tuned"):
             model = ConvVae((1, 28, 28), (32, 32), 256, 128, tuned=bool(suffix))
             rows[f"train_b{batch}{suffix}"] = Training(model, data, batch).rate(args.images_per_block // batch)
-    for count in (100, 1000):
+    for count in (1, 100, 1000):
         rows[f"encode_b{count}"] = encode_rate(model, data[:count])
     return rows
 
@@ -307,10 +307,14 @@ def elementwise_section():
         "tanh_10000x128": row(lambda: torch.tanh(b, out=out)),
         "sigmoid_10000x128": row(lambda: torch.sigmoid(b, out=out)),
         "relu_10000x128": row(lambda: torch.clamp_min(a, 0.0, out=out)),
+        "add_10000x128": row(lambda: torch.add(a, b, out=out)),
         "mul_10000x128": row(lambda: torch.mul(a, b, out=out)),
         "sum_10000x128": row(lambda: torch.sum(a)),
         "exp_64x128": row(lambda: torch.exp(small_a, out=small_out)),
+        "relu_64x128": row(lambda: torch.clamp_min(small_a, 0.0, out=small_out)),
+        "add_64x128": row(lambda: torch.add(small_a, small_b, out=small_out)),
         "mul_64x128": row(lambda: torch.mul(small_a, small_b, out=small_out)),
+        "sum_64x128": row(lambda: torch.sum(small_a)),
     }
     parameters = [p for p in ConvVae((1, 28, 28), (32, 32), 256, 128).parameters()]
     for p in parameters:

@@ -6,18 +6,24 @@ using VaeFromScratch.Kernels.Gpu;
 
 namespace VaeFromScratch.Cli.Commands;
 
-/// <summary>vae list devices: the CPU and every device of a CUDA or OpenCL driver, with what it can do; and drivers that are there and do not work.</summary>
+/// <summary>
+/// vae list devices: the CPU and every device of a CUDA or OpenCL driver, with what it can do; and drivers that are there and do not work.
+/// </summary>
 internal static class DeviceList
 {
     /// <param name="Arithmetic">Where its results differ from the CPU's; null where it does not work.</param>
     /// <param name="Failure">Why it does not work.</param>
-    private sealed record Row(string Name, string Description, string Details, long MemoryBytes, int Units, bool IsCpuOpenCl, DeviceArithmetic? Arithmetic, string? Failure);
+    private sealed record Row(string Name, string Description, string Details, long MemoryBytes, int Units, bool IsCpuOpenCl,
+        DeviceArithmetic? Arithmetic, string? Failure);
 
     public static JsonArray Show(Output output)
     {
         Row[] rows = [Cpu(), .. GpuLoader.List().Select(Inspect)];
-        output.Table(["device", "what", "memory", "units", "remarks"], rows.Select(r => (IReadOnlyList<string>)
-            [r.Name, $"{r.Description} ({r.Details})", string.Create(CultureInfo.InvariantCulture, $"{r.MemoryBytes / 1e9:F1} GB"), r.Units.ToString(CultureInfo.InvariantCulture), Remarks(r)]), textColumns: 2);
+        output.Table(["device", "memory", "units", "what, and remarks"], rows.Select(r => (IReadOnlyList<string>)
+            [r.Name, string.Create(CultureInfo.InvariantCulture, $"{r.MemoryBytes / 1e9:F1} GB"),
+            r.Units.ToString(CultureInfo.InvariantCulture),
+            string.Join("; ", (string[])[$"{r.Description} ({r.Details})", .. Remarks(r)])]), textColumns: 4);
+        output.Line();
         foreach (var driver in GpuLoader.Drivers().Where(d => d.Devices == 0 || d.Failure is not null))
             output.Line($"{Title(driver.Kind)}: {Describe(driver)}");
         return [.. rows.Select(r => new JsonObject
@@ -58,7 +64,8 @@ internal static class DeviceList
         return differences.Length == 0 ? "computes as the CPU" : string.Join(", ", differences);
     }
 
-    private static Row Cpu() => new("cpu", DoctorCommand.ProcessorName(), $"{string.Join(", ", CpuProbe.InstructionSets)}; vectors of {CpuBackend.VectorBits} bits",
+    private static Row Cpu() =>
+        new("cpu", DoctorCommand.ProcessorName(), $"{string.Join(", ", CpuProbe.InstructionSets)}; vectors of {CpuBackend.VectorBits} bits",
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, Environment.ProcessorCount, false, new(true, true, true), null);
 
     private static Row Inspect(GpuDeviceInfo device)
@@ -77,9 +84,9 @@ internal static class DeviceList
         return new(device.Name, device.Description, device.Details, device.MemoryBytes, device.Units, device.IsCpu, arithmetic, failure);
     }
 
-    private static string Remarks(Row row) => string.Join("; ",
+    private static string[] Remarks(Row row) =>
     [
         .. row.IsCpuOpenCl ? (string[])["a CPU's OpenCL; taken only when asked for"] : [],
         .. row.Name == "cpu" ? [] : (string[])[row.Failure is { } failure ? $"does not work: {failure}" : Describe(row.Arithmetic!)],
-    ]);
+    ];
 }

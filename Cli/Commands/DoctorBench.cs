@@ -1,13 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Engine.Optim;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Gpu;
-using VaeFromScratch.Models;
-using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Cli.Commands;
 
@@ -19,31 +14,16 @@ internal sealed class DoctorBench(IBackend backend)
 {
     private static readonly TimeSpan TimePerWorkload = TimeSpan.FromSeconds(1);
 
-    private static readonly RunConfiguration ConvolutionalVae = new() { Latents = 128, Epochs = 1 };
-
-    /// <summary>The EXoN of paper 4 for CIFAR-10 (its tables 1 and 2); a step on unlabelled images.</summary>
-    private static readonly RunConfiguration Exon = ModelCatalogue.Defaults("exon", "cifar10", recipe: "paper");
-
     /// <param name="Name">As the peer calls it, where it has the workload.</param>
     /// <param name="Flops">Operations in one run, 0 where bytes are what counts.</param>
     /// <param name="Bytes">Least bytes moved in one run.</param>
     private sealed record Row(string Name, double Seconds, double Flops, double Bytes);
 
-    /// <summary>A training step of a model.</summary>
-    private sealed record Workload(string Model, int Size, int Channels, RunConfiguration Configuration, int Batch)
-    {
-        public string Name => $"{Model}_batch_{Batch}";
-    }
-
     private readonly bool isSmall = GpuLoader.Describe(backend.Name) is null or { IsCpu: true };
 
-    private IEnumerable<Workload> TrainingSteps => isSmall
-        ? [new("mnist_conv_vae", 28, 1, ConvolutionalVae, 100)]
-        :
-        [
-            new("mnist_conv_vae", 28, 1, ConvolutionalVae, 100), new("mnist_conv_vae", 28, 1, ConvolutionalVae, 4096),
-            new("celeba_conv_vae", 64, 3, ConvolutionalVae, 256), new("cifar_exon", 32, 3, Exon, 128),
-        ];
+    private IEnumerable<StepWorkload> TrainingSteps => isSmall
+        ? [StepWorkload.Mnist(100)]
+        : [StepWorkload.Mnist(100), StepWorkload.Mnist(4096), StepWorkload.CelebA(256), StepWorkload.CifarExon(128)];
 
     /// <summary>Runs all workloads and returns seconds, FLOP/s and bytes/s by name.</summary>
     public JsonObject Run(Output output)
@@ -83,18 +63,20 @@ internal sealed class DoctorBench(IBackend backend)
         using var pool = new BufferPool(backend);
         var state = pool.Rent<uint>(4);
         backend.Upload<uint>([1, 0, 0, 0], state);
-        return new($"reparameterise_kl_{rows}x{h}", Time(b => b.Reparameterise(rows, h, s[0], s[1], new(state, 0), s[2], s[3], s[4])), 0, 16.0 * rows * h);
+        return new($"reparameterise_kl_{rows}x{h}", Time(b => b.Reparameterise(rows, h, s[0], s[1], new(state, 0), s[2], s[3], s[4])), 0,
+            16.0 * rows * h);
     });
 
     private Row Mixture(int points, int h) => WithBuffers([points * h, points * h, points * h, points, points * h], s =>
-        new($"log_density_{points}x{points}x{h}", Time(b => b.MixtureLogDensity(points, points, h, s[0], s[1], s[2], PairLogWeights.Uniform(points), 0, default, s[3], s[4])),
+        new($"log_density_{points}x{points}x{h}",
+            Time(b => b.MixtureLogDensity(new(points, points, h, s[0], s[1], s[2], PairLogWeights.Uniform(points), s[3], s[4]))),
             20.0 * points * points * h, 0));
 
-    /// <summary>A whole captured training step: gathering the batch, both passes, Adam, the variance.</summary>
-    private Row Training(Workload workload)
+    /// <summary>A captured step.</summary>
+    private Row Training(StepWorkload workload)
     {
         double seconds = 0;
-        WithStep(workload, (compute, step) =>
+        workload.With(backend, (compute, step) =>
         {
             using var captured = compute.Capture(step);
             seconds = Time(_ => captured.Replay());
@@ -102,41 +84,15 @@ internal sealed class DoctorBench(IBackend backend)
         return new(workload.Name, seconds, 0, 0);
     }
 
-    private void WithStep(Workload workload, Action<Compute, Action> use)
-    {
-        var (name, size, channels, configuration, batch) = workload;
-        var pixels = new byte[batch * size * size * channels];
-        new Random(1).NextBytes(pixels);
-        var images = new ImageDataset(name, "train", batch, size, size, channels, pixels, null, 0, ImageDataset.ByteScale);
-        var compute = new Compute(backend);
-        using var data = new TrainingData(compute, images, "none", 1);
-        using var model = ModelCatalogue.Create(compute, configuration, new(size, size, channels), data.Variance);
-        using var adam = new Adam(compute, model.Arena);
-        var indices = compute.Pool.Rent<int>(batch);
-        backend.Upload<int>([.. Enumerable.Range(0, batch)], indices);
-        adam.BeginStep(1, 1e-4);
-        model.Rng.BeginStep(1);
-        use(compute, () =>
-        {
-            model.Rng.RestartDraws();
-            using var outer = new Tape(compute, gradients: false, training: true);
-            var x = data.Gather(indices, model.Rng);
-            using var tape = new Tape(compute);
-            tape.Backward(model.Objective(x).Seeds());
-            adam.Update();
-            model.Noise.AfterStep();
-        });
-        compute.Pool.Return(indices);
-    }
-
-    /// <summary>Seconds of the shortest of some runs, the first not counted.</summary>
+    /// <summary>Seconds of a run until the device is done: the median of some, as the peer's, the first not counted.</summary>
     private double Time(Action<IBackend> work)
     {
         Once();
-        double best = Once();
+        List<double> runs = [Once()];
         for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimePerWorkload;)
-            best = Math.Min(best, Once());
-        return best;
+            runs.Add(Once());
+        runs.Sort();
+        return runs[runs.Count / 2];
 
         double Once()
         {

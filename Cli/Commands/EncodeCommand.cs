@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using VaeFromScratch.Data;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Models.Evaluation;
 
@@ -12,8 +13,14 @@ internal static class EncodeCommand
     {
         var command = new Command("encode", "write mu and logvar of every image in file order, with its label when there is one");
         var path = new Argument<string>("RUN") { Description = "a run directory" };
-        var split = new Option<string>("--split") { Description = "test or train", DefaultValueFactory = _ => "test" };
-        var file = new Option<string>("--out") { Description = "the file to write; its name ends in .csv or .npz; - for CSV on standard output", Required = true };
+        var split = new Option<string>("--split") { Description = "the images to take", DefaultValueFactory = _ => "test" }
+            .Among(OpenRun.Splits);
+        var file = new Option<string>("--out")
+        {
+            Description =
+            "the file to write; its name ends in .csv or .npz; - for CSV on standard output",
+            Required = true
+        };
         command.Arguments.Add(path);
         command.Options.Add(split);
         command.Options.Add(file);
@@ -21,15 +28,25 @@ internal static class EncodeCommand
         command.SetAction(parsed =>
         {
             var context = common.Read(parsed);
-            var target = OutputFile.Named("--out", parsed.GetValue(file)!, [.. EncodingsFile.Endings], context.Output);
-            using var run = context.OpenRun(parsed.GetValue(path)!);
+            string named = parsed.GetValue(path)!;
+            var target = OutputFile.Named("--out", parsed.GetValue(file)!, [.. EncodingsFile.Endings], named, context.Output);
+            using var run = context.OpenRun(named);
             using var evaluator = new Evaluator(run.Model, run.Split(parsed.GetValue(split)!), run.Configuration);
             var e = evaluator.Encode();
             var table = new EncodingTable(e.Points, e.Factors, e.Mu.ToArray(), e.LogVar.ToArray(),
                 e.Categories == 0 ? null : e.Probabilities.ToArray(), e.Categories, e.Labels.IsEmpty ? null : e.Labels.ToArray());
             target.Write(stream => EncodingsFile.Write(stream, target.Ending, table));
-            context.Output.Line($"{target.Path}: {e.Points} images, {e.Factors} factors{(e.Labels.IsEmpty ? "" : ", with labels")}");
-            context.Output.Json(new JsonObject { ["file"] = target.Path, ["points"] = e.Points, ["factors"] = e.Factors, ["categories"] = e.Categories, ["labels"] = !e.Labels.IsEmpty });
+            context.Output.Line($"{target.Path}: {e.Points} {run.Configuration.Item}s, "
+                + $"{e.Factors} {(e.Factors == 1 ? "factor" : "factors")}"
+                + $"{(e.Labels.IsEmpty ? "" : ", with labels")}");
+            context.Output.Json(new JsonObject
+            {
+                ["file"] = target.Path,
+                ["points"] = e.Points,
+                ["factors"] = e.Factors,
+                ["categories"] = e.Categories,
+                ["labels"] = !e.Labels.IsEmpty
+            });
             return ExitCode.Done;
         });
         return command;

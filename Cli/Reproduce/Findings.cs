@@ -1,10 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using VaeFromScratch.Cli.Report;
 using VaeFromScratch.Engine.IO;
-using VaeFromScratch.Engine.Report;
 using VaeFromScratch.Models.Runs;
+using VaeFromScratch.Reports;
 
 namespace VaeFromScratch.Cli.Reproduce;
 
@@ -19,7 +18,7 @@ internal sealed class Findings(CommandContext context, Sweep runs, HtmlPage page
     public CommandContext Context { get; } = context;
 
     /// <summary>The finished runs in the order of the plan.</summary>
-    public IReadOnlyList<SweepResult> Results { get; } = runs.Summary().Results;
+    public IReadOnlyList<SweepResult> Results { get; } = runs.Results;
 
     /// <summary>The finished run of that name; null when it is not finished.</summary>
     public SweepResult? Result(string name) => Results.FirstOrDefault(r => r.Point.Name == name);
@@ -27,11 +26,22 @@ internal sealed class Findings(CommandContext context, Sweep runs, HtmlPage page
     /// <summary>A finished run, ready to compute with; dispose of it.</summary>
     public OpenRun Open(SweepResult result) => Context.OpenRun(runs.DirectoryOf(result.Point).Path);
 
+    /// <summary>The median over the finished ones of a run's seeds; null when none is finished.</summary>
+    /// <param name="names">Of the runs.</param>
+    public double? Median(IEnumerable<string> names, Func<SweepResult, double?> value)
+    {
+        double[] values = [.. names.Select(Result).OfType<SweepResult>().Select(value).OfType<double>().Where(double.IsFinite).Order()];
+        return values.Length == 0 ? null : 0.5 * (values[(values.Length - 1) / 2] + values[values.Length / 2]);
+    }
+
     /// <summary>What a finished run wrote in each epoch.</summary>
     public MetricsTable Metrics(SweepResult result) => MetricsTable.Read(runs.DirectoryOf(result.Point).MetricsFile);
 
-    /// <summary>The histograms of category probabilities that a finished run wrote in each epoch; null for one without a category.</summary>
-    public MetricsTable? Probabilities(SweepResult result) => MetricsTable.Read(runs.DirectoryOf(result.Point).ProbabilitiesFile) is { Epochs: > 0 } table ? table : null;
+    /// <summary>
+    /// The histograms of category probabilities that a finished run wrote in each epoch; null for one without a category.
+    /// </summary>
+    public MetricsTable? Probabilities(SweepResult result) =>
+        MetricsTable.Read(runs.DirectoryOf(result.Point).ProbabilitiesFile) is { Epochs: > 0 } table ? table : null;
 
     /// <summary>The summary and the charts of some of the finished runs.</summary>
     public SweepSummary Summary(IReadOnlyList<string> keys, Func<SweepResult, bool> of) => new(keys, [.. Results.Where(of)]);
@@ -106,7 +116,8 @@ internal sealed class Findings(CommandContext context, Sweep runs, HtmlPage page
     }
 
     /// <summary>How many rows met their target.</summary>
-    public string Tally => string.Create(CultureInfo.InvariantCulture, $"{met} rows met, {missed} missed, {undecided} shown without a verdict, {notRun} not run");
+    public string Tally => string.Create(CultureInfo.InvariantCulture,
+        $"{met} rows met, {missed} missed, {undecided} shown without a verdict, {notRun} not run");
 
     /// <summary>Writes report.html and findings.json.</summary>
     /// <returns>The page's path.</returns>
@@ -115,7 +126,8 @@ internal sealed class Findings(CommandContext context, Sweep runs, HtmlPage page
         string path = Path.Combine(folder, "report.html");
         page.Save(path);
         var json = ToJson(paper, path);
-        AtomicFile.WriteText(Path.Combine(folder, "findings.json"), json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        AtomicFile.WriteText(Path.Combine(folder, "findings.json"),
+            json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
         return path;
     }
 

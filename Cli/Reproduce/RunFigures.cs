@@ -1,9 +1,8 @@
 using System.Globalization;
-using VaeFromScratch.Cli.Report;
-using VaeFromScratch.Engine.Report;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
+using VaeFromScratch.Reports;
 
 namespace VaeFromScratch.Cli.Reproduce;
 
@@ -24,11 +23,12 @@ internal sealed class RunFigures
         Indicators = Indicators.Compute(run.Compute.Backend, Encodings);
         pictures = new(run.Model, run.Configuration);
         if (run.Model.Categories > 0 && run.Data.Test.Labels is not null)
-            Labels = new(ContingencyTable.MostProbable(Encodings.Probabilities.Span, Encodings.Categories), Encodings.Labels.Span, Encodings.Categories);
+            Labels = new(ContingencyTable.MostProbable(Encodings.Probabilities.Span, Encodings.Categories), Encodings.Labels.Span,
+                Encodings.Categories);
         codes = pictures.First(run.Data.Test, Seeds).Codes;
     }
 
-    /// <summary>Of the test images.</summary>
+    /// <summary>q(z|x), and q(c|x) where there is a category, of every test image.</summary>
     public Encodings Encodings { get; }
 
     public Indicators Indicators { get; }
@@ -49,14 +49,49 @@ internal sealed class RunFigures
     };
 
     /// <summary>Traversals over [-range, range] of the most informative factors and, last, of the least informative one.</summary>
-    public IEnumerable<(string Label, byte[] Png)> Traversals(int most, double range = 3) => TraversalsOf([.. Enumerable.Range(0, most), Indicators.Factors.Count - 1], range);
+    public IEnumerable<(string Label, byte[] Png)> Traversals(int most, double range = 3) =>
+        TraversalsOf([.. Enumerable.Range(0, most), Indicators.Factors.Count - 1], range);
 
     /// <summary>Traversals of the factors of these ranks, 0 being the most informative.</summary>
     public IEnumerable<(string Label, byte[] Png)> TraversalsOf(IEnumerable<int> ranks, double range)
     {
         var ranked = Indicators.Ranked;
-        return ranks.Select((rank, i) => (string.Create(CultureInfo.InvariantCulture, $"{(char)('A' + i)}: factor {ranked[rank].Factor}\n{ranked[rank].Information:F2} nats"), pictures.Traversal(codes, ranked[rank].Factor, range, Steps)));
+        return ranks.Select((rank, i) => (string.Create(CultureInfo.InvariantCulture,
+            $"{(char)('A' + i)}: factor {ranked[rank].Factor}\n{ranked[rank].Information:F2} nats"),
+            pictures.Traversal(codes, ranked[rank].Factor, range, Steps)));
     }
+
+    /// <summary>Traversals from range below to range above each seed image's own value: paper 2's one-shot traversals.</summary>
+    public IEnumerable<(string Label, byte[] Png)> OneShot(int most, double range = 3) => Indicators.Ranked.Take(most).Select(f =>
+        (string.Create(CultureInfo.InvariantCulture, $"factor {f.Factor}\n{f.Information:F2} nats"), pictures.Traversal(codes, f.Factor,
+            range, Steps, relative: true)));
+
+    /// <summary>The first test image with one factor from -range to range.</summary>
+    public byte[] One(int factor, double range) => pictures.Traversal(codes[..run.Model.CodeLength], factor, range, Steps);
+
+    /// <summary>The first test image with one factor down and another across, each from -range to range.</summary>
+    public byte[] Plane(int down, int across, double range, int steps)
+    {
+        var rows = new List<float>();
+        for (int i = 0; i < steps * steps; i++)
+        {
+            float[] code = codes[..run.Model.CodeLength];
+            (code[down], code[across]) = (At(i / steps), At(i % steps));
+            rows.AddRange(code);
+        }
+        return Decoded([.. rows], steps);
+
+        float At(int step) => (float)(range * (2.0 * step / (steps - 1) - 1));
+    }
+
+    /// <summary>The header of <see cref="Attributes"/>.</summary>
+    public static string[] AttributeHeader { get; } = ["attribute", "entropy", "first", "second", "third"];
+
+    /// <summary>
+    /// For each known factor, attribute or label of the test images the three factors that say most about it; null where nothing is known.
+    /// </summary>
+    public IReadOnlyList<IReadOnlyList<string>>? Attributes() => run.Data.Test.Factors is null && run.Data.Test.Labels is null ? null
+        : [.. AttributeInformation.Compute(Encodings, run.Data.Test).Select(ResultTables.Row)];
 
     /// <summary>One row a category: the mean code of its images with the most informative factor from -range to range.</summary>
     public byte[] CategoryTraversal(double range) => pictures.CategoryTraversal(Encodings, Indicators.Ranked[0].Factor, range, Steps);
@@ -68,7 +103,8 @@ internal sealed class RunFigures
     public byte[] Decoded(float[] rows, int columns) => pictures.Grid(columns, Evaluator.Decode(run.Model, rows));
 
     /// <summary>How many images of each label fell into each category.</summary>
-    public Chart? LabelMap => Labels is not { } table ? null : new HeatMap(table.Categories, table.Labels, [.. from k in Enumerable.Range(0, table.Categories) from l in Enumerable.Range(0, table.Labels) select (double)table[k, l]])
+    public Chart? LabelMap => Labels is not { } table ? null : new HeatMap(table.Categories, table.Labels,
+        [.. from k in Enumerable.Range(0, table.Categories) from l in Enumerable.Range(0, table.Labels) select (double)table[k, l]])
     {
         Title = "Images of each label in each category",
         XLabel = "label",
@@ -92,7 +128,8 @@ internal sealed class RunFigures
         foreach (var (kept, _) in table.Rows)
         {
             float[] mask = Evaluator.Mask(run.Model, kept);
-            yield return (string.Create(CultureInfo.InvariantCulture, $"top {kept.Percent:0.#} %"), pictures.Row([.. all.Select((z, i) => z * mask[i % mask.Length])]));
+            yield return (string.Create(CultureInfo.InvariantCulture, $"top {kept.Percent:0.#} %"),
+                pictures.Row([.. all.Select((z, i) => z * mask[i % mask.Length])]));
         }
     }
 

@@ -18,8 +18,10 @@ internal static class Crc32
         {
             uint low = BinaryPrimitives.ReadUInt32LittleEndian(bytes) ^ crc;
             uint high = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]);
-            crc = tables[(7 << 8) + (byte)low] ^ tables[(6 << 8) + (byte)(low >> 8)] ^ tables[(5 << 8) + (byte)(low >> 16)] ^ tables[(4 << 8) + (low >> 24)]
-                ^ tables[(3 << 8) + (byte)high] ^ tables[(2 << 8) + (byte)(high >> 8)] ^ tables[(1 << 8) + (byte)(high >> 16)] ^ tables[high >> 24];
+            crc = tables[(7 << 8) + (byte)low] ^ tables[(6 << 8) + (byte)(low >> 8)] ^ tables[(5 << 8)
+                + (byte)(low >> 16)] ^ tables[(4 << 8) + (low >> 24)]
+                ^ tables[(3 << 8) + (byte)high] ^ tables[(2 << 8) + (byte)(high >> 8)] ^ tables[(1 << 8)
+                    + (byte)(high >> 16)] ^ tables[high >> 24];
         }
         foreach (byte b in bytes)
             crc = tables[(byte)(crc ^ b)] ^ (crc >> 8);

@@ -1,9 +1,12 @@
 namespace VaeFromScratch.Engine.IO;
 
-/// <summary>A file is missing or is not what it should be; the message is one sentence that names the file, what was found, what was expected and what to do.</summary>
+/// <summary>
+/// A file is missing or is not what it should be; the message is one sentence that names the file, what was found, what was expected and
+/// what to do.
+/// </summary>
 public sealed class DataException(string message, Exception? inner = null) : Exception(message, inner)
 {
-    internal const string FetchAgain = "fetch the file again";
+    internal const string Replace = "replace it by an undamaged copy";
     private const int LongestQuote = 300;
 
     /// <remarks>File and finding may quote foreign text, so they are shortened and freed of line breaks.</remarks>
@@ -12,7 +15,7 @@ public sealed class DataException(string message, Exception? inner = null) : Exc
     /// <param name="expected">What should be there, without the word expected.</param>
     /// <param name="advice">What to do.</param>
     /// <param name="inner">What the system said.</param>
-    public static DataException In(string file, string found, string expected, string advice = FetchAgain, Exception? inner = null) =>
+    public static DataException In(string file, string found, string expected, string advice = Replace, Exception? inner = null) =>
         new($"{OneLine(file)}: {OneLine(found)}; expected {expected}; {advice}", inner);
 
     private static string OneLine(string text)

@@ -15,7 +15,9 @@ public sealed record HostArray
         if (Array.Exists(shape, size => size < 0))
             throw new ArgumentException($"host array: shape {Describe(shape)} has a negative size; sizes are 0 or more");
         if (ElementCount(shape) is var count && count != data.Length)
-            throw new ArgumentException($"host array: shape {Describe(shape)} needs {count} values, got {data.Length}; pass as many values as the product of the sizes");
+            throw new ArgumentException(
+                $"host array: shape {Describe(shape)} needs {count} values, got {data.Length}; pass as many values as the product of the "
+                + $"sizes");
         (Shape, Data) = (shape, data);
     }
 

@@ -5,7 +5,7 @@ namespace VaeFromScratch.Engine.IO;
 /// <param name="Width">Columns of one image.</param>
 /// <param name="Channels">1 or 3.</param>
 /// <param name="Columns">Images side by side.</param>
-public sealed record ImageGrid(int Height, int Width, int Channels, int Columns)
+internal sealed record ImageGrid(int Height, int Width, int Channels, int Columns)
 {
     /// <summary>Pixels between images and around them, after upscaling.</summary>
     public int Gap { get; init; } = 2;
@@ -23,10 +23,14 @@ public sealed record ImageGrid(int Height, int Width, int Channels, int Columns)
     public byte[] ToPng(ReadOnlySpan<float> images)
     {
         if (Height < 1 || Width < 1 || Channels is not (1 or 3) || Columns < 1 || Gap < 0 || Scale < 1)
-            throw new ArgumentException($"image grid: {Height} x {Width} x {Channels} images in {Columns} columns, gap {Gap}, scale {Scale}; sizes are 1 or more and channels 1 or 3");
+            throw new ArgumentException(
+                $"image grid: {Height} x {Width} x {Channels} images in {Columns} columns, gap {Gap}, scale {Scale}; sizes are 1 or more "
+                + $"and channels 1 or 3");
         int pixelsPerImage = Height * Width * Channels;
         if (images.IsEmpty || images.Length % pixelsPerImage != 0)
-            throw new ArgumentException($"image grid: {images.Length} values are not a whole number of {Height} x {Width} x {Channels} images; pass [images, {Height}, {Width}, {Channels}]");
+            throw new ArgumentException(
+                $"image grid: {images.Length} values are not a whole number of {Height} x {Width} x {Channels} images; pass [images, "
+                + $"{Height}, {Width}, {Channels}]");
         int count = images.Length / pixelsPerImage;
         int columns = Math.Min(Columns, count);
         int rows = (count + columns - 1) / columns;
@@ -36,7 +40,8 @@ public sealed record ImageGrid(int Height, int Width, int Channels, int Columns)
         byte[] pixels = new byte[checked((rows * cellHeight + Gap) * gridWidth * Channels)];
         pixels.AsSpan().Fill(Background);
         for (int i = 0; i < count; i++)
-            Draw(images.Slice(i * pixelsPerImage, pixelsPerImage), pixels, gridWidth, top: Gap + i / columns * cellHeight, left: Gap + i % columns * cellWidth);
+            Draw(images.Slice(i * pixelsPerImage, pixelsPerImage), pixels, gridWidth, top: Gap + i / columns * cellHeight,
+                left: Gap + i % columns * cellWidth);
         return Png.Encode(new(gridWidth, rows * cellHeight + Gap, Channels, pixels));
     }
 

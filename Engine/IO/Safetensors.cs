@@ -6,7 +6,11 @@ using System.Text.Json;
 namespace VaeFromScratch.Engine.IO;
 
 /// <summary>What a safetensors file holds: arrays by name, and texts by key.</summary>
-public sealed record SafetensorsFile(IReadOnlyDictionary<string, HostArray> Arrays, IReadOnlyDictionary<string, string> Metadata);
+public sealed record SafetensorsFile(IReadOnlyDictionary<string, HostArray> Arrays, IReadOnlyDictionary<string, string> Metadata)
+{
+    /// <summary>The arrays that were passed over, with their types, in the file's order.</summary>
+    public IReadOnlyList<(string Name, string Type)> Ignored { get; init; } = [];
+}
 
 /// <summary>
 /// The safetensors format: eight bytes with the length of a JSON header, the header, then every array's bytes, row-major and little-endian.
@@ -20,10 +24,12 @@ public static class Safetensors
 
     /// <summary>Writes <paramref name="arrays"/> in the order given; the same arguments always give the same bytes.</summary>
     /// <exception cref="ArgumentException">A name is given twice or is reserved.</exception>
-    public static void Write(string path, IReadOnlyList<(string Name, HostArray Array)> arrays, IReadOnlyDictionary<string, string>? metadata = null) =>
+    public static void Write(string path, IReadOnlyList<(string Name, HostArray Array)> arrays,
+        IReadOnlyDictionary<string, string>? metadata = null) =>
         AtomicFile.Write(path, stream => Write(stream, arrays, metadata));
 
-    public static void Write(Stream stream, IReadOnlyList<(string Name, HostArray Array)> arrays, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(Stream stream, IReadOnlyList<(string Name, HostArray Array)> arrays,
+        IReadOnlyDictionary<string, string>? metadata = null)
     {
         byte[] header = Header(arrays, metadata);
         Span<byte> length = stackalloc byte[8];
@@ -36,13 +42,16 @@ public static class Safetensors
     }
 
     /// <exception cref="DataException">The file is missing, cut short, or not a safetensors file of floating-point arrays.</exception>
-    public static SafetensorsFile Read(string path) => DataFile.Read(path, stream => Read(stream, path));
+    /// <param name="ignore">Names of arrays that are passed over, whatever their type; none when null.</param>
+    public static SafetensorsFile Read(string path, Func<string, bool>? ignore = null) =>
+        DataFile.Read(path, stream => Read(stream, path, ignore));
 
-    /// <param name="stream">A stream that knows its length.</param>
+    /// <param name="stream">A seekable stream.</param>
     /// <param name="file">The name used in errors.</param>
-    public static SafetensorsFile Read(Stream stream, string file) => DataFile.Guard(file, () =>
+    /// <param name="ignore">Names of arrays that are passed over.</param>
+    public static SafetensorsFile Read(Stream stream, string file, Func<string, bool>? ignore = null) => DataFile.Guard(file, () =>
     {
-        var (entries, metadata, dataLength) = ReadHeader(stream, file);
+        var (entries, metadata, dataLength) = ReadHeader(stream, file, ignore ?? (_ => false));
         long position = 0;
         foreach (var entry in entries.OrderBy(e => e.Begin).ThenBy(e => e.End))
         {
@@ -54,12 +63,21 @@ public static class Safetensors
             throw DataFile.WrongLength(file, stream.Length, stream.Length - dataLength + position);
 
         var arrays = new Dictionary<string, HostArray>(entries.Count);
+        var ignored = new List<(string, string)>();
         foreach (var entry in entries.OrderBy(e => e.Begin).ThenBy(e => e.End))
-            arrays.Add(entry.Name, new HostArray(entry.Shape, ReadFloats(stream, entry)));
-        return new SafetensorsFile(arrays, metadata);
+            if (entry.Ignored)
+            {
+                ignored.Add((entry.Name, entry.Type));
+                stream.Seek(entry.End - entry.Begin, SeekOrigin.Current);
+            }
+            else
+            {
+                arrays.Add(entry.Name, new HostArray(entry.Shape, ReadFloats(stream, entry)));
+            }
+        return new SafetensorsFile(arrays, metadata) { Ignored = ignored };
     });
 
-    private readonly record struct Entry(string Name, string Type, int[] Shape, long Count, long Begin, long End);
+    private readonly record struct Entry(string Name, string Type, int[] Shape, long Count, long Begin, long End, bool Ignored = false);
 
     private static byte[] Header(IReadOnlyList<(string Name, HostArray Array)> arrays, IReadOnlyDictionary<string, string>? metadata)
     {
@@ -79,7 +97,8 @@ public static class Safetensors
             foreach (var (name, array) in arrays)
             {
                 if (!names.Add(name))
-                    throw new ArgumentException($"safetensors: the name '{name}' is given twice or reserved; give every array its own name");
+                    throw new ArgumentException(
+                        $"safetensors: the name '{name}' is given twice or reserved; give every array its own name");
                 json.WriteStartObject(name);
                 json.WriteString("dtype", "F32");
                 json.WriteStartArray("shape");
@@ -97,11 +116,14 @@ public static class Safetensors
         while (buffer.Length % 8 != 0)
             buffer.WriteByte((byte)' ');
         if (buffer.Length > LargestHeader)
-            throw new ArgumentException($"safetensors: the header would take {buffer.Length} bytes; the format allows {LargestHeader}, so write fewer arrays or less metadata");
+            throw new ArgumentException(
+                $"safetensors: the header would take {buffer.Length} bytes; the format allows {LargestHeader}, so write fewer arrays or "
+                + $"less metadata");
         return buffer.ToArray();
     }
 
-    private static (List<Entry> Entries, Dictionary<string, string> Metadata, long DataLength) ReadHeader(Stream stream, string file)
+    private static (List<Entry> Entries, Dictionary<string, string> Metadata, long DataLength) ReadHeader(Stream stream, string file,
+        Func<string, bool> ignore)
     {
         if (stream.Length < 8)
             throw Wrong(file, $"{stream.Length} bytes", "a safetensors file, at least 8 bytes");
@@ -129,7 +151,7 @@ public static class Safetensors
                 if (property.NameEquals(MetadataKey))
                     ReadMetadata(property.Value, metadata, file);
                 else
-                    entries.Add(ReadEntry(property, dataLength, file));
+                    entries.Add(ReadEntry(property, dataLength, file, ignore(property.Name)));
             }
         }
         catch (InvalidOperationException e) // how the JSON reader reports a text that is not Unicode
@@ -144,11 +166,13 @@ public static class Safetensors
         try
         {
             var document = JsonDocument.Parse(header);
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document : throw Wrong(file, "a header that is not a JSON object", "names with dtype, shape and data_offsets");
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document
+                : throw Wrong(file, "a header that is not a JSON object", "names with dtype, shape and data_offsets");
         }
         catch (JsonException e)
         {
-            throw DataException.In(file, $"a header that is not JSON at byte {e.BytePositionInLine}", "a JSON object", "make sure that it is a safetensors file", e);
+            throw DataException.In(file, $"a header that is not JSON at byte {e.BytePositionInLine}", "a JSON object",
+                "make sure that it is a safetensors file", e);
         }
     }
 
@@ -161,18 +185,19 @@ public static class Safetensors
                 throw Wrong(file, $"metadata '{property.Name}' that is given twice or is not a text", "texts by key");
     }
 
-    private static Entry ReadEntry(JsonProperty property, long dataLength, string file)
+    private static Entry ReadEntry(JsonProperty property, long dataLength, string file, bool ignored)
     {
         string name = property.Name;
         if (property.Value.ValueKind != JsonValueKind.Object
             || !property.Value.TryGetProperty("dtype", out var type) || type.ValueKind != JsonValueKind.String
             || !property.Value.TryGetProperty("shape", out var shape) || !TryReadIntegers(shape, out long[] sizes)
-            || !property.Value.TryGetProperty("data_offsets", out var range) || !TryReadIntegers(range, out long[] offsets) || offsets.Length != 2)
+            || !property.Value.TryGetProperty("data_offsets", out var range) || !TryReadIntegers(range, out long[] offsets)
+                || offsets.Length != 2)
             throw Wrong(file, $"the entry '{name}' without a valid dtype, shape or data_offsets", "all three");
 
         string typeName = type.GetString()!;
         int width = Width(typeName);
-        if (width == 0)
+        if (width == 0 && !ignored)
             throw Wrong(file, $"'{name}' of type {typeName}", "F32, F16, BF16 or F64", "convert it to F32");
         if (Array.Exists(sizes, size => size > int.MaxValue))
             throw Wrong(file, $"'{name}' of shape [{string.Join(", ", sizes)}]", "sizes below 2^31");
@@ -180,9 +205,12 @@ public static class Safetensors
         var (begin, end) = (offsets[0], offsets[1]);
         if (begin > end || end > dataLength)
             throw Wrong(file, $"'{name}' at bytes {begin} to {end}", $"a range within the {dataLength} bytes after the header");
+        if (ignored)
+            return new(name, typeName, dimensions, 0, begin, end, Ignored: true);
         long count = HostArray.ElementCount(dimensions);
         if (count < 0 || count * width != end - begin)
-            throw Wrong(file, $"'{name}' of type {typeName} and shape {HostArray.Describe(dimensions)} in {end - begin} bytes", $"{(count < 0 ? "a shape that fits in memory" : $"{count * width} bytes")}");
+            throw Wrong(file, $"'{name}' of type {typeName} and shape {HostArray.Describe(dimensions)} in {end - begin} bytes",
+                $"{(count < 0 ? "a shape that fits in memory" : $"{count * width} bytes")}");
         return new(name, typeName, dimensions, count, begin, end);
     }
 
@@ -233,5 +261,6 @@ public static class Safetensors
             };
     }
 
-    private static DataException Wrong(string file, string found, string expected, string advice = DataException.FetchAgain) => DataException.In(file, found, expected, advice);
+    private static DataException Wrong(string file, string found, string expected, string advice = DataException.Replace) =>
+        DataException.In(file, found, expected, advice);
 }

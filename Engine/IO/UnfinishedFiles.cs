@@ -1,7 +1,7 @@
 namespace VaeFromScratch.Engine.IO;
 
 /// <summary>Files that must go when the process ends before its work is done: temporary ones, and locks.</summary>
-public static class UnfinishedFiles
+internal static class UnfinishedFiles
 {
     private static readonly Lock Gate = new();
     private static readonly HashSet<string> Paths = [];
@@ -12,7 +12,9 @@ public static class UnfinishedFiles
             Paths.Add(path);
     }
 
-    /// <summary>Does <paramref name="finish"/>, which renames or deletes the file, and forgets it; not while <see cref="Remove"/> is at work.</summary>
+    /// <summary>
+    /// Does <paramref name="finish"/>, which renames or deletes the file, and forgets it; not while <see cref="Remove"/> is at work.
+    /// </summary>
     public static void Finish(string path, Action finish)
     {
         lock (Gate)
@@ -22,7 +24,9 @@ public static class UnfinishedFiles
         }
     }
 
-    /// <summary>Deletes them for a process that ends now: from then on nothing is finished any more, and whoever wants to waits for the end.</summary>
+    /// <summary>
+    /// Deletes them for a process that ends now: from then on nothing is finished any more, and whoever wants to waits for the end.
+    /// </summary>
     /// <param name="patience">How long to wait for a file that is being finished.</param>
     public static void Remove(TimeSpan patience)
     {

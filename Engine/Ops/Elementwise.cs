@@ -1,7 +1,7 @@
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Functions;
 
-namespace VaeFromScratch.Engine;
+namespace VaeFromScratch;
 
 /// <summary>Operations on tensors with their gradients. Names follow PyTorch where it has the operation.</summary>
 public static partial class Ops
@@ -37,7 +37,7 @@ public static partial class Ops
 
     private static Tensor Unary<K>(Tensor x, float parameter = 0) where K : struct, IUnaryKernel
     {
-        var tape = Tape.Required;
+        var tape = Tape.Current;
         var y = Tape.New(x.Shape, x);
         tape.Kernels.Unary<K>(x.Data, y.Data, parameter);
         tape.Record(y, () =>
@@ -52,8 +52,9 @@ public static partial class Ops
     private static Tensor Binary<K>(Tensor a, Tensor b) where K : struct, IBinaryKernel
     {
         if (!a.Shape.IsSuffixOf(b.Shape) && !b.Shape.IsSuffixOf(a.Shape))
-            throw new ArgumentException($"{K.Name}: shapes {a.Shape} and {b.Shape} do not broadcast; one must be a scalar or the trailing axes of the other");
-        var tape = Tape.Required;
+            throw new ShapeException(K.Name, $"shapes {a.Shape} and {b.Shape}",
+                "shapes that broadcast: equal ones, or one that is a scalar or the trailing axes of the other");
+        var tape = Tape.Current;
         var y = Tape.New(b.Shape.IsSuffixOf(a.Shape) ? a.Shape : b.Shape, a, b);
         tape.Kernels.Binary<K>(a.Data, b.Data, y.Data);
         tape.Record(y, () =>

@@ -1,6 +1,6 @@
 using VaeFromScratch.Kernels;
 
-namespace VaeFromScratch.Engine;
+namespace VaeFromScratch;
 
 public static partial class Ops
 {
@@ -9,9 +9,9 @@ public static partial class Ops
     {
         int rank = x.Shape.Rank;
         if (order.Length != rank || order.Order().Where((axis, i) => axis != i).Any())
-            throw new ArgumentException($"permute: ({string.Join(", ", order)}) is not an order of the {rank} axes of {x.Shape}");
+            throw new ShapeException("permute", $"({string.Join(", ", order)}) for {x.Shape}", $"an order of its {rank} axes");
         var sizes = x.Shape.Sizes.ToArray();
-        var tape = Tape.Required;
+        var tape = Tape.Current;
         var y = Tape.New(new Shape([.. order.Select(axis => sizes[axis])]), x);
         tape.Kernels.Permute(x.Data, sizes, order, y.Data);
         tape.Record(y, () =>
@@ -28,8 +28,8 @@ public static partial class Ops
     {
         var (outer, n, inner) = Around(x.Shape, axis);
         if (start < 0 || size < 0 || start > n - size)
-            throw new ArgumentException($"slice: elements {start} to {start + size} do not exist on axis {axis} of {x.Shape}");
-        var tape = Tape.Required;
+            throw new ShapeException("slice", $"elements {start} to {(long)start + size} on axis {axis} of {x.Shape}", $"0 to {n} at most");
+        var tape = Tape.Current;
         var y = Tape.New(x.Shape.With(axis, size), x);
         int stride = n * inner, width = size * inner, reach = outer == 0 ? 0 : (outer - 1) * stride + width;
         tape.Kernels.CopyBlock(outer, width, x.Data.Part(start * inner, reach), stride, y.Data, width);
@@ -50,12 +50,13 @@ public static partial class Ops
         axis = first.Axis(axis);
         foreach (var part in parts)
             if (part.Shape.Rank != first.Rank || part.Shape.With(axis, 0) != first.With(axis, 0))
-                throw new ArgumentException($"concat: {part.Shape} does not continue {first} along axis {axis}; all other sizes must be equal");
-        var tape = Tape.Required;
+                throw new ShapeException("concat", $"{part.Shape} after {first} along axis {axis}", "all other sizes to be equal");
+        var tape = Tape.Current;
         var y = Tape.New(first.With(axis, parts.Sum(p => p.Shape[axis])), parts);
         var (outer, n, inner) = Around(y.Shape, axis);
         int stride = n * inner;
-        ForEachPart((part, offset, width, reach) => tape.Kernels.CopyBlock(outer, width, part.Data, width, y.Data.Part(offset, reach), stride));
+        ForEachPart((part, offset, width, reach) =>
+            tape.Kernels.CopyBlock(outer, width, part.Data, width, y.Data.Part(offset, reach), stride));
         tape.Record(y, () => ForEachPart((part, offset, width, reach) =>
         {
             if (!part.NeedsGradient)
@@ -78,17 +79,20 @@ public static partial class Ops
     }
 
     /// <summary>
-    /// Each image under its own rotation, scale, shear, shift and mirror about the centre, bilinear between pixels; no gradient flows through it.
+    /// Each image under its own rotation, scale, shear, shift and mirror about the centre, bilinear between pixels; no gradient flows
+    /// through it.
     /// </summary>
     /// <param name="x">[B, H, W, C].</param>
-    /// <param name="motion">For each image: rotation in turns, scale - 1, shear, shift right and down in pixels, mirror left to right where positive, [B, 6].</param>
+    /// <param name="motion">For each image: rotation in turns, scale - 1, shear, shift right and down in pixels, mirror left to right where
+    /// positive, [B, 6].</param>
     /// <param name="reflect">Whether what lies outside of an image is its mirror image, or 0.</param>
     public static Tensor AffineWarp(this Tensor x, Tensor motion, bool reflect = false)
     {
         if (x.Shape.Rank != 4 || motion.Shape != new Shape(x.Shape[0], WarpShape.MotionSize))
-            throw new ArgumentException($"affine_warp: images {x.Shape} and motion {motion.Shape} must be [batch, height, width, channels] and [batch, {WarpShape.MotionSize}]");
-        var y = Tape.Required.Empty(x.Shape);
-        Tape.Required.Kernels.AffineWarp(new(x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3], reflect), x.Data, motion.Data, y.Data);
+            throw new ShapeException("affine_warp", $"images {x.Shape} and motion {motion.Shape}",
+                $"[batch, height, width, channels] and [batch, {WarpShape.MotionSize}]");
+        var y = Tape.Current.Empty(x.Shape);
+        Tape.Current.Kernels.AffineWarp(new(x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3], reflect), x.Data, motion.Data, y.Data);
         return y;
     }
 
@@ -96,7 +100,7 @@ public static partial class Ops
     public static Tensor Detach(this Tensor x)
     {
         var y = Tape.New(x.Shape);
-        Tape.Required.Kernels.CopyBlock(1, x.Length, x.Data, x.Length, y.Data, x.Length);
+        Tape.Current.Kernels.CopyBlock(1, x.Length, x.Data, x.Length, y.Data, x.Length);
         return y;
     }
 }

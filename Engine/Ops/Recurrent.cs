@@ -1,13 +1,14 @@
 using VaeFromScratch.Kernels;
 
-namespace VaeFromScratch.Engine;
+namespace VaeFromScratch;
 
 public static partial class Ops
 {
     private const int LstmGates = 4;
 
     /// <summary>
-    /// A long short-term memory over a whole sequence, time first: the input's products of all steps are one matrix product, and each step adds the hidden state's and
+    /// A long short-term memory over a whole sequence, time first: the input's products of all steps are one matrix product, and each step
+    /// adds the hidden state's and
     /// runs its cell in one kernel. Two kernels a step forward and two back; the gradients of both weights are one product each.
     /// </summary>
     /// <param name="x">[T, B, in].</param>
@@ -17,11 +18,14 @@ public static partial class Ops
     /// <returns>The hidden state after every step, [T, B, H]; it and the cell state start at 0.</returns>
     public static Tensor Lstm(this Tensor x, Tensor inputWeight, Tensor hiddenWeight, Tensor bias)
     {
-        if (x.Shape.Rank != 3 || inputWeight.Shape.Rank != 2 || hiddenWeight.Shape.Rank != 2 || x.Shape[2] != inputWeight.Shape[0] || hiddenWeight.Shape[1] != LstmGates * hiddenWeight.Shape[0]
+        if (x.Shape.Rank != 3 || inputWeight.Shape.Rank != 2 || hiddenWeight.Shape.Rank != 2 || x.Shape[2] != inputWeight.Shape[0]
+            || hiddenWeight.Shape[1] != LstmGates * hiddenWeight.Shape[0]
             || inputWeight.Shape[1] != hiddenWeight.Shape[1] || bias.Length != hiddenWeight.Shape[1])
-            throw new ArgumentException($"lstm: input {x.Shape} [steps, batch, in], weights {inputWeight.Shape} [in, 4 hidden] and {hiddenWeight.Shape} [hidden, 4 hidden], bias {bias.Shape} [4 hidden] do not match");
-        int steps = x.Shape[0], batch = x.Shape[1], inputs = x.Shape[2], hidden = hiddenWeight.Shape[0], width = LstmGates * hidden, rows = steps * batch;
-        var tape = Tape.Required;
+            throw new ShapeException("lstm", $"input {x.Shape}, weights {inputWeight.Shape} and {hiddenWeight.Shape}, bias {bias.Shape}",
+                "[steps, batch, in], [in, 4 hidden], [hidden, 4 hidden] and [4 hidden]");
+        int steps = x.Shape[0], batch = x.Shape[1], inputs = x.Shape[2], hidden = hiddenWeight.Shape[0], width = LstmGates * hidden,
+            rows = steps * batch;
+        var tape = Tape.Current;
         var y = Tape.New(new(steps, batch, hidden), x, inputWeight, hiddenWeight, bias);
         Slice<float> gates = tape.Temporary(rows * width), c = tape.Temporary(rows * hidden);
         tape.Kernels.MatMul(new(rows, width, inputs), x.Data, inputWeight.Data, gates, bias.Data);
@@ -29,7 +33,7 @@ public static partial class Ops
         {
             if (t > 0)
                 tape.Kernels.MatMul(new(batch, width, hidden, Accumulate: true), States(y.Data, t - 1), hiddenWeight.Data, Gates(gates, t));
-            tape.Kernels.LstmCell(batch, hidden, Gates(gates, t), Before(t), States(c, t), States(y.Data, t));
+            tape.Kernels.LstmCell(batch, hidden, Values(t), States(y.Data, t));
         }
         tape.Record(y, () =>
         {
@@ -37,10 +41,12 @@ public static partial class Ops
             Slice<float> dgates = tape.Temporary(rows * width), gc = tape.Temporary(batch * hidden);
             for (int t = steps - 1; t >= 0; t--)
             {
-                tape.Kernels.LstmCellGradient(batch, hidden, States(g, t), t < steps - 1 ? gc : default, Gates(gates, t), Before(t), States(c, t), Gates(dgates, t), t > 0 ? gc : default);
+                tape.Kernels.LstmCellGradient(batch, hidden, Values(t), States(g, t), t < steps - 1 ? gc : default, Gates(dgates, t),
+                    t > 0 ? gc : default);
                 // Nobody reads y's gradient after this, so the state's own share is added to it.
                 if (t > 0)
-                    tape.Kernels.MatMul(new(batch, hidden, width, false, true, Accumulate: true), Gates(dgates, t), hiddenWeight.Data, States(g, t - 1));
+                    tape.Kernels.MatMul(new(batch, hidden, width, false, true, Accumulate: true), Gates(dgates, t), hiddenWeight.Data,
+                        States(g, t - 1));
             }
             if (x.NeedsGradient)
             {
@@ -51,14 +57,15 @@ public static partial class Ops
             {
                 int later = rows - batch;
                 var dw = hiddenWeight.GradientSink(out bool add);
-                tape.Kernels.MatMul(new(hidden, width, later, true, false, add), y.Data.Part(0, later * hidden), dgates.Part(batch * width, later * width), dw);
+                tape.Kernels.MatMul(new(hidden, width, later, true, false, add), y.Data.Part(0, later * hidden),
+                    dgates.Part(batch * width, later * width), dw);
             }
             if (inputWeight.NeedsGradient)
             {
                 var dw = inputWeight.GradientSink(out bool add);
                 tape.Kernels.MatMul(new(inputs, width, rows, true, false, add), x.Data, dgates, dw);
             }
-            BiasGradient(tape, bias, dgates, rows, width);
+            tape.AddColumnSums(bias, dgates, rows);
         });
         return y;
 
@@ -66,6 +73,6 @@ public static partial class Ops
 
         Slice<float> Gates(Slice<float> all, int t) => all.Part(t * batch * width, batch * width);
 
-        Slice<float> Before(int t) => t > 0 ? States(c, t - 1) : default;
+        LstmCellValues Values(int t) => new(Gates(gates, t), t > 0 ? States(c, t - 1) : default, States(c, t));
     }
 }

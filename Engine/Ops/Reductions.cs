@@ -1,6 +1,6 @@
 using VaeFromScratch.Kernels.Functions;
 
-namespace VaeFromScratch.Engine;
+namespace VaeFromScratch;
 
 public static partial class Ops
 {
@@ -23,7 +23,7 @@ public static partial class Ops
     public static Tensor LogSumExp(this Tensor x, int axis = -1)
     {
         var (outer, n, inner) = Around(x.Shape, axis);
-        var tape = Tape.Required;
+        var tape = Tape.Current;
         var y = Tape.New(x.Shape.Without(axis), x);
         tape.Kernels.LogSumExp(x.Data, outer, n, inner, y.Data);
         tape.Record(y, () =>
@@ -49,7 +49,7 @@ public static partial class Ops
 
     private static Tensor Repeat(Tensor x, Shape shape, int outer, int n, int inner)
     {
-        var tape = Tape.Required;
+        var tape = Tape.Current;
         var y = Tape.New(shape, x);
         tape.Kernels.Spread(x.Data, outer, n, inner, 1, y.Data);
         tape.Record(y, () =>
@@ -68,7 +68,7 @@ public static partial class Ops
 
     private static Tensor Sum(Tensor x, Shape shape, int outer, int n, int inner, float scale)
     {
-        var tape = Tape.Required;
+        var tape = Tape.Current;
         var y = Tape.New(shape, x);
         tape.Kernels.Sum(x.Data, outer, n, inner, scale, y.Data);
         tape.Record(y, () =>
@@ -90,6 +90,6 @@ public static partial class Ops
     private static void Contribute(Tensor x, Kernels.Slice<float> values)
     {
         var dx = x.GradientSink(out bool accumulate);
-        Tape.Required.Kernels.CopyBlock(1, dx.Length, values, dx.Length, dx, dx.Length, accumulate);
+        Tape.Current.Kernels.CopyBlock(1, dx.Length, values, dx.Length, dx, dx.Length, accumulate);
     }
 }

@@ -1,6 +1,6 @@
 using VaeFromScratch.Kernels;
 
-namespace VaeFromScratch.Engine;
+namespace VaeFromScratch;
 
 public static partial class Ops
 {
@@ -8,7 +8,7 @@ public static partial class Ops
     public static Tensor Softmax(this Tensor x)
     {
         var (rows, n) = Rows(x);
-        var tape = Tape.Required;
+        var tape = Tape.Current;
         var y = Tape.New(x.Shape, x);
         tape.Kernels.Softmax(rows, n, x.Data, y.Data);
         tape.Record(y, () =>
@@ -23,7 +23,7 @@ public static partial class Ops
     public static Tensor LogSoftmax(this Tensor x)
     {
         var (rows, n) = Rows(x);
-        var tape = Tape.Required;
+        var tape = Tape.Current;
         var y = Tape.New(x.Shape, x);
         tape.Kernels.LogSoftmax(rows, n, x.Data, y.Data);
         tape.Record(y, () =>
@@ -42,8 +42,9 @@ public static partial class Ops
     {
         var (rows, n) = Rows(logits);
         if (logits.Shape.Rank != 2 || classes.Length != rows)
-            throw new ArgumentException($"softmax_cross_entropy: {classes.Length} classes do not match logits {logits.Shape} [batch, classes]");
-        var tape = Tape.Required;
+            throw new ShapeException("softmax_cross_entropy", $"{classes.Length} classes and logits {logits.Shape} [batch, classes]",
+                "one class a row");
+        var tape = Tape.Current;
         var loss = Tape.New(new(rows), logits);
         tape.Kernels.SoftmaxCrossEntropy(rows, n, logits.Data, classes, loss.Data);
         tape.Record(loss, () =>
@@ -57,11 +58,12 @@ public static partial class Ops
     /// <summary>A relaxed one-hot sample of each row's category (equations.md (C1)).</summary>
     /// <param name="logits">Unnormalised log-probabilities, [B, K].</param>
     /// <param name="temperature">tau, a scalar tensor.</param>
-    /// <param name="straightThrough">Whether the values are exactly one-hot; the gradient is that of the relaxed sample of the same noise.</param>
+    /// <param name="straightThrough">Whether the values are exactly one-hot; the gradient is that of the relaxed sample of the same
+    /// noise.</param>
     public static Tensor GumbelSoftmax(this Tensor logits, Tensor temperature, Rng rng, bool straightThrough = false)
     {
         var (rows, n) = Rows(logits);
-        var tape = Tape.Required;
+        var tape = Tape.Current;
         var y = Tape.New(logits.Shape, logits);
         var draw = rng.Next();
         tape.Kernels.GumbelSoftmax(rows, n, logits.Data, temperature.Data, draw, y.Data);
@@ -83,7 +85,7 @@ public static partial class Ops
     public static Tensor SampleOneHot(this Tensor logits, Rng rng)
     {
         var (rows, n) = Rows(logits);
-        var tape = Tape.Required;
+        var tape = Tape.Current;
         var y = tape.Empty(logits.Shape);
         tape.Kernels.GumbelSoftmax(rows, n, logits.Data, tape.Full(Shape.Scalar, 0).Data, rng.Next(), y.Data);
         return y;

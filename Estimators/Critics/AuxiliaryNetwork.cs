@@ -1,5 +1,3 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Nn;
 using VaeFromScratch.Kernels;
 
 namespace VaeFromScratch.Estimators.Critics;
@@ -8,7 +6,7 @@ namespace VaeFromScratch.Estimators.Critics;
 /// <param name="LogProbabilities">log Q(c|x'), [B, K]; null where it is not asked for a category.</param>
 /// <param name="Mean">[B, F]; null where it is not asked for factors.</param>
 /// <param name="LogVar">log variance, [B, F].</param>
-public sealed record AuxiliaryOutput(Tensor? LogProbabilities, Tensor? Mean, Tensor? LogVar)
+internal sealed record AuxiliaryOutput(Tensor? LogProbabilities, Tensor? Mean, Tensor? LogVar)
 {
     private static readonly float LogTwoPi = (float)Math.Log(2 * Math.PI);
 
@@ -22,10 +20,11 @@ public sealed record AuxiliaryOutput(Tensor? LogProbabilities, Tensor? Mean, Ten
 }
 
 /// <summary>
-/// Q of the variational bound on the information between a code and the decoder's output (equations.md (Q1)): fully connected with batch normalisation, a
+/// Q of the variational bound on the information between a code and the decoder's output (equations.md (Q1)): fully connected with batch
+/// normalisation, a
 /// category's probabilities and a Gaussian for each chosen factor.
 /// </summary>
-public sealed class AuxiliaryNetwork : Module
+internal sealed class AuxiliaryNetwork : Module
 {
     // Log variances stay within +- this.
     private const float LargestLogVar = 10;
@@ -48,8 +47,6 @@ public sealed class AuxiliaryNetwork : Module
         body = new([.. layers]);
     }
 
-    public override IEnumerable<Parameter> Parameters => body.Parameters;
-
     /// <param name="x">Images x', [B, ..].</param>
     /// <returns>Logits, means and log variances before their bounds, [B, K + 2 F].</returns>
     public override Tensor Forward(Tensor x) => body.Forward(x);
@@ -58,7 +55,8 @@ public sealed class AuxiliaryNetwork : Module
     public AuxiliaryOutput Read(Tensor x)
     {
         var head = Forward(x);
-        return new(categories == 0 ? null : head.Slice(-1, 0, categories).LogSoftmax(), factors == 0 ? null : head.Slice(-1, categories, factors),
+        return new(categories == 0 ? null : head.Slice(-1, 0, categories).LogSoftmax(), factors == 0 ? null
+            : head.Slice(-1, categories, factors),
             factors == 0 ? null : (head.Slice(-1, categories + factors, factors) / LargestLogVar).Tanh() * LargestLogVar);
     }
 }

@@ -1,17 +1,13 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Nn;
-using VaeFromScratch.Engine.Optim;
-
 namespace VaeFromScratch.Estimators.Critics;
 
 /// <summary>Codes, and the images x' that a decoder made of them.</summary>
 /// <param name="Images">x', [N, D].</param>
-/// <param name="Pixels">D.</param>
+/// <param name="Pixels">Pixels of an image, D.</param>
 /// <param name="Category">One-hot samples of q(c|x), [N, K]; empty without a category.</param>
 /// <param name="Factors">Samples of the chosen factors, [N, F]; empty for none.</param>
 public sealed record CodedImages(float[] Images, int Pixels, float[] Category, float[] Factors)
 {
-    /// <summary>N.</summary>
+    /// <summary>The number of images, N.</summary>
     public int Count => Images.Length / Pixels;
 }
 
@@ -28,12 +24,15 @@ public sealed record QBoundOptions(int[] Widths, double LearningRate = 1e-3, int
 public sealed record QBoundResult(Estimate? Category, Estimate? Factors, int Passes);
 
 /// <summary>
-/// The variational bound of paper 5 for a model that is not trained any more: E log Q(code|x') + H(q(code)), Q fitted to convergence (equations.md (Q1), (Q3)). A lower bound on the
+/// The variational bound of paper 5 for a model that is not trained any more: E log Q(code|x') + H(q(code)), Q fitted to convergence
+/// (equations.md (Q1), (Q3)). A lower bound on the
 /// information between the code and the decoder's output x', not on that between the code and the data.
 /// </summary>
 /// <remarks>
-/// Q is fitted on nine tenths of the fitting images, drawn anew for each pass, stops when the last tenth of the first draw gets no better, and is kept at its best; the value is
-/// taken on other images. The entropies are the caller's, because they belong to the model: with the prior's in their place a collapsed category would score log K.
+/// Q is fitted on nine tenths of the fitting images, drawn anew for each pass, stops when the last tenth of the first draw gets no better,
+/// and is kept at its best; the value is
+/// taken on other images. The entropies are the caller's, because they belong to the model: with the prior's in their place a collapsed
+/// category would score log K.
 /// </remarks>
 public sealed class QBound(QBoundOptions options)
 {
@@ -49,12 +48,15 @@ public sealed class QBound(QBoundOptions options)
     /// <param name="factorEntropy">H(q(z_F)) of the mixture of posteriors, nats.</param>
     /// <param name="seed">Decides the batches and Q's initial weights.</param>
     /// <exception cref="EstimatorException">There is too little to fit on, or Q diverged.</exception>
-    public QBoundResult Fit(Compute compute, Func<int, CodedImages> fitting, CodedImages measured, int categories, int factors, double categoryEntropy, double factorEntropy, ulong seed)
+    public QBoundResult Fit(Compute compute, Func<int, CodedImages> fitting, CodedImages measured, int categories, int factors,
+        double categoryEntropy, double factorEntropy, ulong seed)
     {
         var first = fitting(1);
         int held = first.Count / 10, fitted = first.Count - held;
         if (held < 1 || fitted < options.Batch || measured.Count < 2)
-            throw new EstimatorException($"q bound: {first.Count} images to fit on and {measured.Count} to measure; at least {options.Batch * 10 / 9 + 10} and 2 are needed");
+            throw new EstimatorException(
+                $"q bound: {first.Count} images to fit on and {measured.Count} to measure; at least {options.Batch * 10 / 9 + 10} and 2 "
+                + $"are needed");
         var network = new AuxiliaryNetwork(first.Pixels, options.Widths, categories, factors, new Initialise(seed, Stream));
         using var arena = new ParameterArena(compute, network.Parameters);
         using var adam = new Adam(compute, arena);
@@ -69,7 +71,7 @@ public sealed class QBound(QBoundOptions options)
             var order = random.Draw(fitted, fitted);
             for (int from = 0; from + options.Batch <= fitted; from += options.Batch)
             {
-                using var tape = new Tape(compute);
+                using var tape = compute.Tape();
                 var (category, factor) = LogQ(tape, network, fit, order.AsSpan(from, options.Batch), categories, factors);
                 tape.Backward([.. ((Tensor?[])[category, factor]).OfType<Tensor>().Select(log => new Seed(log, -1f / options.Batch))]);
                 adam.BeginStep(++step, options.LearningRate);
@@ -78,7 +80,8 @@ public sealed class QBound(QBoundOptions options)
             var (c, z) = Means(compute, network, first, Enumerable.Range(fitted, held).ToArray(), categories, factors);
             double value = c.Mean + z.Mean;
             if (!double.IsFinite(value))
-                throw new EstimatorException($"q bound: log Q is {value} after {pass} passes; it diverged, lower the learning rate or check the images");
+                throw new EstimatorException(
+                    $"q bound: log Q is {value} after {pass} passes; it diverged, lower the learning rate or check the images");
             if (value <= best)
                 continue;
             (best, bestPass) = (value, pass);
@@ -87,7 +90,8 @@ public sealed class QBound(QBoundOptions options)
         compute.Backend.Upload<float>(values, arena.Values);
         compute.Backend.Upload<float>(state, arena.State);
         var (ofCategory, ofFactors) = Means(compute, network, measured, Enumerable.Range(0, measured.Count).ToArray(), categories, factors);
-        return new(categories == 0 ? null : Bound(ofCategory, categoryEntropy, Math.Log(categories)), factors == 0 ? null : Bound(ofFactors, factorEntropy, double.PositiveInfinity), bestPass);
+        return new(categories == 0 ? null : Bound(ofCategory, categoryEntropy, Math.Log(categories)), factors == 0 ? null
+            : Bound(ofFactors, factorEntropy, double.PositiveInfinity), bestPass);
     }
 
     private static Estimate Bound(RunningMean logQ, double entropy, double ceiling)
@@ -97,20 +101,23 @@ public sealed class QBound(QBoundOptions options)
     }
 
     /// <summary>log Q of the categories and of the factors of some rows, [rows].</summary>
-    private static (Tensor? Category, Tensor? Factors) LogQ(Tape tape, AuxiliaryNetwork network, CodedImages set, ReadOnlySpan<int> rows, int categories, int factors)
+    private static (Tensor? Category, Tensor? Factors) LogQ(Tape tape, AuxiliaryNetwork network, CodedImages set, ReadOnlySpan<int> rows,
+        int categories, int factors)
     {
         var q = network.Read(tape.Constant(new(rows.Length, set.Pixels), Gather(set.Images, set.Pixels, rows)));
         return (categories == 0 ? null : q.LogCategory(tape.Constant(new(rows.Length, categories), Gather(set.Category, categories, rows))),
             factors == 0 ? null : q.LogFactors(tape.Constant(new(rows.Length, factors), Gather(set.Factors, factors, rows))));
     }
 
-    private static (RunningMean Category, RunningMean Factors) Means(Compute compute, AuxiliaryNetwork network, CodedImages set, int[] rows, int categories, int factors)
+    private static (RunningMean Category, RunningMean Factors) Means(Compute compute, AuxiliaryNetwork network, CodedImages set, int[] rows,
+        int categories, int factors)
     {
         RunningMean ofCategory = new(), ofFactors = new();
         for (int from = 0; from < rows.Length; from += EvaluationBatch)
         {
-            using var tape = new Tape(compute, gradients: false);
-            var (category, factor) = LogQ(tape, network, set, rows.AsSpan(from, Math.Min(EvaluationBatch, rows.Length - from)), categories, factors);
+            using var tape = compute.Tape(gradients: false);
+            var (category, factor) =
+                LogQ(tape, network, set, rows.AsSpan(from, Math.Min(EvaluationBatch, rows.Length - from)), categories, factors);
             foreach (float log in category?.ToArray() ?? [])
                 ofCategory.Add(log);
             foreach (float log in factor?.ToArray() ?? [])

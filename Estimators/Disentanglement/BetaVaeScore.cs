@@ -2,7 +2,9 @@ using MathNet.Numerics.LinearAlgebra;
 
 namespace VaeFromScratch.Estimators.Disentanglement;
 
-/// <summary>(M6), Higgins et al. (2017): with one factor fixed, can a linear classifier tell which from the mean |z1 - z2| of pairs?</summary>
+/// <summary>
+/// (M6), Higgins et al. (2017): with one factor fixed, can a linear classifier tell which from the mean |z1 - z2| of pairs?
+/// </summary>
 public static class BetaVaeScore
 {
     /// <summary>The classifier's accuracy on fresh statistics. 1 for a perfect code, 1 / F by guessing.</summary>
@@ -12,7 +14,8 @@ public static class BetaVaeScore
     public static double Compute(LabelledCodes data, ulong seed, int train = 2000, int test = 1000, int pairs = 64)
     {
         if (train < 1 || test < 1 || pairs < 1)
-            throw new EstimatorException($"beta-vae score: {train} training and {test} test statistics of {pairs} pairs; expected at least 1 of each");
+            throw new EstimatorException(
+                $"beta-vae score: {train} training and {test} test statistics of {pairs} pairs; expected at least 1 of each");
         var sampler = new FixedFactorSampler("beta-vae score", data, seed);
         var (x, y) = Statistics(train);
         var classifier = LogisticRegression.Fit(x, y, data.FactorCount);
@@ -36,7 +39,8 @@ public static class BetaVaeScore
     }
 
     /// <summary>
-    /// (R2): E |z1 - z2| per code when factor y is fixed and z = Q y + ... with unit variances: 2 / sqrt(pi) sqrt(1 - q_h^2), q_h the weight of y in code h.
+    /// (R2): E |z1 - z2| per code when factor y is fixed and z = Q y + ... with unit variances: 2 / sqrt(pi) sqrt(1 - q_h^2), q_h the
+    /// weight of y in code h.
     /// </summary>
     public static double ExpectedDifference(double q) => 2 / Math.Sqrt(Math.PI) * Math.Sqrt(1 - q * q);
 
@@ -49,14 +53,17 @@ public static class BetaVaeScore
             var group = sampler.NextGroup(factor);
             int first = sampler.NextRow(group) * data.CodeSize, second = sampler.NextRow(group) * data.CodeSize;
             for (int h = 0; h < mean.Length; h++)
-                mean[h] += Math.Abs(codes[first + h] - codes[second + h]) / (double)pairs;
+            {
+                double difference = Math.Abs(codes[first + h] - codes[second + h]);
+                mean[h] += (data.IsCategory(h) ? Math.Sign(difference) : difference) / pairs;
+            }
         }
         return mean;
     }
 }
 
 /// <summary>Multinomial logistic regression on standardised inputs with a small ridge, by accelerated gradient descent.</summary>
-public sealed class LogisticRegression
+internal sealed class LogisticRegression
 {
     private const int Steps = 300;
     private const double Ridge = 1e-4;
@@ -65,7 +72,8 @@ public sealed class LogisticRegression
     private readonly Vector<double> scale;
     private readonly Matrix<double> weights;
 
-    private LogisticRegression(Vector<double> centre, Vector<double> scale, Matrix<double> weights) => (this.centre, this.scale, this.weights) = (centre, scale, weights);
+    private LogisticRegression(Vector<double> centre, Vector<double> scale, Matrix<double> weights) =>
+        (this.centre, this.scale, this.weights) = (centre, scale, weights);
 
     /// <param name="x">[n, p].</param>
     /// <param name="y">Classes 0 .. <paramref name="classes"/> - 1, [n].</param>
@@ -93,6 +101,13 @@ public sealed class LogisticRegression
     /// <summary>The most probable class of each row of x [n, p].</summary>
     public int[] Predict(Matrix<double> x) => [.. (Inputs(x, centre, scale) * weights).EnumerateRows().Select(row => row.MaximumIndex())];
 
+    /// <summary>The mean of -log p(class) of points x [n, p], nats.</summary>
+    public double CrossEntropy(Matrix<double> x, int[] y)
+    {
+        var probabilities = Softmax(Inputs(x, centre, scale) * weights);
+        return -Enumerable.Range(0, y.Length).Average(i => Math.Log(Math.Max(probabilities[i, y[i]], 1e-30)));
+    }
+
     private static Matrix<double> Inputs(Matrix<double> x, Vector<double> centre, Vector<double> scale) =>
         Matrix<double>.Build.Dense(x.RowCount, x.ColumnCount + 1, (i, j) => j == x.ColumnCount ? 1 : (x[i, j] - centre[j]) * scale[j]);
 
@@ -107,5 +122,6 @@ public sealed class LogisticRegression
         return logits;
     }
 
-    private static double LargestEigenvalue(Matrix<double> symmetric) => symmetric.Evd(Symmetricity.Symmetric).EigenValues.Select(e => e.Real).Max();
+    private static double LargestEigenvalue(Matrix<double> symmetric) =>
+        symmetric.Evd(Symmetricity.Symmetric).EigenValues.Select(e => e.Real).Max();
 }

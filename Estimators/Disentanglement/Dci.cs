@@ -3,8 +3,13 @@ using MathNet.Numerics.LinearAlgebra.Double;
 
 namespace VaeFromScratch.Estimators.Disentanglement;
 
-/// <summary>(M3), Eastwood and Williams (2018), by one lasso per factor on standardised codes. All between 0 and 1, 1 is best.</summary>
-/// <param name="Disentanglement">1 - the entropy of each code's importances over factors, weighted by the code's share of all importance.</param>
+/// <summary>
+/// (M3), Eastwood and Williams (2018), by one lasso per factor on standardised codes. All between 0 and 1, 1 is best. The predictor is
+/// linear: a code that holds a factor
+/// in scrambled order is perfect and yet scores low, and numbers of other predictors, such as boosted trees, are not comparable.
+/// </summary>
+/// <param name="Disentanglement">1 - the entropy of each code's importances over factors, weighted by the code's share of all
+/// importance.</param>
 /// <param name="Completeness">1 - the entropy of each factor's importances over codes, averaged over factors.</param>
 /// <param name="Informativeness">R^2 of the predictions on the second half of the points, averaged over factors and at least 0.</param>
 public sealed record Dci(double Disentanglement, double Completeness, double Informativeness)
@@ -13,7 +18,8 @@ public sealed record Dci(double Disentanglement, double Completeness, double Inf
     public const double Penalty = 0.02;
 
     /// <summary>On at most 10 000 points, drawn and ordered by the seed.</summary>
-    public static Dci Compute(LabelledCodes data, ulong seed, double penalty = Penalty) => Fit(data.Draw(InformationMetrics.Points, seed), penalty);
+    public static Dci Compute(LabelledCodes data, ulong seed, double penalty = Penalty) =>
+        Fit(data.Draw(InformationMetrics.Points, seed), penalty);
 
     /// <summary>Fits on the first half of the points and predicts the second. Factors with one value only are left out.</summary>
     public static Dci Fit(LabelledCodes data, double penalty = Penalty)
@@ -33,7 +39,7 @@ public sealed record Dci(double Disentanglement, double Completeness, double Inf
             double scale = Math.Sqrt(moments.Variance);
             var y = Vector<double>.Build.Dense(target.Length, i => (target[i] - moments.Mean) / scale);
             var weights = Lasso.Fit(train, y.SubVector(0, half), penalty);
-            importances.Add([.. weights.Select(Math.Abs)]);
+            importances.Add(OfCodes(data, weights));
             var unseen = y.SubVector(half, target.Length - half);
             double variance = (unseen - unseen.Average()).PointwisePower(2).Sum();
             double error = (unseen - test * Vector<double>.Build.Dense(weights)).PointwisePower(2).Sum();
@@ -44,7 +50,7 @@ public sealed record Dci(double Disentanglement, double Completeness, double Inf
         return new(DisentanglementOf(importances), importances.Average(OneMinusEntropy), informativeness / importances.Count);
     }
 
-    private static double DisentanglementOf(List<double[]> importances)
+    internal static double DisentanglementOf(List<double[]> importances)
     {
         double all = importances.Sum(factor => factor.Sum()), score = 0;
         for (int h = 0; h < importances[0].Length; h++)
@@ -57,7 +63,7 @@ public sealed record Dci(double Disentanglement, double Completeness, double Inf
     }
 
     /// <summary>1 - entropy / log n of weights made to sum to 1; 0 where all are 0.</summary>
-    private static double OneMinusEntropy(double[] weights)
+    internal static double OneMinusEntropy(double[] weights)
     {
         double sum = weights.Sum();
         if (sum <= 0)
@@ -65,13 +71,29 @@ public sealed record Dci(double Disentanglement, double Completeness, double Inf
         return weights.Length == 1 ? 1 : 1 - CategoryInformation.Entropy([.. weights.Select(w => w / sum)]) / Math.Log(weights.Length);
     }
 
+    /// <summary>|weight| of each code; a category's is the sum over its values.</summary>
+    private static double[] OfCodes(LabelledCodes data, double[] weights) =>
+        [.. weights.Take(data.Gaussians).Select(Math.Abs), .. data.Categories > 0 ? (double[])[weights.Skip(data.Gaussians).Sum(Math.Abs)]
+            : []];
+
+    /// <summary>The codes as numbers; a category as one column a value, 1 where it is.</summary>
+    private static IEnumerable<float[]> Columns(LabelledCodes data)
+    {
+        for (int h = 0; h < data.Gaussians; h++)
+            yield return data.Code(h);
+        int[] category = data.Category();
+        for (int k = 0; k < data.Categories; k++)
+            yield return Array.ConvertAll(category, c => c == k ? 1f : 0);
+    }
+
     /// <summary>Codes scaled by the first half's means and deviations; a constant code becomes 0.</summary>
     private static (Matrix<double> Train, Matrix<double> Test) Standardise(LabelledCodes data, int half)
     {
-        var all = new DenseMatrix(data.Points, data.CodeSize);
-        for (int h = 0; h < data.CodeSize; h++)
+        float[][] columns = [.. Columns(data)];
+        var all = new DenseMatrix(data.Points, columns.Length);
+        for (int h = 0; h < columns.Length; h++)
         {
-            var code = data.Code(h);
+            var code = columns[h];
             var moments = new RunningMean();
             for (int i = 0; i < half; i++)
                 moments.Add(code[i]);
@@ -79,12 +101,12 @@ public sealed record Dci(double Disentanglement, double Completeness, double Inf
             for (int i = 0; i < code.Length; i++)
                 all[i, h] = (code[i] - moments.Mean) * scale;
         }
-        return (all.SubMatrix(0, half, 0, data.CodeSize), all.SubMatrix(half, data.Points - half, 0, data.CodeSize));
+        return (all.SubMatrix(0, half, 0, columns.Length), all.SubMatrix(half, data.Points - half, 0, columns.Length));
     }
 }
 
 /// <summary>Least squares with an absolute-value penalty, by coordinate descent on the Gram matrix.</summary>
-public static class Lasso
+internal static class Lasso
 {
     private const int MostSweeps = 10_000;
     private const double Tolerance = 1e-10;

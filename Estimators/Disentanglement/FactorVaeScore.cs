@@ -7,7 +7,8 @@ public static class FactorVaeScore
     public const double PruneBelow = 0.05;
 
     /// <summary>
-    /// The accuracy, on fresh votes, of the majority table from the code with the least normalised variance to the fixed factor. 1 for a perfect code, 1 / F by
+    /// The accuracy, on fresh votes, of the majority table from the code with the least normalised variance to the fixed factor. 1 for a
+    /// perfect code, 1 / F by
     /// guessing, 0 where every code is pruned.
     /// </summary>
     /// <param name="votes">To fit the table, and again to test it.</param>
@@ -23,7 +24,7 @@ public static class FactorVaeScore
             var moments = new RunningMean();
             foreach (float z in data.Code(h))
                 moments.Add(z);
-            scales[h] = moments.Variance;
+            scales[h] = data.IsCategory(h) ? Unlikeness(data.Category(), data.Categories) : moments.Variance;
         }
         if (scales.All(variance => variance < PruneBelow))
             return 0;
@@ -47,16 +48,32 @@ public static class FactorVaeScore
         var group = sampler.NextGroup(factor);
         var moments = new RunningMean[data.CodeSize];
         var codes = data.Codes.Span;
+        var category = new int[data.Categories > 0 ? batch : 0];
         for (int i = 0; i < batch; i++)
         {
             int row = sampler.NextRow(group);
             for (int h = 0; h < moments.Length; h++)
                 moments[h].Add(codes[row * data.CodeSize + h]);
+            if (category.Length > 0)
+                category[i] = (int)codes[row * data.CodeSize + data.Gaussians];
         }
         int best = -1;
         for (int h = 0; h < moments.Length; h++)
-            if (scales[h] >= PruneBelow && (best < 0 || moments[h].Variance / scales[h] < moments[best].Variance / scales[best]))
+            if (scales[h] >= PruneBelow && (best < 0 || Spread(h) < Spread(best)))
                 best = h;
         return best;
+
+        double Spread(int h) => (data.IsCategory(h) ? Unlikeness(category, data.Categories) : moments[h].Variance) / scales[h];
+    }
+
+    /// <summary>
+    /// What stands for a category's variance (Dupont 2018, appendix): the probability that two points differ, 1 - sum of squared shares.
+    /// </summary>
+    private static double Unlikeness(int[] category, int categories)
+    {
+        var counts = new int[categories];
+        foreach (int c in category)
+            counts[c]++;
+        return 1 - counts.Sum(c => (double)c / category.Length * c / category.Length);
     }
 }

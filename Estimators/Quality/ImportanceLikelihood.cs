@@ -3,7 +3,8 @@ namespace VaeFromScratch.Estimators.Quality;
 /// <summary>A negative log-likelihood by importance sampling, nats per image.</summary>
 /// <param name="Nll">Mean over images; its standard error is the images' spread. An upper bound that falls as the samples grow.</param>
 /// <param name="SamplingError">Standard error of the mean from the importance weights alone, to first order.</param>
-/// <param name="SmallestEffectiveSamples">1 / sum of squared normalised weights of the worst image: near 1, one sample decides and the bound is loose.</param>
+/// <param name="SmallestEffectiveSamples">1 / sum of squared normalised weights of the worst image: near 1, one sample decides and the
+/// bound is loose.</param>
 public sealed record LikelihoodEstimate(Estimate Nll, double SamplingError, double SmallestEffectiveSamples);
 
 /// <summary>(M7): -log mean_s p(x|z_s) p(z_s) / q(z_s|x), collected sample by sample in O(images) memory.</summary>
@@ -13,7 +14,7 @@ public sealed class ImportanceLikelihood(int images)
     private readonly double[] sum = new double[images];
     private readonly double[] sumOfSquares = new double[images];
 
-    /// <summary>S.</summary>
+    /// <summary>Importance samples of an image, S.</summary>
     public int Samples { get; private set; }
 
     /// <summary>Adds one sample's log weights log p(x|z) + log p(z) - log q(z|x), [images].</summary>
@@ -26,7 +27,8 @@ public sealed class ImportanceLikelihood(int images)
         {
             double w = logWeights[i];
             if (double.IsNaN(w) || double.IsPositiveInfinity(w))
-                throw new EstimatorException($"importance likelihood: the log weight of image {i} is {w}; check the decoder's output and the posterior's variances");
+                throw new EstimatorException(
+                    $"importance likelihood: the log weight of image {i} is {w}; check the decoder's output and the posterior's variances");
             if (double.IsNegativeInfinity(w))
                 continue;
             if (w > largest[i])
@@ -51,7 +53,9 @@ public sealed class ImportanceLikelihood(int images)
         for (int i = 0; i < images; i++)
         {
             if (sum[i] <= 0)
-                throw new EstimatorException($"importance likelihood: image {i} has no weight after {Samples} samples; add samples, or check that the decoder gives every pixel a positive probability");
+                throw new EstimatorException(
+                    $"importance likelihood: image {i} has no weight after {Samples} samples; add samples, or check that the decoder "
+                    + $"gives every pixel a positive probability");
             nll[i] = -(largest[i] + Math.Log(sum[i] / Samples));
         }
         return nll;

@@ -3,7 +3,10 @@ namespace VaeFromScratch.Estimators.Quality;
 /// <summary>Theorems that tie information to what can be done with it.</summary>
 public static class InformationBounds
 {
-    /// <summary>(R3), Fano: the least error of any classifier of Y from Z, P_e >= (H(Y) - I(Y; Z) - log 2) / log |Y|, nats; 0 where the bound says nothing.</summary>
+    /// <summary>
+    /// (R3), Fano: the least error of any classifier of Y from Z, P_e >= (H(Y) - I(Y; Z) - log 2) / log |Y|, nats; 0 where the bound says
+    /// nothing.
+    /// </summary>
     public static double Fano(double labelEntropy, double information, int labels) =>
         labels < 2 ? 0 : Math.Max(0, (labelEntropy - information - Math.Log(2)) / Math.Log(labels));
 

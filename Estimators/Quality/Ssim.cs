@@ -14,7 +14,10 @@ public sealed record SsimOfSet(double MeanWithSelf, double MeanWithoutSelf)
     public double NegativeWithoutSelf => 0.5 * (1 - MeanWithoutSelf);
 }
 
-/// <summary>Single-scale structural similarity (Wang et al. 2004): an 11 x 11 Gaussian window with sigma 1.5, only where it fits, K1 = 0.01, K2 = 0.03.</summary>
+/// <summary>
+/// Single-scale structural similarity (Wang et al. 2004): an 11 x 11 Gaussian window with sigma 1.5, only where it fits, K1 = 0.01, K2 =
+/// 0.03.
+/// </summary>
 /// <remarks>Images of several channels are compared channel by channel and averaged.</remarks>
 public sealed class Ssim
 {
@@ -35,7 +38,9 @@ public sealed class Ssim
     public Ssim(int height, int width, int channels, double range)
     {
         if (height < Window || width < Window || channels < 1 || !(range > 0))
-            throw new EstimatorException($"ssim: images of {height} x {width} x {channels} with data range {range}; expected at least {Window} x {Window} x 1 and a positive range");
+            throw new EstimatorException(
+                $"ssim: images of {height} x {width} x {channels} with data range {range}; expected at least {Window} x {Window} x 1 and "
+                + $"a positive range");
         (this.height, this.width, this.channels) = (height, width, channels);
         c1 = 0.01 * range * 0.01 * range;
         c2 = 0.03 * range * 0.03 * range;
@@ -49,7 +54,8 @@ public sealed class Ssim
     public double Compare(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
         if (a.Length != Pixels || b.Length != Pixels)
-            throw new EstimatorException($"ssim: images of {a.Length} and {b.Length} values; expected {height} x {width} x {channels} = {Pixels} each");
+            throw new EstimatorException(
+                $"ssim: images of {a.Length} and {b.Length} values; expected {height} x {width} x {channels} = {Pixels} each");
         var pair = new float[2 * Pixels];
         a.CopyTo(pair);
         b.CopyTo(pair.AsSpan(Pixels));

@@ -1,7 +1,7 @@
 namespace VaeFromScratch.Estimators.Samples;
 
 /// <summary>Turns numbers into classes.</summary>
-public static class Binning
+internal static class Binning
 {
     /// <summary>Bins of equal width between the smallest and the largest value; a constant falls into bin 0.</summary>
     public static int[] EqualWidth(ReadOnlySpan<float> values, int bins)
@@ -15,7 +15,9 @@ public static class Binning
         return result;
     }
 
-    /// <summary>Bins that hold equally many values; equal values can fall into neighbouring bins.</summary>
+    /// <summary>
+    /// Bins that hold as nearly equally many values as equal values allow, which share a bin: that of the middle of their ranks.
+    /// </summary>
     public static int[] EqualFrequency(ReadOnlySpan<float> values, int bins)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bins);
@@ -26,8 +28,14 @@ public static class Binning
         var keys = values.ToArray();
         Array.Sort(keys, order);
         var result = new int[values.Length];
-        for (int rank = 0; rank < order.Length; rank++)
-            result[order[rank]] = (int)((long)rank * bins / order.Length);
+        for (int first = 0, end = 0; first < order.Length; first = end)
+        {
+            while (end < order.Length && keys[end] == keys[first])
+                end++;
+            int bin = (int)((first + end - 1L) * bins / (2L * order.Length));
+            for (int rank = first; rank < end; rank++)
+                result[order[rank]] = bin;
+        }
         return result;
     }
 

@@ -6,15 +6,16 @@ namespace VaeFromScratch.Estimators.Theory;
 
 /// <summary>One code of Gaussian factors, as estimators and a disentanglement metric see it.</summary>
 /// <param name="Information">I(x; z) by (X1).</param>
-/// <param name="TotalCorrelation">(X3).</param>
-/// <param name="BetaVae">(M6).</param>
-public sealed record CodeView(Estimate Information, Estimate TotalCorrelation, Score BetaVae);
+/// <param name="TotalCorrelation">The total correlation of the code (X3), nats.</param>
+/// <param name="BetaVae">The beta-VAE score of the code (M6).</param>
+internal sealed record CodeView(Estimate Information, Estimate TotalCorrelation, Score BetaVae);
 
 /// <summary>
-/// (R2), paper 2, theorem 4 made runnable: independent Gaussian factors y seen through z = Q y + noise with an orthogonal Q. Information and total correlation do not
+/// (R2), paper 2, theorem 4 made runnable: independent Gaussian factors y seen through z = Q y + noise with an orthogonal Q. Information
+/// and total correlation do not
 /// depend on Q, the beta-VAE score does.
 /// </summary>
-public static class FactorEquivalence
+internal static class FactorEquivalence
 {
     private const ulong FactorStream = 0x66_61_63_74;
     private const ulong RotationStream = 0x72_6f_74_61;
@@ -39,7 +40,10 @@ public static class FactorEquivalence
         return Matrix<double>.Build.Dense(factors, factors, (_, _) => MathNet.Numerics.Distributions.Normal.Sample(random, 0, 1)).QR().Q;
     }
 
-    /// <summary>The rotation of each pair of neighbouring factors by an angle; with a quarter turn's half the metric cannot tell the two of a pair apart.</summary>
+    /// <summary>
+    /// The rotation of each pair of neighbouring factors by an angle; with a quarter turn's half the metric cannot tell the two of a pair
+    /// apart.
+    /// </summary>
     public static Matrix<double> PairRotation(int factors, double angle)
     {
         var q = Matrix<double>.Build.DenseIdentity(factors);
@@ -51,7 +55,9 @@ public static class FactorEquivalence
         return q;
     }
 
-    /// <summary>Encodings mu = sqrt(1 - s2) Q y with variance s2 in every factor: the aggregate posterior is N(0, I) whatever Q is.</summary>
+    /// <summary>
+    /// Encodings mu = sqrt(1 - s2) Q y with variance s2 in every factor: the aggregate posterior is N(0, I) whatever Q is.
+    /// </summary>
     /// <param name="y">[points, factors].</param>
     /// <param name="variance">s2, in (0, 1): each factor carries -1/2 log s2 nats.</param>
     public static Encodings Encode(ReadOnlySpan<float> y, Matrix<double> rotation, double variance)
@@ -81,7 +87,10 @@ public static class FactorEquivalence
         return new(mixture.Information, mixture.TotalCorrelation, Score.Over(seed, s => BetaVaeScore.Compute(codes, s)));
     }
 
-    /// <summary>The metric's statistic E |z1 - z2| of each code when factor <paramref name="fixedFactor"/> is equal in both and the others are drawn anew, by simulation.</summary>
+    /// <summary>
+    /// The metric's statistic E |z1 - z2| of each code when factor <paramref name="fixedFactor"/> is equal in both and the others are drawn
+    /// anew, by simulation.
+    /// </summary>
     public static double[] FixedFactorDifference(Matrix<double> rotation, int fixedFactor, int pairs, ulong seed)
     {
         int factors = rotation.RowCount;

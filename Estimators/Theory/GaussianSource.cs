@@ -10,10 +10,13 @@ namespace VaeFromScratch.Estimators.Theory;
 /// <param name="Information">I(x; z) by (I2), nats; exact here up to sampling, as q(z) is Gaussian.</param>
 /// <param name="SquaredError">Of E[x|z], mean over points and dimensions.</param>
 /// <param name="Bound">(T4): no reconstruction from so much information has a smaller error.</param>
-public sealed record GaussianCode(int Factors, double Information, double SquaredError, double Bound);
+internal sealed record GaussianCode(int Factors, double Information, double SquaredError, double Bound);
 
-/// <summary>x ~ N(0, S) with a known differential entropy, so that the reconstruction bound (T4) of paper 1, theorem 4 can be computed and compared with what codes reach.</summary>
-public sealed class GaussianSource
+/// <summary>
+/// x ~ N(0, S) with a known differential entropy, so that the reconstruction bound (T4) of paper 1, theorem 4 can be computed and compared
+/// with what codes reach.
+/// </summary>
+internal sealed class GaussianSource
 {
     private const ulong SourceStream = 0x67_61_75_73;
     private readonly Evd<double> spectrum;
@@ -23,10 +26,11 @@ public sealed class GaussianSource
     {
         spectrum = covariance.Evd(Symmetricity.Symmetric);
         if (!(Variances[0] > 1e-12 * Variances[^1]))
-            throw new EstimatorException($"gaussian source: the covariance has eigenvalues from {Variances[0]} to {Variances[^1]}; it must be positive definite");
+            throw new EstimatorException(
+                $"gaussian source: the covariance has eigenvalues from {Variances[0]} to {Variances[^1]}; it must be positive definite");
     }
 
-    /// <summary>D.</summary>
+    /// <summary>The dimensions of the source, D.</summary>
     public int Dimensions => spectrum.EigenValues.Count;
 
     /// <summary>Variances of the principal components, ascending.</summary>
@@ -36,7 +40,8 @@ public sealed class GaussianSource
     public double Entropy => Variances.Sum(v => 0.5 * Math.Log(2 * Math.PI * Math.E * v));
 
     /// <summary>
-    /// Encodes draws of the source by its largest principal components, each with the noise that leaves a reconstruction error of <paramref name="distortion"/> in it:
+    /// Encodes draws of the source by its largest principal components, each with the noise that leaves a reconstruction error of
+    /// <paramref name="distortion"/> in it:
     /// the optimal code when that is below every variance, and then the bound is met.
     /// </summary>
     /// <param name="factors">Components in the code; the others are reconstructed as their mean.</param>
@@ -46,7 +51,9 @@ public sealed class GaussianSource
         int d = Dimensions;
         var variances = Variances;
         if (factors < 1 || factors > d || !(distortion > 0 && distortion < variances[d - factors]))
-            throw new EstimatorException($"gaussian source: {factors} of {d} factors at distortion {distortion}; expected 1 to {d}, and a distortion between 0 and the smallest variance in the code");
+            throw new EstimatorException(
+                $"gaussian source: {factors} of {d} factors at distortion {distortion}; expected 1 to {d}, and a distortion between 0 "
+                + $"and the smallest variance in the code");
         var random = SeededRandom.Create(seed, SourceStream);
         var (mu, logVar) = (new float[points * factors], new float[points * factors]);
         double error = 0;

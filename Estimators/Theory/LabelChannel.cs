@@ -10,10 +10,10 @@ namespace VaeFromScratch.Estimators.Theory;
 /// <param name="Error">Of the best classifier of Y from Z.</param>
 /// <param name="Bound">(R3) with I(Y; Z).</param>
 /// <param name="WeakerBound">(R3) with I(X; Z), as paper 1 applies it.</param>
-public sealed record LabelCode(double Spread, double Information, double CodeInformation, double Error, double Bound, double WeakerBound);
+internal sealed record LabelCode(double Spread, double Information, double CodeInformation, double Error, double Bound, double WeakerBound);
 
 /// <summary>(R3), paper 1, theorem 5 made runnable: K equally likely labels on a line, seen through a posterior of a given width.</summary>
-public static class LabelChannel
+internal static class LabelChannel
 {
     private const ulong Stream = 0x66_61_6e_6f;
 
@@ -35,6 +35,7 @@ public static class LabelChannel
         double information = InformationMetrics.SampledInformation(backend, new(points, mu, y, default, logVar), seed)[0, 0];
         double ofCode = MixtureInformation.Compute(backend, new(points, 1, mu, logVar), seed).Information.Value;
         double entropy = Math.Log(labels);
-        return new(spread, information, ofCode, (double)wrong / points, InformationBounds.Fano(entropy, information, labels), InformationBounds.Fano(entropy, ofCode, labels));
+        return new(spread, information, ofCode, (double)wrong / points, InformationBounds.Fano(entropy, information, labels),
+            InformationBounds.Fano(entropy, ofCode, labels));
     }
 }

@@ -5,7 +5,7 @@ using VaeFromScratch.Kernels.Cpu.Simd;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>The kernels in C# SIMD, on all cores. One file per group of operations; this one holds memory and set-up.</summary>
-public sealed unsafe partial class CpuBackend : IBackend
+internal sealed unsafe partial class CpuBackend : IBackend
 {
     private readonly ThreadTeam team;
     private readonly Scratch partialSums = new();
@@ -20,6 +20,11 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     /// <summary>Bits of the vector registers that the kernels use here: 512, 256 or 128.</summary>
     public static int VectorBits => Microkernels.Lanes * 32;
+
+    /// <summary>More threads than these share processors to no end: the most that `--threads` takes.</summary>
+    public static int MostThreads => Math.Max(64, 4 * Environment.ProcessorCount);
+
+    public long AvailableBytes => HostMemory.AvailableBytes;
 
     public nint Allocate(long bytes) => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
 

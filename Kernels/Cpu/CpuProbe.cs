@@ -19,7 +19,8 @@ public static unsafe class CpuProbe
     [
         .. new (string Name, bool Supported)[]
         {
-            ("SSE4.2", Sse42.IsSupported), ("AVX", Avx.IsSupported), ("AVX2", Avx2.IsSupported), ("FMA", Fma.IsSupported), ("AVX-512F", Avx512F.IsSupported),
+            ("SSE4.2", Sse42.IsSupported), ("AVX", Avx.IsSupported), ("AVX2", Avx2.IsSupported), ("FMA", Fma.IsSupported),
+                ("AVX-512F", Avx512F.IsSupported),
             ("AVX-512BW", Avx512BW.IsSupported), ("AVX-512DQ", Avx512DQ.IsSupported), ("AdvSimd", AdvSimd.IsSupported),
         }.Where(set => set.Supported).Select(set => set.Name),
     ];
@@ -34,7 +35,10 @@ public static unsafe class CpuProbe
         return 2.0 * CopyBytes / seconds;
     }
 
-    /// <summary>Float32 operations per second when all threads do nothing but independent fused multiply-adds in registers, two operations each; the best of five.</summary>
+    /// <summary>
+    /// Float32 operations per second when all threads do nothing but independent fused multiply-adds in registers, two operations each; the
+    /// best of five.
+    /// </summary>
     public static double FmaPeak(ThreadTeam team)
     {
         ArgumentNullException.ThrowIfNull(team);
@@ -62,20 +66,25 @@ public static unsafe class CpuProbe
         public readonly byte[] From = new byte[CopyBytes];
         private readonly byte[] to = new byte[CopyBytes];
 
-        public readonly void Run(int thread) => From.AsSpan(thread * bytesPerThread, bytesPerThread).CopyTo(to.AsSpan(thread * bytesPerThread));
+        public readonly void Run(int thread) =>
+            From.AsSpan(thread * bytesPerThread, bytesPerThread).CopyTo(to.AsSpan(thread * bytesPerThread));
     }
 
     private readonly struct FmaJob(float[] results) : IJob
     {
         public void Run(int thread) => results[thread] =
-            Vector512.IsHardwareAccelerated ? Chains<Vector512<float>, Fma512>() : Vector256.IsHardwareAccelerated ? Chains<Vector256<float>, Fma256>() : Chains<Vector128<float>, Fma128>();
+            Vector512.IsHardwareAccelerated ? Chains<Vector512<float>, Fma512>() : Vector256.IsHardwareAccelerated
+            ? Chains<Vector256<float>, Fma256>() : Chains<Vector128<float>, Fma128>();
 
-        /// <summary>Ten chains: enough to fill two units with a latency of four or five cycles, and few enough for sixteen registers.</summary>
+        /// <summary>
+        /// Ten chains: enough to fill two units with a latency of four or five cycles, and few enough for sixteen registers.
+        /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static float Chains<V, F>() where F : struct, IFma<V>
         {
             V x = F.Of(0.999f), y = F.Of(1e-3f);
-            V a = F.Of(0), b = F.Of(1), c = F.Of(2), d = F.Of(3), e = F.Of(4), f = F.Of(5), g = F.Of(6), h = F.Of(7), i = F.Of(8), j = F.Of(9);
+            V a = F.Of(0), b = F.Of(1), c = F.Of(2), d = F.Of(3), e = F.Of(4), f = F.Of(5), g = F.Of(6), h = F.Of(7), i = F.Of(8),
+                j = F.Of(9);
             for (int n = 0; n < FmaIterations; n++)
             {
                 a = F.MultiplyAdd(a, x, y);
@@ -89,7 +98,8 @@ public static unsafe class CpuProbe
                 i = F.MultiplyAdd(i, x, y);
                 j = F.MultiplyAdd(j, x, y);
             }
-            return F.First(a) + F.First(b) + F.First(c) + F.First(d) + F.First(e) + F.First(f) + F.First(g) + F.First(h) + F.First(i) + F.First(j);
+            return F.First(a) + F.First(b) + F.First(c) + F.First(d) + F.First(e) + F.First(f) + F.First(g) + F.First(h) + F.First(i)
+                + F.First(j);
         }
     }
 
@@ -103,21 +113,24 @@ public static unsafe class CpuProbe
     private readonly struct Fma512 : IFma<Vector512<float>>
     {
         public static Vector512<float> Of(float value) => Vector512.Create(value);
-        public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> x, Vector512<float> y) => Vector512.FusedMultiplyAdd(a, x, y);
+        public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> x, Vector512<float> y) =>
+            Vector512.FusedMultiplyAdd(a, x, y);
         public static float First(Vector512<float> v) => v[0];
     }
 
     private readonly struct Fma256 : IFma<Vector256<float>>
     {
         public static Vector256<float> Of(float value) => Vector256.Create(value);
-        public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> x, Vector256<float> y) => Vector256.MultiplyAddEstimate(a, x, y);
+        public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> x, Vector256<float> y) =>
+            Vector256.MultiplyAddEstimate(a, x, y);
         public static float First(Vector256<float> v) => v[0];
     }
 
     private readonly struct Fma128 : IFma<Vector128<float>>
     {
         public static Vector128<float> Of(float value) => Vector128.Create(value);
-        public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> x, Vector128<float> y) => Vector128.MultiplyAddEstimate(a, x, y);
+        public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> x, Vector128<float> y) =>
+            Vector128.MultiplyAddEstimate(a, x, y);
         public static float First(Vector128<float> v) => v[0];
     }
 }

@@ -5,21 +5,21 @@ using VaeFromScratch.Kernels.Functions;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>Functions of one and two tensors, entry by entry.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
     /// <summary>Floats a part: a dispatch must be worth its 0.5 us, and three operands of a part fit the second-level cache.</summary>
     private const int ElementwiseChunk = 16_384;
 
     public void Unary<K>(Slice<float> x, Slice<float> y, float parameter) where K : struct, IUnaryKernel
     {
-        Check(x.Length == y.Length, K.Name, $"x has {x.Length} elements, y {y.Length}");
+        Require.Unary<K>(x, y);
         ForEach(Parts(x.Length), new UnaryJob<K>(x.Pointer, y.Pointer, x.Length, parameter));
     }
 
-    public void UnaryGradient<K>(Slice<float> g, Slice<float> x, Slice<float> y, Slice<float> dx, bool accumulate, float parameter) where K : struct, IUnaryKernel
+    public void UnaryGradient<K>(Slice<float> g, Slice<float> x, Slice<float> y, Slice<float> dx, bool accumulate, float parameter)
+        where K : struct, IUnaryKernel
     {
-        Check(dx.Length == g.Length && (x.IsAbsent || x.Length == g.Length) && (y.IsAbsent || y.Length == g.Length), K.Name,
-            $"g has {g.Length} elements, x {x.Length}, y {y.Length}, dx {dx.Length}");
+        Require.UnaryGradient<K>(g, x, y, dx);
         // An operand that this gradient does not read may be absent; the loop then loads g in its place.
         float* xs = x.IsAbsent ? g.Pointer : x.Pointer, ys = y.IsAbsent ? g.Pointer : y.Pointer;
         ForEach(Parts(g.Length), new UnaryGradientJob<K>(g.Pointer, xs, ys, dx.Pointer, g.Length, accumulate, parameter));
@@ -27,21 +27,18 @@ public sealed unsafe partial class CpuBackend
 
     public void Binary<K>(Slice<float> a, Slice<float> b, Slice<float> y) where K : struct, IBinaryKernel
     {
-        CheckBroadcast(K.Name, a.Length, b.Length, y.Length);
+        Require.Binary<K>(a, b, y);
         ForEach(Parts(y.Length), new BinaryJob<K>(a, b, y.Pointer, y.Length));
     }
 
-    public void BinaryGradient<K>(bool ofA, Slice<float> g, Slice<float> a, Slice<float> b, Slice<float> y, Slice<float> d, bool accumulate) where K : struct, IBinaryKernel
+    public void BinaryGradient<K>(bool ofA, Slice<float> g, Slice<float> a, Slice<float> b, Slice<float> y, Slice<float> d, bool accumulate)
+        where K : struct, IBinaryKernel
     {
         int n = g.Length, own = d.Length;
-        // An absent operand, which this gradient does not read, is taken to be as long as g.
+        Require.BinaryGradient<K>(ofA, g, a, b, y, d);
         var x = a.IsAbsent ? g : a;
         var w = b.IsAbsent ? g : b;
         var ys = y.IsAbsent ? g : y;
-        CheckBroadcast(K.Name, x.Length, w.Length, n);
-        int operand = ofA ? a.Length : b.Length;
-        Check(ys.Length == n && (own == n || (own > 0 && n % own == 0)) && (operand == 0 || operand == own), K.Name,
-            $"g has {n} elements, y {ys.Length}, the operand {operand}, its gradient {own}");
         if (own == n)
         {
             if (ofA)
@@ -55,23 +52,9 @@ public sealed unsafe partial class CpuBackend
             SumColumns(new RepeatedBSource<K>(g.Pointer, x.Pointer, w.Pointer, ys.Pointer), 1, n / own, own, 1, d, accumulate);
     }
 
-    private static int Parts(int n) => (int)(((long)n + ElementwiseChunk - 1) / ElementwiseChunk);
+    internal static int Parts(int n) => (int)(((long)n + ElementwiseChunk - 1) / ElementwiseChunk);
 
-    private static void CheckBroadcast(string operation, int a, int b, int y)
-    {
-        int longer = Math.Max(a, b), shorter = Math.Min(a, b);
-        Check(longer == y && (longer == 0 || (shorter > 0 && longer % shorter == 0)), operation,
-            $"operands of {a} and {b} elements do not give {y}; the shorter one's length must divide the longer's, which is the output's");
-    }
-
-    /// <summary>Throws what is wrong with a call. The message is put together only then: a check in a training step costs a comparison and allocates nothing.</summary>
-    private static void Check(bool holds, string operation, [InterpolatedStringHandlerArgument(nameof(holds))] ref Complaint what)
-    {
-        if (!holds)
-            throw new ArgumentException($"{operation}: {what.ToString()}");
-    }
-
-    private readonly struct UnaryJob<K>(float* x, float* y, int length, float parameter) : ILaneJob where K : struct, IUnaryKernel
+    internal readonly struct UnaryJob<K>(float* x, float* y, int length, float parameter) : ILaneJob where K : struct, IUnaryKernel
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>
@@ -85,7 +68,8 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private readonly struct UnaryGradientJob<K>(float* g, float* x, float* y, float* dx, int length, bool accumulate, float parameter) : ILaneJob where K : struct, IUnaryKernel
+    private readonly struct UnaryGradientJob<K>(float* g, float* x, float* y, float* dx, int length, bool accumulate, float parameter)
+        : ILaneJob where K : struct, IUnaryKernel
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>
@@ -120,7 +104,8 @@ public sealed unsafe partial class CpuBackend
             while (from < end)
             {
                 int at = repeated.Position(from), n = Math.Min(repeated.Period - at, end - from);
-                float* pa = shortA ? repeated.Values + at : a.Pointer + from, pb = shortB ? repeated.Values + at : b.Pointer + from, py = y + from;
+                float* pa = shortA ? repeated.Values + at : a.Pointer + from, pb = shortB ? repeated.Values + at : b.Pointer + from,
+                    py = y + from;
                 int i = 0;
                 for (; i <= n - IVector<V>.Lanes; i += IVector<V>.Lanes)
                     V.Store(K.Forward(V.Load(pa + i), V.Load(pb + i)), py + i);
@@ -131,7 +116,8 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private readonly struct BinaryGradientJob<K>(float* g, Slice<float> a, Slice<float> b, float* y, float* d, int length, bool accumulate) : ILaneJob where K : struct, IOneGradient
+    private readonly struct BinaryGradientJob<K>(float* g, Slice<float> a, Slice<float> b, float* y, float* d, int length, bool accumulate)
+        : ILaneJob where K : struct, IOneGradient
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         [SkipLocalsInit]
@@ -170,7 +156,8 @@ public sealed unsafe partial class CpuBackend
         public float* Repeated => a;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public V At<V>(nint i, V repeated) where V : struct, IVector<V> => K.GradientA(V.Load(g + i), repeated, V.Load(b + i), V.Load(y + i));
+        public V At<V>(nint i, V repeated) where V : struct, IVector<V> =>
+            K.GradientA(V.Load(g + i), repeated, V.Load(b + i), V.Load(y + i));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V> =>
@@ -183,7 +170,8 @@ public sealed unsafe partial class CpuBackend
         public float* Repeated => b;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public V At<V>(nint i, V repeated) where V : struct, IVector<V> => K.GradientB(V.Load(g + i), V.Load(a + i), repeated, V.Load(y + i));
+        public V At<V>(nint i, V repeated) where V : struct, IVector<V> =>
+            K.GradientB(V.Load(g + i), V.Load(a + i), repeated, V.Load(y + i));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V> =>
@@ -198,11 +186,15 @@ public sealed unsafe partial class CpuBackend
 
     private readonly struct GradientOfA<K> : IOneGradient where K : struct, IBinaryKernel
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Of<V>(V g, V a, V b, V y) where V : struct, IVector<V> => K.GradientA(g, a, b, y);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Of<V>(V g, V a, V b, V y) where V : struct, IVector<V> =>
+            K.GradientA(g, a, b, y);
     }
 
     private readonly struct GradientOfB<K> : IOneGradient where K : struct, IBinaryKernel
     {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Of<V>(V g, V a, V b, V y) where V : struct, IVector<V> => K.GradientB(g, a, b, y);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Of<V>(V g, V a, V b, V y) where V : struct, IVector<V> =>
+            K.GradientB(g, a, b, y);
     }
 }

@@ -6,14 +6,14 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>The four sums per factor behind the Gaussian indicators, in one pass.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
     private const int Moments = 4;
 
-    public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points, Slice<float> indicators)
+    public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points,
+        Slice<float> indicators)
     {
-        Check(mu.Length == (long)rows * h && logVar.Length == mu.Length && sums.Length == Moments * h * 2, "encoding_moments",
-            $"[{rows}, {h}] needs {(long)rows * h} elements and sums of {Moments * h * 2}, got mu {mu.Length}, logVar {logVar.Length}, sums {sums.Length}");
+        Require.EncodingMoments(rows, h, mu, logVar, sums, points, indicators);
         var job = new MomentsJob(rows, h, mu.Pointer, logVar.Pointer, partialSums);
         ForEach(job.Parts, job);
         for (int k = 0; k < Moments * h; k++)
@@ -28,7 +28,6 @@ public sealed unsafe partial class CpuBackend
 
     private static void WriteIndicators(int h, float* sums, long points, Slice<float> indicators)
     {
-        Check(indicators.Length == 6 * h && points > 0, "encoding_moments", $"indicators of {h} factors need {6 * h} elements and at least one point, got {indicators.Length} and {points}");
         float* to = indicators.Pointer;
         for (int i = 0; i < h; i++)
         {
@@ -44,7 +43,9 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    /// <summary>Sixteen rows are added in float, then into pairs of floats: a part's sums are [strip][moment][high, low] of 16 lanes.</summary>
+    /// <summary>
+    /// Sixteen rows are added in float, then into pairs of floats: a part's sums are [strip][moment][high, low] of 16 lanes.
+    /// </summary>
     private readonly struct MomentsJob : ILaneJob
     {
         private const int Group = 16;
@@ -94,7 +95,8 @@ public sealed unsafe partial class CpuBackend
         {
             V variance = V.Broadcast(0f), square = variance, mean = variance, log = variance;
             for (int r = 0; r < groupRows; r++, at += h)
-                EncodingSums.Add(ref variance, ref square, ref mean, ref log, Lanes.LoadUpTo<V>(mu + at, count), Lanes.LoadUpTo<V>(logVar + at, count));
+                EncodingSums.Add(ref variance, ref square, ref mean, ref log, Lanes.LoadUpTo<V>(mu + at, count),
+                    Lanes.LoadUpTo<V>(logVar + at, count));
             Add(variance, sums);
             Add(square, sums + 32);
             Add(mean, sums + 64);

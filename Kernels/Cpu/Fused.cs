@@ -6,68 +6,69 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>The terms of a VAE's objective, each in one pass with its gradient.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
-    public void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z, Slice<float> kl)
+    public void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z,
+        Slice<float> kl)
     {
-        CheckDraw("reparameterise", draw);
-        int n = rows * h;
-        Check(mu.Length == n && logVar.Length == n && epsilon.Length == n && z.Length == n && kl.Length == rows, "reparameterise",
-            $"[{rows}, {h}] needs {n} elements, got mu {mu.Length}, logVar {logVar.Length}, epsilon {epsilon.Length}, z {z.Length}; kl {kl.Length}");
-        var job = new ReparameteriseJob(rows, h, mu.Pointer, logVar.Pointer, new(draw.State, draw.Draw), epsilon.Pointer, z.Pointer, kl.Pointer);
+        Require.Reparameterise(rows, h, mu, logVar, draw, epsilon, z, kl);
+        var job = new ReparameteriseJob(rows, h, mu.Pointer, logVar.Pointer, new(draw.State, draw.Draw), epsilon.Pointer, z.Pointer,
+            kl.Pointer);
         ForEach(job.Parts, job);
     }
 
-    public void ReparameteriseGradient(int rows, int h, Slice<float> gz, Slice<float> gkl, Slice<float> mu, Slice<float> logVar, Slice<float> epsilon,
-        Slice<float> dmu, Slice<float> dlogVar, bool accumulate)
+    public void ReparameteriseGradient(int rows, int h, ReparameterisedSample sample, Slice<float> gz, Slice<float> gkl, Slice<float> dmu,
+        Slice<float> dlogVar, bool accumulate)
     {
-        int n = rows * h;
-        Check((gz.IsAbsent || gz.Length == n) && (gkl.IsAbsent || gkl.Length == rows) && mu.Length == n && logVar.Length == n && epsilon.Length == n && dmu.Length == n && dlogVar.Length == n,
-            "reparameterise gradient", $"[{rows}, {h}] needs {n} elements, got gz {gz.Length}, mu {mu.Length}, logVar {logVar.Length}, epsilon {epsilon.Length}, dmu {dmu.Length}, dlogVar {dlogVar.Length}; gkl {gkl.Length}");
-        ForEach(RowParts(rows, h), new ReparameteriseGradientJob(rows, h, gz.Pointer, gkl.Pointer, mu.Pointer, logVar.Pointer, epsilon.Pointer, dmu.Pointer, dlogVar.Pointer, accumulate));
+        var (mu, logVar, epsilon) = sample;
+        Require.ReparameteriseGradient(rows, h, sample, gz, gkl, dmu, dlogVar);
+        ForEach(RowParts(rows, h), new ReparameteriseGradientJob(rows, h, gz.Pointer, gkl.Pointer, mu.Pointer, logVar.Pointer,
+            epsilon.Pointer, dmu.Pointer, dlogVar.Pointer, accumulate));
     }
 
-    public void GaussianNll(int rows, int d, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> nll, Slice<float> squaredError)
+    public void GaussianNll(int rows, int d, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> nll,
+        Slice<float> squaredError)
     {
-        int n = rows * d;
-        Check(x.Length == n && mean.Length == n && variance.Length == 1 && nll.Length == rows && squaredError.Length == rows, "gaussian_nll",
-            $"[{rows}, {d}] needs {n} elements, got x {x.Length}, mean {mean.Length}; variance {variance.Length}, nll {nll.Length}, squaredError {squaredError.Length}");
-        ForEach(RowParts(rows, d), new GaussianNllJob(rows, d, x.Pointer, mean.Pointer, variance.Pointer[0], nll.Pointer, squaredError.Pointer));
+        Require.GaussianNll(rows, d, x, mean, variance, nll, squaredError);
+        ForEach(RowParts(rows, d),
+            new GaussianNllJob(rows, d, x.Pointer, mean.Pointer, variance.Pointer[0], nll.Pointer, squaredError.Pointer));
     }
 
-    public void GaussianNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> dmean, bool accumulate)
+    public void GaussianNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> mean, Slice<float> variance,
+        Slice<float> dmean, bool accumulate)
     {
-        int n = rows * d;
-        Check(g.Length == rows && x.Length == n && mean.Length == n && variance.Length == 1 && dmean.Length == n, "gaussian_nll gradient",
-            $"[{rows}, {d}] needs {n} elements, got x {x.Length}, mean {mean.Length}, dmean {dmean.Length}; variance {variance.Length}, g {g.Length}");
-        ForEach(RowParts(rows, d), new NllGradientJob<SquaredError>(rows, d, g.Pointer, x.Pointer, mean.Pointer, 1 / variance.Pointer[0], dmean.Pointer, accumulate));
+        Require.GaussianNllGradient(rows, d, g, x, mean, variance, dmean);
+        ForEach(RowParts(rows, d), new NllGradientJob<SquaredError>(rows, d, g.Pointer, x.Pointer, mean.Pointer, 1 / variance.Pointer[0],
+            dmean.Pointer, accumulate));
     }
 
     public void BernoulliNll(int rows, int d, Slice<float> x, Slice<float> logits, Slice<float> nll)
     {
-        int n = rows * d;
-        Check(x.Length == n && logits.Length == n && nll.Length == rows, "bernoulli_nll", $"[{rows}, {d}] needs {n} elements, got x {x.Length}, logits {logits.Length}; nll {nll.Length}");
+        Require.BernoulliNll(rows, d, x, logits, nll);
         ForEach(RowParts(rows, d), new BernoulliNllJob(rows, d, x.Pointer, logits.Pointer, nll.Pointer));
     }
 
-    public void BernoulliNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> logits, Slice<float> dlogits, bool accumulate)
+    public void BernoulliNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> logits, Slice<float> dlogits,
+        bool accumulate)
     {
-        int n = rows * d;
-        Check(g.Length == rows && x.Length == n && logits.Length == n && dlogits.Length == n, "bernoulli_nll gradient",
-            $"[{rows}, {d}] needs {n} elements, got x {x.Length}, logits {logits.Length}, dlogits {dlogits.Length}; g {g.Length}");
-        ForEach(RowParts(rows, d), new NllGradientJob<BernoulliTerm>(rows, d, g.Pointer, x.Pointer, logits.Pointer, 1, dlogits.Pointer, accumulate));
+        Require.BernoulliNllGradient(rows, d, g, x, logits, dlogits);
+        ForEach(RowParts(rows, d),
+            new NllGradientJob<BernoulliTerm>(rows, d, g.Pointer, x.Pointer, logits.Pointer, 1, dlogits.Pointer, accumulate));
     }
 
-    public void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor, Slice<float> variance)
+    public void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor,
+        Slice<float> variance)
     {
-        Check(variance.Length == 1 && count > 0, "update_variance", $"the variance is one number, got {variance.Length}; the count of residuals is {count}");
+        Require.UpdateVariance(squaredError, count, variance);
         double sum = 0;
         foreach (float e in squaredError.AsSpan())
             sum += e;
-        variance.Pointer[0] = (float)LearnedVariance.Next<WideDouble>((double)variance.Pointer[0], sum / count, (double)decay, (double)maximumChange, (double)floor);
+        variance.Pointer[0] = (float)LearnedVariance.Next<WideDouble>((double)variance.Pointer[0], sum / count, (double)decay,
+            (double)maximumChange, (double)floor);
     }
 
-    private readonly struct ReparameteriseJob(int rows, int h, float* mu, float* logVar, PhiloxLanes philox, float* epsilon, float* z, float* kl) : ILaneJob
+    private readonly struct ReparameteriseJob(int rows, int h, float* mu, float* logVar, PhiloxLanes philox, float* epsilon, float* z,
+        float* kl) : ILaneJob
     {
         // Four rows are a whole number of counters, whatever h is.
         private readonly int rowsPerPart = Math.Max(1, RandomChunk / Math.Max(1, h) / 4) * 4;
@@ -111,7 +112,8 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private readonly struct ReparameteriseGradientJob(int rows, int h, float* gz, float* gkl, float* mu, float* logVar, float* epsilon, float* dmu, float* dlogVar, bool accumulate) : ILaneJob
+    private readonly struct ReparameteriseGradientJob(int rows, int h, float* gz, float* gkl, float* mu, float* logVar, float* epsilon,
+        float* dmu, float* dlogVar, bool accumulate) : ILaneJob
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>
@@ -136,7 +138,8 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private readonly struct GaussianNllJob(int rows, int d, float* x, float* mean, float variance, float* nll, float* squaredError) : ILaneJob
+    private readonly struct GaussianNllJob(int rows, int d, float* x, float* mean, float variance, float* nll, float* squaredError)
+        : ILaneJob
     {
         private readonly double perPixel = 0.5 * Math.Log(2 * Math.PI * variance);
 
@@ -150,8 +153,10 @@ public sealed unsafe partial class CpuBackend
                 V high = V.Broadcast(0f), low = high;
                 int i = 0;
                 for (; i <= d - 4 * IVector<V>.Lanes; i += 4 * IVector<V>.Lanes)
-                    TwoSum.Add(ref high, ref low, (SquaredError.Term(V.Load(a + i), V.Load(b + i)) + SquaredError.Term(V.Load(a + i + 16), V.Load(b + i + 16)))
-                        + (SquaredError.Term(V.Load(a + i + 32), V.Load(b + i + 32)) + SquaredError.Term(V.Load(a + i + 48), V.Load(b + i + 48))));
+                    TwoSum.Add(ref high, ref low,
+                        (SquaredError.Term(V.Load(a + i), V.Load(b + i)) + SquaredError.Term(V.Load(a + i + 16), V.Load(b + i + 16)))
+                        + (SquaredError.Term(V.Load(a + i + 32), V.Load(b + i + 32))
+                            + SquaredError.Term(V.Load(a + i + 48), V.Load(b + i + 48))));
                 for (; i < d; i += IVector<V>.Lanes)
                 {
                     int count = Math.Min(d - i, IVector<V>.Lanes);
@@ -192,7 +197,8 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private readonly struct NllGradientJob<S>(int rows, int d, float* g, float* x, float* prediction, float scale, float* to, bool accumulate) : ILaneJob where S : struct, IPixelTerm
+    private readonly struct NllGradientJob<S>(int rows, int d, float* g, float* x, float* prediction, float scale, float* to,
+        bool accumulate) : ILaneJob where S : struct, IPixelTerm
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>

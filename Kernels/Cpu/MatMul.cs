@@ -3,7 +3,7 @@ using VaeFromScratch.Kernels.Cpu.Products;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>Matrix products, and the gradients that go with a layer's bias and ReLU. The work is in Products.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
     /// <summary>Below this many floating-point operations the dispatch to other threads costs more than they save.</summary>
     private const double SerialFlops = 150_000;
@@ -21,13 +21,7 @@ public sealed unsafe partial class CpuBackend
         Activation activation, Slice<float> reluMask)
     {
         var (m, n, k) = (shape.M, shape.N, shape.K);
-        RequireLength("matmul", "a", a.Length, (long)m * k, shape);
-        RequireLength("matmul", "b", b.Length, (long)k * n, shape);
-        RequireLength("matmul", "c", c.Length, (long)m * n, shape);
-        if (!bias.IsAbsent)
-            RequireLength("matmul", "bias", bias.Length, n, shape);
-        if (!reluMask.IsAbsent)
-            RequireLength("matmul", "relu mask", reluMask.Length, (long)m * n, shape);
+        Require.MatMul(shape, a, b, c, bias, reluMask);
         if (m == 0 || n == 0)
             return;
         if (DotJob.Suits(shape))
@@ -43,16 +37,15 @@ public sealed unsafe partial class CpuBackend
         int slab = (int)Math.Min(n, Math.Max(1, PackedLimit / Math.Max(1, k) / Microkernels.Panel) * Microkernels.Panel);
         for (int n0 = 0; n0 < n; n0 += slab)
         {
-            var job = new MatMulJob(shape, a.Pointer, b.Pointer, c.Pointer, bias.Pointer, activation, reluMask.Pointer, n0, Math.Min(slab, n - n0), team.Threads);
+            var job = new MatMulJob(shape, a.Pointer, b.Pointer, c.Pointer, bias.Pointer, activation, reluMask.Pointer, n0,
+                Math.Min(slab, n - n0), team.Threads);
             RunProduct(ref job, shape.Flops);
         }
     }
 
-    public void BiasGradient(int rows, int columns, Slice<float> g, Slice<float> dbias, bool accumulate) => Sum(g, 1, rows, columns, 1, dbias, accumulate);
-
     public void ReluMask(Slice<float> y, Slice<float> g)
     {
-        RequireLength("relu mask", "g", g.Length, y.Length, y.Length);
+        Require.ReluMask(y, g);
         var job = new ReluMaskJob(y.Pointer, g.Pointer, y.Length);
         team.ForEach(job.Parts, ref job);
     }
@@ -65,11 +58,5 @@ public sealed unsafe partial class CpuBackend
             job.Run(0);
         else
             team.OnEveryThread(ref job);
-    }
-
-    private static void RequireLength<S>(string operation, string operand, int length, long expected, S shape)
-    {
-        if (length != expected)
-            throw new ArgumentException($"{operation}: {operand} has {length} elements, {shape} needs {expected}; check the shape that was passed");
     }
 }

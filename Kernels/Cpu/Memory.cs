@@ -4,48 +4,52 @@ using VaeFromScratch.Kernels.Cpu.Simd;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>Filling, copying, permuting and gathering.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
-    private const int MostAxes = 5;
-
     public void Fill(Slice<float> y, float value) => ForEach(Parts(y.Length), new FillJob(y, value));
 
     public void CopyBlock(int rows, int columns, Slice<float> from, int fromStride, Slice<float> to, int toStride, bool accumulate)
     {
-        Check(rows >= 0 && columns >= 0 && (rows <= 1 || (fromStride >= columns && toStride >= columns)) && Fits(from, rows, columns, fromStride) && Fits(to, rows, columns, toStride),
-            "copy_block", $"a block [{rows}, {columns}] with row strides {fromStride} and {toStride} does not fit buffers of {from.Length} and {to.Length}");
+        Require.CopyBlock(rows, columns, from, fromStride, to, toStride);
         ForEach(RowParts(rows, columns), new CopyBlockJob(rows, columns, from.Pointer, fromStride, to.Pointer, toStride, accumulate));
     }
 
     public void Permute(Slice<float> x, ReadOnlySpan<int> sizes, ReadOnlySpan<int> order, Slice<float> y)
     {
+        Require.Permute(x, sizes, order, y);
         var job = new PermuteJob(x, sizes, order, y);
         ForEach(job.Parts, job);
     }
 
     public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y, Slice<int> first)
     {
-        int start = first.IsAbsent ? 0 : first.Pointer[0], rows = y.Length / Math.Max(1, width);
-        Check(start >= 0 && start <= indices.Length - rows, "gather_bytes", $"{rows} rows from index {start} on were asked of {indices.Length} indices");
-        indices = indices.Part(start, rows);
-        CheckGather("gather_bytes", table.Length, indices, width, y);
+        Require.GatherFrom("gather_bytes", indices.Length, width, y, first);
+        indices = From("gather_bytes", indices, first, y.Length / width);
+        CheckRows("gather_bytes", table.Length / width, indices);
         ForEach(RowParts(indices.Length, width), new GatherBytesJob(table.Pointer, indices, width, scale, y.Pointer));
     }
 
-    public void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y)
+    public void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y, Slice<int> first)
     {
-        CheckGather("gather_rows", table.Length, indices, width, y);
+        Require.GatherFrom("gather_rows", indices.Length, width, y, first);
+        indices = From("gather_rows", indices, first, y.Length / width);
+        CheckRows("gather_rows", table.Length / width, indices);
         ForEach(RowParts(indices.Length, width), new GatherRowsJob(table.Pointer, indices, width, y.Pointer));
     }
 
-    private static bool Fits(Slice<float> slice, int rows, int columns, int stride) => rows == 0 || (long)(rows - 1) * stride + columns <= slice.Length;
-
-    private static void CheckGather(string operation, int tableLength, Slice<int> indices, int width, Slice<float> y)
+    /// <summary>So many indices from first[0] on, or all of them.</summary>
+    private static Slice<int> From(string operation, Slice<int> indices, Slice<int> first, int rows)
     {
-        Check(width > 0 && y.Length == (long)indices.Length * width, operation, $"{indices.Length} rows of {width} do not fill {y.Length} elements");
-        int rows = tableLength / width;
+        int start = first.IsAbsent ? 0 : first.Pointer[0];
+        Require.That(start >= 0 && start <= indices.Length - rows, operation,
+            $"{rows} rows from index {start} on were asked of {indices.Length} indices");
+        return indices.Part(start, rows);
+    }
+
+    private static void CheckRows(string operation, int rows, Slice<int> indices)
+    {
         foreach (int i in indices.AsSpan())
-            Check((uint)i < (uint)rows, operation, $"row {i} was asked of a table of {rows} rows of {width}");
+            Require.That((uint)i < (uint)rows, operation, $"row {i} was asked of a table of {rows} rows");
     }
 
     private readonly struct FillJob(Slice<float> y, float value) : ILaneJob
@@ -54,7 +58,8 @@ public sealed unsafe partial class CpuBackend
             y.AsSpan().Slice(part * ElementwiseChunk, Math.Min(ElementwiseChunk, y.Length - part * ElementwiseChunk)).Fill(value);
     }
 
-    private readonly struct CopyBlockJob(int rows, int columns, float* from, int fromStride, float* to, int toStride, bool accumulate) : ILaneJob
+    private readonly struct CopyBlockJob(int rows, int columns, float* from, int fromStride, float* to, int toStride, bool accumulate)
+        : ILaneJob
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>
@@ -104,7 +109,8 @@ public sealed unsafe partial class CpuBackend
     }
 
     /// <summary>
-    /// y is written in order. Axes that stay neighbours are merged; what remains is copied in rows where y's last axis is x's last, and transposed in tiles elsewhere.
+    /// y is written in order. Axes that stay neighbours are merged; what remains is copied in rows where y's last axis is x's last, and
+    /// transposed in tiles elsewhere.
     /// </summary>
     private readonly struct PermuteJob : ILaneJob
     {
@@ -117,7 +123,7 @@ public sealed unsafe partial class CpuBackend
         private readonly int rows;
         private readonly int rowsPerPart;
 
-        [InlineArray(MostAxes)]
+        [InlineArray(Require.MostAxes)]
         private struct AxisList
         {
             private int first;
@@ -126,23 +132,14 @@ public sealed unsafe partial class CpuBackend
         public PermuteJob(Slice<float> x, ReadOnlySpan<int> sizes, ReadOnlySpan<int> order, Slice<float> y)
         {
             int n = sizes.Length;
-            Check(n is > 0 and <= MostAxes && order.Length == n, "permute", $"{n} sizes and an order of {order.Length}; one to {MostAxes} axes are supported");
-            Span<int> strides = stackalloc int[MostAxes];
-            long elements = 1;
-            for (int d = n - 1; d >= 0; d--)
-            {
-                strides[d] = (int)elements;
-                elements *= sizes[d];
-            }
-            Check(elements == x.Length && elements == y.Length, "permute", $"the sizes give {elements} elements, x has {x.Length}, y {y.Length}");
+            Span<int> strides = stackalloc int[Require.MostAxes];
+            for (int d = n - 1, apart = 1; d >= 0; apart *= sizes[d--])
+                strides[d] = apart;
             this.x = x.Pointer;
             this.y = y.Pointer;
-            int seen = 0;
             for (int d = 0; d < n; d++)
             {
                 int axis = order[d];
-                Check((uint)axis < (uint)n && (seen & (1 << axis)) == 0, "permute", $"the order must name each of {n} axes once; entry {d} is {axis}");
-                seen |= 1 << axis;
                 if (sizes[axis] == 1)
                     continue;
                 if (axes > 0 && stride[axes - 1] == strides[axis] * sizes[axis])
@@ -158,11 +155,11 @@ public sealed unsafe partial class CpuBackend
             }
             if (axes == 0)
             {
-                size[0] = (int)elements;
+                size[0] = x.Length;
                 stride[0] = 1;
                 axes = 1;
             }
-            rows = size[axes - 1] == 0 ? 0 : (int)(elements / size[axes - 1]);
+            rows = size[axes - 1] == 0 ? 0 : x.Length / size[axes - 1];
             // Tiles need whole groups of rows that are neighbours in x.
             rowsPerPart = Math.Max(Tile, ReduceChunk / Math.Max(1, size[axes - 1]) / Tile * Tile);
         }

@@ -7,11 +7,14 @@ namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>Log densities under a mixture of all encodings (equations.md (X1), (X2)), without a rows x components x h array.</summary>
 /// <remarks>
-/// Lanes are latents. Components are packed once: per strip of 16 latents mean, -1/2 exp(-logVar) and -1/2 (log 2 pi + logVar), so that a pair's log density costs three
-/// operations a latent. A block of components is first evaluated into the first-level cache with its maximum, then exponentiated: one exponential a pair and latent
-/// and one rescaling a block, so that nothing overflows and everything is read once. Blocks follow each other in order: the bits do not depend on threads.
+/// Lanes are latents. Components are packed once: per strip of 16 latents mean, -1/2 exp(-logVar) and -1/2 (log 2 pi + logVar), so that a
+/// pair's log density costs three
+/// operations a latent. A block of components is first evaluated into the first-level cache with its maximum, then exponentiated: one
+/// exponential a pair and latent
+/// and one rescaling a block, so that nothing overflows and everything is read once. Blocks follow each other in order: the bits do not
+/// depend on threads.
 /// </remarks>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
     /// <summary>Components a block.</summary>
     private const int MixtureBlock = 64;
@@ -19,23 +22,18 @@ public sealed unsafe partial class CpuBackend
     /// <summary>Floats a packed component takes per strip: mean, precision, constant.</summary>
     private const int Packed = 3 * 16;
 
-    public void MixtureLogDensity(int rows, int components, int h, Slice<float> z, Slice<float> mu, Slice<float> logVar, PairLogWeights weights, int ownOffset,
-        Slice<float> pairBias, Slice<float> joint, Slice<float> marginal)
+    public void MixtureLogDensity(MixtureOperands mixture)
     {
-        CheckMixture("mixture_log_density", rows, components, h, z, mu, logVar, pairBias, joint, marginal);
-        var mixture = PackMixture(components, h, mu, logVar, weights, ownOffset, pairBias, extra: 0);
-        var job = new MixtureJob(mixture, rows, z.Pointer, joint.Pointer, marginal.Pointer);
+        Require.Mixture("mixture_log_density", mixture);
+        var job = new MixtureJob(PackMixture(mixture, extra: 0), mixture.Rows, mixture.Z.Pointer, mixture.Joint.Pointer,
+            mixture.Marginal.Pointer);
         ForEach(job.Parts, job);
     }
 
-    private static void CheckMixture(string operation, int rows, int components, int h, Slice<float> z, Slice<float> mu, Slice<float> logVar, Slice<float> pairBias, Slice<float> joint, Slice<float> marginal) =>
-        Check(components > 0 && h > 0 && z.Length == (long)rows * h && mu.Length == (long)components * h && logVar.Length == mu.Length && (pairBias.IsAbsent || pairBias.Length == (long)rows * components)
-            && (joint.IsAbsent || joint.Length == rows) && (marginal.IsAbsent || marginal.Length == z.Length), operation,
-            $"{rows} rows, {components} components and {h} latents do not fit z {z.Length}, mu {mu.Length}, logVar {logVar.Length}, pairBias {pairBias.Length}, joint {joint.Length}, marginal {marginal.Length}");
-
     /// <param name="extra">Further floats wanted behind the packed components.</param>
-    private PackedMixture PackMixture(int components, int h, Slice<float> mu, Slice<float> logVar, PairLogWeights weights, int ownOffset, Slice<float> pairBias, long extra)
+    private PackedMixture PackMixture(MixtureOperands mixture, long extra)
     {
+        var (_, components, h, _, mu, logVar, weights, _, _, ownOffset, pairBias) = mixture;
         int strips = (h + 15) / 16;
         float* packed = working.Reserve((long)strips * components * Packed + extra);
         ForEach(RowParts(components, h), new PackJob(components, h, mu.Pointer, logVar.Pointer, packed));
@@ -99,7 +97,8 @@ public sealed unsafe partial class CpuBackend
                 float* component = Component(0, first + j);
                 V sum = V.Broadcast(0f);
                 for (int strip = 0; strip < Strips; strip++, component += stride)
-                    sum += GaussianComponent.LogDensity(Latents<V>(row, strip), V.Load(component), V.Load(component + 16), V.Load(component + 32));
+                    sum += GaussianComponent.LogDensity(Latents<V>(row, strip), V.Load(component), V.Load(component + 16),
+                        V.Load(component + 32));
                 to[j] = (float)V.SumLanes(sum);
             }
         }
@@ -125,7 +124,8 @@ public sealed unsafe partial class CpuBackend
             float larger = MathF.Max(max, V.MaxLanes(Rows.Largest<V>(terms, count))), shift = Rows.Shift(larger);
             V s = V.Broadcast(shift), total = V.Broadcast(0f);
             for (int i = 0; i < count; i += IVector<V>.Lanes)
-                total += RealMath.Exp(Lanes.LoadPartOr(terms + i, Math.Min(count - i, IVector<V>.Lanes), V.Broadcast(float.NegativeInfinity)) - s);
+                total += RealMath.Exp(
+                    Lanes.LoadPartOr(terms + i, Math.Min(count - i, IVector<V>.Lanes), V.Broadcast(float.NegativeInfinity)) - s);
             sum = sum * Math.Exp(max - shift) + V.SumLanes(total);
             max = larger;
         }
@@ -138,7 +138,8 @@ public sealed unsafe partial class CpuBackend
         private const int MostRows = 16;
         private const int StateFloats = 32;
 
-        // A block of components stays in the second-level cache while a tile of rows passes over it; the tile's running maxima and sums are on the stack.
+        // A block of components stays in the second-level cache while a tile of rows passes over it; the tile's running maxima and sums are
+        // on the stack.
         private readonly int tile = Math.Max(1, Math.Min(MostRows, 512 / mixture.Strips));
 
         public int Parts => (rows + tile - 1) / tile;
@@ -172,7 +173,8 @@ public sealed unsafe partial class CpuBackend
                     else
                     {
                         for (int strip = 0; strip < mixture.Strips; strip++)
-                            Strip(mixture.Latents<V>(row, strip), mixture.Component(strip, j), block, weight, strip == 0, sums, state + (r * mixture.Strips + strip) * StateFloats);
+                            Strip(mixture.Latents<V>(row, strip), mixture.Component(strip, j), block, weight, strip == 0, sums,
+                                state + (r * mixture.Strips + strip) * StateFloats);
                         if (joint != null)
                             for (int k = 0; k < block; k++)
                                 density[k] = (float)V.SumLanes(V.Load(sums + k * 16));
@@ -199,7 +201,8 @@ public sealed unsafe partial class CpuBackend
         /// <summary>Takes a block of components into 16 latents' running maximum and sum, and into the pairs' sums over latents.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         [SkipLocalsInit]
-        private static void Strip<V>(V latents, float* component, int block, float* weight, bool firstStrip, float* sums, float* state) where V : struct, IVector<V>
+        private static void Strip<V>(V latents, float* component, int block, float* weight, bool firstStrip, float* sums, float* state)
+            where V : struct, IVector<V>
         {
             float* terms = stackalloc float[MixtureBlock * 16];
             V oldMax = V.Load(state), max = oldMax;
@@ -226,6 +229,7 @@ public sealed unsafe partial class CpuBackend
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static V FiniteOrZero<V>(V max) where V : struct, IVector<V> => V.SelectLess(V.Abs(max), V.Broadcast(float.PositiveInfinity), max, V.Broadcast(0f));
+        private static V FiniteOrZero<V>(V max) where V : struct, IVector<V> =>
+            V.SelectLess(V.Abs(max), V.Broadcast(float.PositiveInfinity), max, V.Broadcast(0f));
     }
 }

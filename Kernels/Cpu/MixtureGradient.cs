@@ -7,30 +7,32 @@ namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>The gradient of the mixture's log densities, by responsibilities.</summary>
 /// <remarks>
-/// First each pair's share of the joint, gJoint[i] exp(log term - joint[i]), goes to a [rows, components] array. Then a job owns 16 latents and a tile of rows: it walks
+/// First each pair's share of the joint, gJoint[i] exp(log term - joint[i]), goes to a [rows, components] array. Then a job owns 16 latents
+/// and a tile of rows: it walks
 /// rows and components in order, so dz is its own and dmu, dlogVar are partial sums of at most four tiles, added in order.
 /// </remarks>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
-    public void MixtureLogDensityGradient(int rows, int components, int h, Slice<float> z, Slice<float> mu, Slice<float> logVar, PairLogWeights weights, int ownOffset,
-        Slice<float> pairBias, Slice<float> joint, Slice<float> marginal, Slice<float> gJoint, Slice<float> gMarginal,
-        Slice<float> dz, Slice<float> dmu, Slice<float> dlogVar, Slice<float> dpairBias)
+    public void MixtureLogDensityGradient(MixtureOperands mixture, Slice<float> gJoint, Slice<float> gMarginal, Slice<float> dz,
+        Slice<float> dmu,
+        Slice<float> dlogVar, Slice<float> dpairBias)
     {
-        CheckMixture("mixture_log_density gradient", rows, components, h, z, mu, logVar, pairBias, joint, marginal);
-        Check(dz.Length == z.Length && dmu.Length == mu.Length && dlogVar.Length == mu.Length && (gJoint.IsAbsent || (gJoint.Length == rows && !joint.IsAbsent))
-            && (gMarginal.IsAbsent || (gMarginal.Length == z.Length && !marginal.IsAbsent)) && (dpairBias.IsAbsent || dpairBias.Length == (long)rows * components), "mixture_log_density gradient",
-            $"gradients of {dz.Length}, {dmu.Length}, {dlogVar.Length}, {dpairBias.Length}, gJoint {gJoint.Length}, gMarginal {gMarginal.Length} do not fit {rows} rows, {components} components, {h} latents; a gradient needs its own output too");
+        Require.MixtureGradient(mixture, gJoint, gMarginal, dz, dmu, dlogVar, dpairBias);
+        var (rows, components, h, z, mu, logVar, _, joint, marginal, _, _) = mixture;
         int strips = (h + 15) / 16, tileRows = Math.Max(64, (rows + 3) / 4), tiles = (rows + tileRows - 1) / tileRows;
         long pairs = ((long)rows * components + 15) / 16 * 16, partial = (long)strips * components * 2 * 16;
-        var mixture = PackMixture(components, h, mu, logVar, weights, ownOffset, pairBias, extra: pairs + tiles * partial);
-        float* shares = mixture.Behind, partials = shares + pairs;
+        var packed = PackMixture(mixture, extra: pairs + tiles * partial);
+        float* shares = packed.Behind, partials = shares + pairs;
         if (!gJoint.IsAbsent)
-            ForEach(RowParts(rows, components), new ShareJob(mixture, rows, z.Pointer, joint.Pointer, gJoint.Pointer, shares, dpairBias.Pointer));
-        ForEach(strips * tiles, new MixtureGradientJob(mixture, rows, tileRows, tiles, z.Pointer, marginal.Pointer, gJoint.IsAbsent ? null : shares, gMarginal.Pointer, partials, partial, dz.Pointer));
+            ForEach(RowParts(rows, components),
+                new ShareJob(packed, rows, z.Pointer, joint.Pointer, gJoint.Pointer, shares, dpairBias.Pointer));
+        ForEach(strips * tiles, new MixtureGradientJob(packed, rows, tileRows, tiles, z.Pointer, marginal.Pointer, gJoint.IsAbsent ? null
+            : shares, gMarginal.Pointer, partials, partial, dz.Pointer));
         ForEach(RowParts(components, h), new AddTilesJob(components, h, tiles, partials, partial, dmu.Pointer, dlogVar.Pointer));
     }
 
-    private readonly struct ShareJob(PackedMixture mixture, int rows, float* z, float* joint, float* gJoint, float* shares, float* dpairBias) : ILaneJob
+    private readonly struct ShareJob(PackedMixture mixture, int rows, float* z, float* joint, float* gJoint, float* shares,
+        float* dpairBias) : ILaneJob
     {
         [SkipLocalsInit]
         public void Run<V>(int part) where V : struct, IVector<V>
@@ -63,7 +65,8 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private readonly struct MixtureGradientJob(PackedMixture mixture, int rows, int tileRows, int tiles, float* z, float* marginal, float* shares, float* gMarginal, float* partials, long partial, float* dz) : ILaneJob
+    private readonly struct MixtureGradientJob(PackedMixture mixture, int rows, int tileRows, int tiles, float* z, float* marginal,
+        float* shares, float* gMarginal, float* partials, long partial, float* dz) : ILaneJob
     {
         [SkipLocalsInit]
         public void Run<V>(int part) where V : struct, IVector<V>
@@ -83,7 +86,8 @@ public sealed unsafe partial class CpuBackend
                 {
                     int block = Math.Min(MixtureBlock, mixture.Components - j);
                     mixture.Weights(r, j, block, weight);
-                    d += Block(latents, mixture.Component(strip, j), block, weight, g, logs, gMarginal != null, shares == null ? null : shares + (nint)r * mixture.Components + j, sums + (nint)j * 32);
+                    d += Block(latents, mixture.Component(strip, j), block, weight, g, logs, gMarginal != null, shares == null ? null
+                        : shares + (nint)r * mixture.Components + j, sums + (nint)j * 32);
                 }
                 Lanes.StoreUpTo(d, dz + at, count);
             }
@@ -91,7 +95,8 @@ public sealed unsafe partial class CpuBackend
 
         /// <summary>Adds one row's gradients of a block of components to their sums, and returns the row's own.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static V Block<V>(V latents, float* component, int block, float* weight, V g, V marginal, bool ofMarginal, float* share, float* sums) where V : struct, IVector<V>
+        private static V Block<V>(V latents, float* component, int block, float* weight, V g, V marginal, bool ofMarginal, float* share,
+            float* sums) where V : struct, IVector<V>
         {
             V total = V.Broadcast(0f);
             for (int k = 0; k < block; k++, component += Packed, sums += 32)
@@ -100,7 +105,8 @@ public sealed unsafe partial class CpuBackend
                 V quadratic = GaussianComponent.Quadratic(u, precision);
                 V coefficient = share == null ? V.Broadcast(0f) : V.Broadcast(share[k]);
                 if (ofMarginal)
-                    coefficient = GaussianComponent.Share(coefficient, g, quadratic, V.Load(component + 32), V.Broadcast(weight[k]), marginal);
+                    coefficient =
+                        GaussianComponent.Share(coefficient, g, quadratic, V.Load(component + 32), V.Broadcast(weight[k]), marginal);
                 V toLatent = GaussianComponent.ToLatent(coefficient, u, precision);
                 total += toLatent;
                 V.Store(V.Load(sums) - toLatent, sums);
@@ -110,7 +116,8 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private readonly struct AddTilesJob(int components, int h, int tiles, float* partials, long partial, float* dmu, float* dlogVar) : ILaneJob
+    private readonly struct AddTilesJob(int components, int h, int tiles, float* partials, long partial, float* dmu, float* dlogVar)
+        : ILaneJob
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>

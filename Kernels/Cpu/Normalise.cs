@@ -5,13 +5,14 @@ using VaeFromScratch.Kernels.Functions;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>Batch normalisation of [rows, channels]: two-pass statistics, so that a mean far from 0 costs no digits.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
-    public void BatchNormForward(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean, Slice<float> runningVariance,
-        float momentum, float epsilon, Slice<float> mean, Slice<float> inverseDeviation, Slice<float> y, Activation activation)
+    public void BatchNormForward(int rows, int channels, Slice<float> x, BatchNormParameters parameters, BatchNormStatistics statistics,
+        Slice<float> y, Activation activation)
     {
-        CheckBatchNorm("batch_norm", rows, channels, x.Length, y.Length, gamma, beta, runningMean, runningVariance, mean, inverseDeviation);
-        Check(rows > 1, "batch_norm", $"{rows} row: a batch's variance needs two values per channel");
+        var (gamma, beta, runningMean, runningVariance, momentum, epsilon) = parameters;
+        var (mean, inverseDeviation) = statistics;
+        Require.BatchNormForward(rows, channels, x, parameters, statistics, y);
         SumColumns(new PlainSource(x.Pointer), 1, rows, channels, 1.0 / rows, mean, false);
         SumColumns(new SquaredDeviationSource(x.Pointer, mean.Pointer), 1, rows, channels, 1.0 / rows, inverseDeviation, false);
         var pattern = new ChannelPattern(working, channels, 3);
@@ -30,10 +31,11 @@ public sealed unsafe partial class CpuBackend
         ForEach(Parts(x.Length), new NormaliseJob(x.Pointer, x.Length, pattern, y.Pointer, activation));
     }
 
-    public void BatchNormInference(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean, Slice<float> runningVariance,
-        float epsilon, Slice<float> y, Activation activation)
+    public void BatchNormInference(int rows, int channels, Slice<float> x, BatchNormParameters parameters, Slice<float> y,
+        Activation activation)
     {
-        CheckBatchNorm("batch_norm_inference", rows, channels, x.Length, y.Length, gamma, beta, runningMean, runningVariance, gamma, gamma);
+        var (gamma, beta, runningMean, runningVariance, _, epsilon) = parameters;
+        Require.BatchNormInference(rows, channels, x, parameters, y);
         var pattern = new ChannelPattern(working, channels, 3);
         for (int c = 0; c < channels; c++)
         {
@@ -45,11 +47,13 @@ public sealed unsafe partial class CpuBackend
         ForEach(Parts(x.Length), new NormaliseJob(x.Pointer, x.Length, pattern, y.Pointer, activation));
     }
 
-    public void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma, Slice<float> mean, Slice<float> inverseDeviation,
-        Slice<float> dx, bool accumulateDx, Slice<float> dgamma, Slice<float> dbeta, bool accumulateParameters)
+    public void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma,
+        BatchNormStatistics statistics,
+        BatchNormGradients gradients)
     {
-        CheckBatchNorm("batch_norm gradient", rows, channels, x.Length, dx.Length, gamma, mean, inverseDeviation, dgamma, dbeta, gamma);
-        Check(g.Length == x.Length, "batch_norm gradient", $"g has {g.Length} elements, x {x.Length}");
+        var (mean, inverseDeviation) = statistics;
+        var (dx, accumulateDx, dgamma, dbeta, accumulateParameters) = gradients;
+        Require.BatchNormGradient(rows, channels, g, x, gamma, statistics, gradients);
         var pattern = new ChannelPattern(working, channels, 4);
         // The batch's own sums first stand where their patterns go.
         Slice<float> sumG = new((nint)pattern[2], channels), sumGx = new((nint)pattern[3], channels);
@@ -69,11 +73,8 @@ public sealed unsafe partial class CpuBackend
         ForEach(Parts(x.Length), new NormaliseGradientJob(g.Pointer, x.Pointer, x.Length, pattern, dx.Pointer, accumulateDx));
     }
 
-    private static void CheckBatchNorm(string operation, int rows, int channels, int x, int y, Slice<float> a, Slice<float> b, Slice<float> c, Slice<float> d, Slice<float> e, Slice<float> f) =>
-        Check(x == (long)rows * channels && y == x && a.Length == channels && b.Length == channels && c.Length == channels && d.Length == channels && e.Length == channels && f.Length == channels, operation,
-            $"[{rows}, {channels}] needs {(long)rows * channels} elements and {channels} per channel, got {x} and {y}; per channel {a.Length}, {b.Length}, {c.Length}, {d.Length}, {e.Length}, {f.Length}");
-
-    private static void Move(ref float running, double towards, double momentum) => running = (float)((1 - momentum) * running + momentum * towards);
+    private static void Move(ref float running, double towards, double momentum) =>
+        running = (float)((1 - momentum) * running + momentum * towards);
 
     /// <summary>Numbers per channel, each written out until a row is long enough for vector loops.</summary>
     private readonly struct ChannelPattern
@@ -152,7 +153,8 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private readonly struct NormaliseGradientJob(float* g, float* x, int length, ChannelPattern pattern, float* dx, bool accumulate) : ILaneJob
+    private readonly struct NormaliseGradientJob(float* g, float* x, int length, ChannelPattern pattern, float* dx, bool accumulate)
+        : ILaneJob
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>

@@ -5,29 +5,26 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>Random draws: each entry is a pure function of its index, so any part can be made alone.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
     /// <summary>Floats a part: draws are dear, so parts are small.</summary>
     private const int RandomChunk = 8192;
 
     public void Random(Distribution distribution, RandomDraw draw, Slice<float> y)
     {
-        CheckDraw("random", draw);
+        Require.Draw("random", draw, y.Length);
         ForEach((y.Length + RandomChunk - 1) / RandomChunk, new RandomJob(distribution, new(draw.State, draw.Draw), y.Pointer, y.Length));
     }
 
     public void Shuffle(RandomDraw draw, Slice<int> order)
     {
-        CheckDraw("shuffle", draw);
+        Require.Draw("shuffle", draw, order.Length);
         var items = order.AsSpan();
         for (int i = 0; i < items.Length; i++)
             items[i] = i;
         uint* state = draw.State.Pointer;
         new Philox(state[0] | (ulong)state[1] << 32, state[2], state[3], draw.Draw).Shuffle(items);
     }
-
-    private static void CheckDraw(string operation, RandomDraw draw) =>
-        Check(draw.State.Length == 4, operation, $"the state of a draw is four words (seed low, seed high, step, stream), got {draw.State.Length}");
 
     private readonly struct RandomJob(Distribution distribution, PhiloxLanes philox, float* y, int length) : ILaneJob
     {

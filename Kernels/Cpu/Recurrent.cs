@@ -6,33 +6,29 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>The cell of a long short-term memory: everything between two matrix products in one pass.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
-    public void LstmCell(int rows, int h, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> hidden)
+    public void LstmCell(int rows, int h, LstmCellValues values, Slice<float> hidden)
     {
-        CheckCell("lstm_cell", rows, h, gates, before, c, hidden);
+        var (gates, before, c) = values;
+        Require.LstmCell("lstm_cell", rows, h, values, hidden);
         ForEach(RowParts(rows, 4 * h), new LstmCellJob(rows, h, gates.Pointer, before.Pointer, c.Pointer, hidden.Pointer));
     }
 
-    public void LstmCellGradient(int rows, int h, Slice<float> ghidden, Slice<float> gc, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> dgates, Slice<float> dbefore)
+    public void LstmCellGradient(int rows, int h, LstmCellValues values, Slice<float> ghidden, Slice<float> gc, Slice<float> dgates,
+        Slice<float> dbefore)
     {
-        CheckCell("lstm_cell gradient", rows, h, gates, before, c, ghidden);
-        Check((gc.IsAbsent || gc.Length == c.Length) && dgates.Length == gates.Length && dbefore.Length == before.Length, "lstm_cell gradient",
-            $"[{rows}, {h}] got gc {gc.Length}, dgates {dgates.Length}, before {before.Length}, dbefore {dbefore.Length} elements");
-        ForEach(RowParts(rows, 4 * h), new LstmCellGradientJob(rows, h, ghidden.Pointer, gc.Pointer, gates.Pointer, before.Pointer, c.Pointer, dgates.Pointer, dbefore.Pointer));
-    }
-
-    private static void CheckCell(string operation, int rows, int h, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> hidden)
-    {
-        long n = (long)rows * h;
-        Check(gates.Length == 4 * n && (before.IsAbsent || before.Length == n) && c.Length == n && hidden.Length == n, operation,
-            $"[{rows}, {h}] needs {4 * n} gates and {n} states, got {gates.Length} and {before.Length}, {c.Length}, {hidden.Length}");
+        var (gates, before, c) = values;
+        Require.LstmCellGradient(rows, h, values, ghidden, gc, dgates, dbefore);
+        ForEach(RowParts(rows, 4 * h), new LstmCellGradientJob(rows, h, ghidden.Pointer, gc.Pointer, gates.Pointer, before.Pointer,
+            c.Pointer, dgates.Pointer, dbefore.Pointer));
     }
 
     /// <summary>Up to 16 units, from a row of gates.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static LstmUnit<V> Units<V>(float* row, int h, int count) where V : struct, IVector<V> =>
-        new(Lanes.LoadUpTo<V>(row, count), Lanes.LoadUpTo<V>(row + h, count), Lanes.LoadUpTo<V>(row + 2 * h, count), Lanes.LoadUpTo<V>(row + 3 * h, count));
+        new(Lanes.LoadUpTo<V>(row, count), Lanes.LoadUpTo<V>(row + h, count), Lanes.LoadUpTo<V>(row + 2 * h, count),
+            Lanes.LoadUpTo<V>(row + 3 * h, count));
 
     private readonly struct LstmCellJob(int rows, int h, float* gates, float* before, float* c, float* hidden) : ILaneJob
     {
@@ -53,7 +49,8 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    private readonly struct LstmCellGradientJob(int rows, int h, float* ghidden, float* gc, float* gates, float* before, float* c, float* dgates, float* dbefore) : ILaneJob
+    private readonly struct LstmCellGradientJob(int rows, int h, float* ghidden, float* gc, float* gates, float* before, float* c,
+        float* dgates, float* dbefore) : ILaneJob
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>

@@ -5,10 +5,12 @@ namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>Sums, maxima and log-sum-exps over one axis, and the gradient of a sum.</summary>
 /// <remarks>
-/// Sums are pairs of floats per lane (<see cref="PairSum"/>) over fixed pieces of the axis, and doubles across lanes and pieces; four rows are first added in float,
-/// so a sum is right to about 1e-7 of the sum of magnitudes. Pieces depend on sizes alone: the bits are the same for every number of threads.
+/// Sums are pairs of floats per lane (<see cref="PairSum"/>) over fixed pieces of the axis, and doubles across lanes and pieces; four rows
+/// are first added in float,
+/// so a sum is right to about 1e-7 of the sum of magnitudes. Pieces depend on sizes alone: the bits are the same for every number of
+/// threads.
 /// </remarks>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
     /// <summary>Floats a part of a reduction.</summary>
     private const int ReduceChunk = 32_768;
@@ -18,45 +20,52 @@ public sealed unsafe partial class CpuBackend
 
     public void Sum(Slice<float> x, int outer, int n, int inner, float scale, Slice<float> y, bool accumulate)
     {
-        CheckReduction("sum", x, outer, n, inner, y);
+        Require.Reduction("sum", x, outer, n, inner, y);
         if (inner == 1 && n <= LongestWholeRow)
             ForEach(RowParts(outer, n), new SumRowsJob(x.Pointer, outer, n, scale, y.Pointer, accumulate));
         else
             SumColumns(new PlainSource(x.Pointer), outer, n, inner, scale, y, accumulate);
     }
 
+    public void SumColumns(ReadOnlySpan<ColumnSum> sums)
+    {
+        foreach (var s in sums)
+            Sum(s.X, 1, s.Rows, s.Columns, s.Scale, s.Y, s.Accumulate);
+    }
+
+    /// <summary>What is summed was just written, and is still in the cache: waiting would lose that.</summary>
+    public int ColumnSumsAtOnce => 1;
+
     public void Spread(Slice<float> y, int outer, int n, int inner, float scale, Slice<float> x, bool accumulate)
     {
-        CheckReduction("spread", x, outer, n, inner, y);
+        Require.Reduction("spread", x, outer, n, inner, y);
         ForEach(RowParts(outer, n * inner), new SpreadJob(y.Pointer, outer, n, inner, scale, x.Pointer, accumulate));
     }
 
     public void Max(Slice<float> x, int outer, int n, int inner, Slice<float> y)
     {
-        CheckReduction("max", x, outer, n, inner, y);
+        Require.Reduction("max", x, outer, n, inner, y);
         ForEach(RowParts(outer, n * inner), new MaxJob(x.Pointer, outer, n, inner, y.Pointer));
     }
 
     public void LogSumExp(Slice<float> x, int outer, int n, int inner, Slice<float> y)
     {
-        CheckReduction("log_sum_exp", x, outer, n, inner, y);
+        Require.Reduction("log_sum_exp", x, outer, n, inner, y);
         ForEach(RowParts(outer, n * inner), new LogSumExpJob(x.Pointer, outer, n, inner, y.Pointer));
     }
-
-    private static void CheckReduction(string operation, Slice<float> x, int outer, int n, int inner, Slice<float> y) =>
-        Check(x.Length == outer * n * inner && y.Length == outer * inner, operation,
-            $"[{outer}, {n}, {inner}] needs {(long)outer * n * inner} elements and {(long)outer * inner} reduced ones, got {x.Length} and {y.Length}");
 
     /// <summary>Rows a part, so that each has about <see cref="ReduceChunk"/> floats.</summary>
     private static int RowsPerPart(int width) => Math.Max(1, ReduceChunk / Math.Max(1, width));
 
-    private static int RowParts(int rows, int width) => (rows + RowsPerPart(width) - 1) / RowsPerPart(width);
+    internal static int RowParts(int rows, int width) => (rows + RowsPerPart(width) - 1) / RowsPerPart(width);
 
     private readonly struct PlainSource(float* x) : IColumnSource
     {
         public float* Repeated => null;
         [MethodImpl(MethodImplOptions.AggressiveInlining)] public V At<V>(nint i, V repeated) where V : struct, IVector<V> => V.Load(x + i);
-        [MethodImpl(MethodImplOptions.AggressiveInlining)] public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V> => V.LoadPart(x + i, count);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V PartAt<V>(nint i, V repeated, int count) where V : struct, IVector<V> =>
+            V.LoadPart(x + i, count);
     }
 
     private readonly struct SumRowsJob(float* x, int rows, int n, float scale, float* y, bool accumulate) : ILaneJob

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
-/// <summary>Working memory of one kind that a backend keeps between calls: it grows to the largest request and stays, so that a steady state touches no new page.</summary>
+/// <summary>
+/// Working memory of one kind that a backend keeps between calls: it grows to the largest request and stays, so that a steady state touches
+/// no new page.
+/// </summary>
 internal sealed unsafe class Scratch : IDisposable
 {
     private const int Alignment = 4096;

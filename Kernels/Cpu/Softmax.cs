@@ -6,29 +6,29 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>Softmax and its relatives over rows of n. A row of at most 16 entries lives in one vector.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
     public void Softmax(int rows, int n, Slice<float> x, Slice<float> y)
     {
-        CheckRows("softmax", rows, n, x.Length, y.Length);
+        Require.Rows("softmax", rows, n, x, y);
         ForEach(RowParts(rows, n), new SoftmaxJob(rows, n, x.Pointer, y.Pointer));
     }
 
     public void LogSoftmax(int rows, int n, Slice<float> x, Slice<float> y)
     {
-        CheckRows("log_softmax", rows, n, x.Length, y.Length);
+        Require.Rows("log_softmax", rows, n, x, y);
         ForEach(RowParts(rows, n), new LogSoftmaxJob(rows, n, x.Pointer, y.Pointer));
     }
 
     public void SoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> dx, bool accumulate)
     {
-        CheckRows("softmax gradient", rows, n, g.Length, y.Length, dx.Length);
+        Require.Rows("softmax gradient", rows, n, g, y, dx);
         ForEach(RowParts(rows, n), new SoftmaxGradientJob(rows, n, g.Pointer, y.Pointer, 1, dx.Pointer, accumulate));
     }
 
     public void LogSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> dx, bool accumulate)
     {
-        CheckRows("log_softmax gradient", rows, n, g.Length, y.Length, dx.Length);
+        Require.Rows("log_softmax gradient", rows, n, g, y, dx);
         ForEach(RowParts(rows, n), new LogSoftmaxGradientJob(rows, n, g.Pointer, y.Pointer, dx.Pointer, accumulate));
     }
 
@@ -38,47 +38,48 @@ public sealed unsafe partial class CpuBackend
         ForEach(RowParts(rows, n), new CrossEntropyJob(rows, n, logits.Pointer, classes.Pointer, loss.Pointer));
     }
 
-    public void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits, bool accumulate)
+    public void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits,
+        bool accumulate)
     {
-        CheckRows("softmax_cross_entropy gradient", rows, n, logits.Length, dlogits.Length);
+        Require.Rows("softmax_cross_entropy gradient", rows, n, logits, dlogits);
         CheckClasses(rows, n, logits, classes, g);
-        ForEach(RowParts(rows, n), new CrossEntropyGradientJob(rows, n, g.Pointer, logits.Pointer, classes.Pointer, dlogits.Pointer, accumulate));
+        ForEach(RowParts(rows, n),
+            new CrossEntropyGradientJob(rows, n, g.Pointer, logits.Pointer, classes.Pointer, dlogits.Pointer, accumulate));
     }
 
     public void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y)
     {
-        CheckRows("gumbel_softmax", rows, n, logits.Length, y.Length);
+        Require.Rows("gumbel_softmax", rows, n, logits, y);
         CheckTemperature(temperature, orZero: true);
-        CheckDraw("gumbel_softmax", draw);
+        Require.Draw("gumbel_softmax", draw, rows);
         var job = new GumbelSoftmaxJob(rows, n, logits.Pointer, temperature.Pointer[0], new(draw.State, draw.Draw), y.Pointer);
         ForEach(job.Parts, job);
     }
 
-    public void GumbelSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> temperature, Slice<float> dlogits, bool accumulate)
+    public void GumbelSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> temperature, Slice<float> dlogits,
+        bool accumulate)
     {
-        CheckRows("gumbel_softmax gradient", rows, n, g.Length, y.Length, dlogits.Length);
+        Require.Rows("gumbel_softmax gradient", rows, n, g, y, dlogits);
         CheckTemperature(temperature);
-        ForEach(RowParts(rows, n), new SoftmaxGradientJob(rows, n, g.Pointer, y.Pointer, 1 / temperature.Pointer[0], dlogits.Pointer, accumulate));
+        ForEach(RowParts(rows, n),
+            new SoftmaxGradientJob(rows, n, g.Pointer, y.Pointer, 1 / temperature.Pointer[0], dlogits.Pointer, accumulate));
     }
-
-    private static void CheckRows(string operation, int rows, int n, int first, int second, int third = -1) =>
-        Check(first == (long)rows * n && second == first && (third < 0 || third == first), operation, $"[{rows}, {n}] needs {(long)rows * n} elements, got {first} and {second}{(third < 0 ? "" : $" and {third}")}");
 
     private static void CheckClasses(int rows, int n, Slice<float> logits, Slice<int> classes, Slice<float> perRow)
     {
-        Check(logits.Length == (long)rows * n && classes.Length == rows && perRow.Length == rows, "softmax_cross_entropy",
-            $"[{rows}, {n}] needs {(long)rows * n} logits and {rows} classes, got {logits.Length} and {classes.Length}, and {perRow.Length} numbers per row");
+        Require.Classes(rows, n, logits, classes, perRow);
         foreach (int c in classes.AsSpan())
-            Check((uint)c < (uint)n, "softmax_cross_entropy", $"a class must be from 0 to {n - 1}, got {c}");
+            Require.That((uint)c < (uint)n, "softmax_cross_entropy", $"a class must be from 0 to {n - 1}, got {c}");
     }
 
     private static void CheckTemperature(Slice<float> temperature, bool orZero = false)
     {
-        Check(temperature.Length == 1, "gumbel_softmax", $"the temperature is one number, got {temperature.Length}");
-        Check(temperature.Pointer[0] > 0 || (orZero && temperature.Pointer[0] == 0), "gumbel_softmax", $"the temperature must be positive{(orZero ? " or 0" : "")}, got {temperature.Pointer[0]}");
+        Require.Temperature(temperature);
+        Require.That(temperature.Pointer[0] > 0 || (orZero && temperature.Pointer[0] == 0), "gumbel_softmax",
+            $"the temperature must be positive{(orZero ? " or 0" : "")}, got {temperature.Pointer[0]}");
     }
 
-    private readonly struct SoftmaxJob(int rows, int n, float* x, float* y) : ILaneJob
+    internal readonly struct SoftmaxJob(int rows, int n, float* x, float* y) : ILaneJob
     {
         public void Run<V>(int part) where V : struct, IVector<V>
         {
@@ -176,7 +177,9 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    /// <summary>The sum of exp(x - shift), with the shift of the row's largest entry: where the two differ, the sum is 0 or infinite.</summary>
+    /// <summary>
+    /// The sum of exp(x - shift), with the shift of the row's largest entry: where the two differ, the sum is 0 or infinite.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double ExponentialSum<V>(float* x, int n, out float largest) where V : struct, IVector<V>
     {
@@ -190,7 +193,8 @@ public sealed unsafe partial class CpuBackend
         return V.SumLanes(sum);
     }
 
-    private readonly struct CrossEntropyGradientJob(int rows, int n, float* g, float* logits, int* classes, float* dlogits, bool accumulate) : ILaneJob
+    private readonly struct CrossEntropyGradientJob(int rows, int n, float* g, float* logits, int* classes, float* dlogits, bool accumulate)
+        : ILaneJob
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>

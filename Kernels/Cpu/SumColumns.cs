@@ -4,7 +4,10 @@ using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu;
 
-/// <summary>What <see cref="CpuBackend"/> sums down columns: entries computed from a flat index and, where an operand is repeated down the rows, from its column.</summary>
+/// <summary>
+/// What <see cref="CpuBackend"/> sums down columns: entries computed from a flat index and, where an operand is repeated down the rows,
+/// from its column.
+/// </summary>
 internal unsafe interface IColumnSource
 {
     /// <summary>One row of an operand that is the same in every row; null where there is none.</summary>
@@ -17,7 +20,7 @@ internal unsafe interface IColumnSource
 }
 
 /// <summary>The one deterministic column sum behind sums over an axis, gradients of broadcast operands and batch statistics.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
     /// <summary>Columns that are summed together: four vectors, one cache line each.</summary>
     private const int ColumnStrip = 64;
@@ -28,7 +31,8 @@ public sealed unsafe partial class CpuBackend
     private const int MostColumns = 1024;
 
     /// <summary>y[o, i] (+)= scale * sum over r of source[o, r, i]; the source is [outer, n, inner].</summary>
-    private void SumColumns<S>(S source, int outer, int n, int inner, double scale, Slice<float> y, bool accumulate) where S : struct, IColumnSource
+    private void SumColumns<S>(S source, int outer, int n, int inner, double scale, Slice<float> y, bool accumulate)
+        where S : struct, IColumnSource
     {
         var plan = new ColumnPlan(outer, n, inner);
         double* partial = plan.RowParts > 1 ? (double*)partialSums.Reserve(2L * plan.RowParts * outer * inner) : null;
@@ -37,7 +41,10 @@ public sealed unsafe partial class CpuBackend
             ForEach(Parts(outer * inner), new AddPartsJob(partial, plan.RowParts, inner, outer * inner, scale, y.Pointer, accumulate));
     }
 
-    /// <summary>How [outer, n, inner] is cut. A few columns are widened: k rows of [n, inner] are one row of <see cref="Width"/> = k inner columns, folded at the end.</summary>
+    /// <summary>
+    /// How [outer, n, inner] is cut. A few columns are widened: k rows of [n, inner] are one row of <see cref="Width"/> = k inner columns,
+    /// folded at the end.
+    /// </summary>
     private readonly struct ColumnPlan
     {
         public readonly int Outer, Inner, Width, RowsPerPart, RowParts, ColumnParts, OutersPerPart;
@@ -65,14 +72,17 @@ public sealed unsafe partial class CpuBackend
         public int Parts => (Outer + OutersPerPart - 1) / OutersPerPart * RowParts * ColumnParts;
     }
 
-    private readonly struct SumColumnsJob<S>(S source, ColumnPlan plan, double* partial, double scale, float* y, bool accumulate) : ILaneJob where S : struct, IColumnSource
+    private readonly struct SumColumnsJob<S>(S source, ColumnPlan plan, double* partial, double scale, float* y, bool accumulate) : ILaneJob
+        where S : struct, IColumnSource
     {
         [SkipLocalsInit]
         public void Run<V>(int part) where V : struct, IVector<V>
         {
             double* totals = stackalloc double[MostColumns];
-            int columnPart = part % plan.ColumnParts, rowPart = part / plan.ColumnParts % plan.RowParts, group = part / (plan.ColumnParts * plan.RowParts);
-            int firstColumn = columnPart * ColumnBlock, columns = plan.ColumnParts == 1 ? plan.Width : Math.Min(ColumnBlock, plan.Inner - firstColumn);
+            int columnPart = part % plan.ColumnParts, rowPart = part / plan.ColumnParts % plan.RowParts,
+                group = part / (plan.ColumnParts * plan.RowParts);
+            int firstColumn = columnPart * ColumnBlock, columns = plan.ColumnParts == 1 ? plan.Width
+                : Math.Min(ColumnBlock, plan.Inner - firstColumn);
             int results = Math.Min(columns, plan.Inner);
             int lastOuter = Math.Min(plan.Outer, (group + 1) * plan.OutersPerPart);
             for (int o = group * plan.OutersPerPart; o < lastOuter; o++)
@@ -85,7 +95,8 @@ public sealed unsafe partial class CpuBackend
                 }
                 nint at = (nint)o * plan.Inner + firstColumn;
                 if (partial != null)
-                    new Span<double>(totals, results).CopyTo(new(partial + ((nint)o * plan.RowParts + rowPart) * plan.Inner + firstColumn, results));
+                    new Span<double>(totals, results)
+                        .CopyTo(new(partial + ((nint)o * plan.RowParts + rowPart) * plan.Inner + firstColumn, results));
                 else
                     for (int c = 0; c < results; c++)
                         y[at + c] = (float)(accumulate ? y[at + c] + scale * totals[c] : scale * totals[c]);
@@ -110,7 +121,8 @@ public sealed unsafe partial class CpuBackend
             for (; column <= columns - ColumnStrip; column += ColumnStrip)
                 Strip<V>(start + (nint)from, rows, tail, firstColumn + column, repeated, totals + column);
             for (; column < columns; column += IVector<V>.Lanes)
-                NarrowStrip<V>(start + (nint)from, rows, tail, firstColumn + column, Math.Min(IVector<V>.Lanes, columns - column), repeated, totals + column);
+                NarrowStrip<V>(start + (nint)from, rows, tail, firstColumn + column, Math.Min(IVector<V>.Lanes, columns - column), repeated,
+                    totals + column);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -119,16 +131,21 @@ public sealed unsafe partial class CpuBackend
             V zero = V.Broadcast(0f);
             V r0 = zero, r1 = zero, r2 = zero, r3 = zero;
             if (repeated != null)
-                (r0, r1, r2, r3) = (V.Load(repeated + column), V.Load(repeated + column + 16), V.Load(repeated + column + 32), V.Load(repeated + column + 48));
+                (r0, r1, r2, r3) = (V.Load(repeated + column), V.Load(repeated + column + 16), V.Load(repeated + column + 32),
+                    V.Load(repeated + column + 48));
             V h0 = zero, h1 = zero, h2 = zero, h3 = zero, l0 = zero, l1 = zero, l2 = zero, l3 = zero;
             nint w = plan.Width, i = start + column;
             int r = 0;
             for (; r <= rows - 4; r += 4, i += 4 * w)
             {
-                TwoSum.Add(ref h0, ref l0, (source.At(i, r0) + source.At(i + w, r0)) + (source.At(i + 2 * w, r0) + source.At(i + 3 * w, r0)));
-                TwoSum.Add(ref h1, ref l1, (source.At(i + 16, r1) + source.At(i + w + 16, r1)) + (source.At(i + 2 * w + 16, r1) + source.At(i + 3 * w + 16, r1)));
-                TwoSum.Add(ref h2, ref l2, (source.At(i + 32, r2) + source.At(i + w + 32, r2)) + (source.At(i + 2 * w + 32, r2) + source.At(i + 3 * w + 32, r2)));
-                TwoSum.Add(ref h3, ref l3, (source.At(i + 48, r3) + source.At(i + w + 48, r3)) + (source.At(i + 2 * w + 48, r3) + source.At(i + 3 * w + 48, r3)));
+                TwoSum.Add(ref h0, ref l0,
+                    (source.At(i, r0) + source.At(i + w, r0)) + (source.At(i + 2 * w, r0) + source.At(i + 3 * w, r0)));
+                TwoSum.Add(ref h1, ref l1,
+                    (source.At(i + 16, r1) + source.At(i + w + 16, r1)) + (source.At(i + 2 * w + 16, r1) + source.At(i + 3 * w + 16, r1)));
+                TwoSum.Add(ref h2, ref l2,
+                    (source.At(i + 32, r2) + source.At(i + w + 32, r2)) + (source.At(i + 2 * w + 32, r2) + source.At(i + 3 * w + 32, r2)));
+                TwoSum.Add(ref h3, ref l3,
+                    (source.At(i + 48, r3) + source.At(i + w + 48, r3)) + (source.At(i + 2 * w + 48, r3) + source.At(i + 3 * w + 48, r3)));
             }
             for (; r < rows; r++, i += w)
             {
@@ -151,14 +168,16 @@ public sealed unsafe partial class CpuBackend
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void NarrowStrip<V>(nint start, int rows, int tail, int column, int count, float* repeated, double* totals) where V : struct, IVector<V>
+        private void NarrowStrip<V>(nint start, int rows, int tail, int column, int count, float* repeated, double* totals)
+            where V : struct, IVector<V>
         {
             V high = V.Broadcast(0f), low = high;
             V r0 = repeated == null ? high : V.LoadPart(repeated + column, count);
             nint w = plan.Width, i = start + column;
             int r = 0;
             for (; r <= rows - 4; r += 4, i += 4 * w)
-                TwoSum.Add(ref high, ref low, (source.PartAt(i, r0, count) + source.PartAt(i + w, r0, count)) + (source.PartAt(i + 2 * w, r0, count) + source.PartAt(i + 3 * w, r0, count)));
+                TwoSum.Add(ref high, ref low, (source.PartAt(i, r0, count) + source.PartAt(i + w, r0, count))
+                    + (source.PartAt(i + 2 * w, r0, count) + source.PartAt(i + 3 * w, r0, count)));
             for (; r < rows; r++, i += w)
                 TwoSum.Add(ref high, ref low, source.PartAt(i, r0, count));
             if (tail > column)
@@ -171,7 +190,8 @@ public sealed unsafe partial class CpuBackend
             count <= 0 ? V.Broadcast(0f) : Lanes.Keep(source.PartAt(i, repeated, Math.Min(count, IVector<V>.Lanes)), count);
     }
 
-    private readonly struct AddPartsJob(double* partial, int parts, int inner, int length, double scale, float* y, bool accumulate) : ILaneJob
+    private readonly struct AddPartsJob(double* partial, int parts, int inner, int length, double scale, float* y, bool accumulate)
+        : ILaneJob
     {
         public void Run<V>(int part) where V : struct, IVector<V>
         {

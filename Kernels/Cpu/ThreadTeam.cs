@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>Work that a <see cref="ThreadTeam"/> splits; a struct, so that dispatching it allocates nothing.</summary>
-public interface IJob
+internal interface IJob
 {
     /// <param name="index">Which part of the work, or which thread.</param>
     void Run(int index);
@@ -11,12 +11,18 @@ public interface IJob
 
 /// <summary>A fixed set of threads, the caller among them, that spin for a short while between jobs and then park.</summary>
 /// <remarks>
-/// A dispatch costs 0.1-0.7 us while the workers spin, against 1.6-3 us for Parallel.For. Which thread takes which part is not fixed, so a part must not depend on
+/// A dispatch costs 0.1-0.7 us while the workers spin, against 1.6-3 us for Parallel.For. Which thread takes which part is not fixed, so a
+/// part must not depend on
 /// it: that is what keeps results the same for every number of threads. One job at a time; jobs may not start jobs.
 /// </remarks>
 public sealed unsafe class ThreadTeam : IDisposable
 {
     private const int SpinsBeforeParking = 4000;
+
+    // A thread's native memory is freed when its object is finalised, and so little here is managed that no collection would come for long.
+    private const int ThreadsBetweenCollections = 128;
+
+    private static int endedThreads;
 
     private readonly Thread[] workers;
     private readonly object gate = new();
@@ -49,8 +55,11 @@ public sealed unsafe class ThreadTeam : IDisposable
 
     public int Threads { get; }
 
-    /// <summary>Runs <paramref name="work"/>, a local variable, once for each index in 0 .. <paramref name="count"/> - 1, in no fixed order, and waits.</summary>
-    public void ForEach<J>(int count, ref J work) where J : struct, IJob
+    /// <summary>
+    /// Runs <paramref name="work"/>, a local variable, once for each index in 0 .. <paramref name="count"/> - 1, in no fixed order, and
+    /// waits.
+    /// </summary>
+    internal void ForEach<J>(int count, ref J work) where J : struct, IJob
     {
         if (Threads == 1 || count <= 1)
         {
@@ -61,8 +70,10 @@ public sealed unsafe class ThreadTeam : IDisposable
         Dispatch(ref work, count, onEveryThread: false);
     }
 
-    /// <summary>Runs <paramref name="work"/> once on every thread at the same time; inside, the threads may meet at <see cref="Barrier"/>.</summary>
-    public void OnEveryThread<J>(ref J work) where J : struct, IJob
+    /// <summary>
+    /// Runs <paramref name="work"/> once on every thread at the same time; inside, the threads may meet at <see cref="Barrier"/>.
+    /// </summary>
+    internal void OnEveryThread<J>(ref J work) where J : struct, IJob
     {
         if (Threads == 1)
             work.Run(0);
@@ -71,7 +82,7 @@ public sealed unsafe class ThreadTeam : IDisposable
     }
 
     /// <summary>Waits until every thread has come here. Only inside <see cref="OnEveryThread"/>.</summary>
-    public void Barrier()
+    internal void Barrier()
     {
         if (Threads == 1)
             return;
@@ -95,6 +106,10 @@ public sealed unsafe class ThreadTeam : IDisposable
         Announce();
         foreach (var worker in workers)
             worker.Join();
+        if (Interlocked.Add(ref endedThreads, workers.Length) < ThreadsBetweenCollections)
+            return;
+        Interlocked.Exchange(ref endedThreads, 0);
+        GC.Collect(0, GCCollectionMode.Forced, blocking: false);
     }
 
     private void Dispatch<J>(ref J work, int count, bool onEveryThread) where J : struct, IJob
@@ -164,7 +179,8 @@ public sealed unsafe class ThreadTeam : IDisposable
     {
         lock (gate)
         {
-            // Either this thread sees the new generation here, or Announce sees it counted as parked: both sides fence between their write and their read.
+            // Either this thread sees the new generation here, or Announce sees it counted as parked: both sides fence between their write
+            // and their read.
             Interlocked.Increment(ref parked);
             while (generation == seen)
                 Monitor.Wait(gate);
@@ -181,7 +197,9 @@ public sealed unsafe class ThreadTeam : IDisposable
                 Monitor.PulseAll(gate);
     }
 
-    /// <summary>Pauses at first and gives the core away when the wait gets long: the machine may have fewer free cores than threads.</summary>
+    /// <summary>
+    /// Pauses at first and gives the core away when the wait gets long: the machine may have fewer free cores than threads.
+    /// </summary>
     private struct Spinner
     {
         private int spins;

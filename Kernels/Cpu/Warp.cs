@@ -5,12 +5,11 @@ using VaeFromScratch.Kernels.Functions;
 namespace VaeFromScratch.Kernels.Cpu;
 
 /// <summary>Moving images, one image a part.</summary>
-public sealed unsafe partial class CpuBackend
+internal sealed unsafe partial class CpuBackend
 {
     public void AffineWarp(WarpShape shape, Slice<float> x, Slice<float> motion, Slice<float> y)
     {
-        Check(x.Length == shape.Size && y.Length == shape.Size && motion.Length == shape.Batch * WarpShape.MotionSize, "affine_warp",
-            $"{shape} needs images of {shape.Size} and a motion of {shape.Batch * WarpShape.MotionSize} numbers, got {x.Length}, {y.Length} and {motion.Length}");
+        Require.AffineWarp(shape, x, motion, y);
         ForEach(shape.Batch, new WarpJob(shape, x.Pointer, motion.Pointer, y.Pointer));
     }
 
@@ -23,7 +22,8 @@ public sealed unsafe partial class CpuBackend
         {
             float* m = motion + image * WarpShape.MotionSize;
             var (sine, cosine) = MathF.SinCos(2 * MathF.PI * m[0]);
-            float inverse = 1 / (1 + m[1]), centreX = 0.5f * (shape.Width - 1), centreY = 0.5f * (shape.Height - 1), mirrored = m[5] > 0 ? -inverse : inverse;
+            float inverse = 1 / (1 + m[1]), centreX = 0.5f * (shape.Width - 1), centreY = 0.5f * (shape.Height - 1), mirrored = m[5] > 0
+                ? -inverse : inverse;
             nint size = (nint)shape.Height * shape.Width * shape.Channels;
             float* from = x + image * size, to = y + image * size;
             float* across = stackalloc float[IVector<V>.Lanes * (3 + Corners)];
@@ -33,7 +33,8 @@ public sealed unsafe partial class CpuBackend
                 {
                     for (int i = 0; i < IVector<V>.Lanes; i++)
                         across[i] = column + i - centreX - m[3];
-                    var source = new WarpSource<V>(V.Load(across), V.Broadcast(row - centreY - m[4]), V.Broadcast(sine), V.Broadcast(cosine), V.Broadcast(m[2]),
+                    var source = new WarpSource<V>(V.Load(across), V.Broadcast(row - centreY - m[4]), V.Broadcast(sine),
+                        V.Broadcast(cosine), V.Broadcast(m[2]),
                         V.Broadcast(inverse), V.Broadcast(mirrored), V.Broadcast(centreX), V.Broadcast(centreY));
                     V.Store(source.Left, left);
                     V.Store(source.Top, top);
@@ -53,7 +54,8 @@ public sealed unsafe partial class CpuBackend
                 to[c] = 0;
             for (int corner = 0; corner < Corners; corner++, shares += stride)
             {
-                int i = WarpBorder.Inside(top + (corner >> 1), shape.Height, shape.Reflect), j = WarpBorder.Inside(left + (corner & 1), shape.Width, shape.Reflect);
+                int i = WarpBorder.Inside(top + (corner >> 1), shape.Height, shape.Reflect),
+                    j = WarpBorder.Inside(left + (corner & 1), shape.Width, shape.Reflect);
                 if (i < 0 || j < 0)
                     continue;
                 float* pixel = image + ((nint)i * shape.Width + j) * shape.Channels;

@@ -9,7 +9,9 @@ public interface IUnaryKernel
     /// <summary>The name in messages and of the row in a profile.</summary>
     static abstract string Name { get; }
     static abstract V Forward<V>(V x, V p) where V : struct, IReal<V>;
-    /// <summary>The gradient with respect to x, given the gradient g of y. Kinks take the left derivative's value, relu'(0) = 0; |x| takes 0.</summary>
+    /// <summary>
+    /// The gradient with respect to x, given the gradient g of y. Kinks take the left derivative's value, relu'(0) = 0; |x| takes 0.
+    /// </summary>
     static abstract V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V>;
 }
 

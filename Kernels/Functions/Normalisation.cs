@@ -4,7 +4,7 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Functions;
 
 /// <summary>Batch normalisation of one entry, given its channel's numbers.</summary>
-public static class Normalisation
+internal static class Normalisation
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 

@@ -4,7 +4,7 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Functions;
 
 /// <summary>One parameter's step, given its gradient; moments are updated in place.</summary>
-public static class OptimiserStep
+internal static class OptimiserStep
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
@@ -13,7 +13,8 @@ public static class OptimiserStep
     /// <param name="rootScale">1 / sqrt(1 - beta2^t).</param>
     /// <param name="keep">What decoupled weight decay leaves of a parameter.</param>
     [MethodImpl(Inline)]
-    public static V Adam<V>(V parameter, V gradient, ref V first, ref V second, V beta1, V rest1, V beta2, V rest2, V epsilon, V rate, V rootScale, V keep) where V : struct, IReal<V>
+    public static V Adam<V>(V parameter, V gradient, ref V first, ref V second, V beta1, V rest1, V beta2, V rest2, V epsilon, V rate,
+        V rootScale, V keep) where V : struct, IReal<V>
     {
         first = V.Fma(beta1, first, rest1 * gradient);
         second = V.Fma(beta2, second, rest2 * gradient * gradient);

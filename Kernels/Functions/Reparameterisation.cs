@@ -4,7 +4,7 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Functions;
 
 /// <summary>A Gaussian latent: z = mu + sigma eps (V1) with its KL to the standard normal (V2), and the gradients of both.</summary>
-public static class Reparameterisation
+internal static class Reparameterisation
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
@@ -14,7 +14,9 @@ public static class Reparameterisation
     [MethodImpl(Inline)] public static V Sample<V>(V mu, V sigma, V epsilon) where V : struct, IReal<V> => V.Fma(sigma, epsilon, mu);
 
     /// <summary>sigma^2 + mu^2 - 1 - logVar: twice the KL of one factor, nats.</summary>
-    [MethodImpl(Inline)] public static V TwiceKl<V>(V mu, V logVar, V sigma) where V : struct, IReal<V> => V.Fma(sigma, sigma, V.Fma(mu, mu, V.Broadcast(-1f) - logVar));
+    [MethodImpl(Inline)]
+    public static V TwiceKl<V>(V mu, V logVar, V sigma) where V : struct, IReal<V> =>
+        V.Fma(sigma, sigma, V.Fma(mu, mu, V.Broadcast(-1f) - logVar));
 
     /// <summary>d/dmu, given the gradients g of z and k of the KL.</summary>
     [MethodImpl(Inline)] public static V GradientMu<V>(V g, V k, V mu) where V : struct, IReal<V> => V.Fma(k, mu, g);

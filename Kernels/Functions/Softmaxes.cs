@@ -4,7 +4,7 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Functions;
 
 /// <summary>Softmax, its relatives and their gradients, entry by entry: what a row's largest entry and its sums are for.</summary>
-public static class Softmaxes
+internal static class Softmaxes
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 

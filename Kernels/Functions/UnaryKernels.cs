@@ -3,16 +3,16 @@ using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Functions;
 
-/// <summary>-x</summary>
-public readonly struct Negate : IUnaryKernel
+/// <summary>The negative, -x</summary>
+internal readonly struct Negate : IUnaryKernel
 {
     public static string Name => "negate";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => -x;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => -g;
 }
 
-/// <summary>e^x</summary>
-public readonly struct Exp : IUnaryKernel
+/// <summary>The exponential, e^x</summary>
+internal readonly struct Exp : IUnaryKernel
 {
     public static string Name => "exp";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => RealMath.Exp(x);
@@ -20,7 +20,7 @@ public readonly struct Exp : IUnaryKernel
 }
 
 /// <summary>log x, natural</summary>
-public readonly struct Log : IUnaryKernel
+internal readonly struct Log : IUnaryKernel
 {
     public static string Name => "log";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => RealMath.Log(x);
@@ -28,55 +28,75 @@ public readonly struct Log : IUnaryKernel
 }
 
 /// <summary>log(1 + x)</summary>
-public readonly struct Log1p : IUnaryKernel
+internal readonly struct Log1p : IUnaryKernel
 {
     public static string Name => "log1p";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => RealMath.Log1p(x);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => g / (V.Broadcast(1f) + x);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        g / (V.Broadcast(1f) + x);
 }
 
-/// <summary>tanh x</summary>
-public readonly struct Tanh : IUnaryKernel
+/// <summary>The hyperbolic tangent, tanh x</summary>
+internal readonly struct Tanh : IUnaryKernel
 {
     public static string Name => "tanh";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => RealMath.Tanh(x);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => g * (V.Broadcast(1f) - y * y);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        g * (V.Broadcast(1f) - y * y);
 }
 
 /// <summary>1 / (1 + e^-x)</summary>
-public readonly struct Sigmoid : IUnaryKernel
+internal readonly struct Sigmoid : IUnaryKernel
 {
     public static string Name => "sigmoid";
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => RealMath.Sigmoid(x);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => g * y * (V.Broadcast(1f) - y);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Forward<V>(V x, V p) where V : struct, IReal<V> =>
+        RealMath.Sigmoid(x);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        g * y * (V.Broadcast(1f) - y);
 }
 
 /// <summary>log(1 + e^x)</summary>
-public readonly struct Softplus : IUnaryKernel
+internal readonly struct Softplus : IUnaryKernel
 {
     public static string Name => "softplus";
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => RealMath.Softplus(x);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => g * RealMath.Sigmoid(x);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Forward<V>(V x, V p) where V : struct, IReal<V> =>
+        RealMath.Softplus(x);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        g * RealMath.Sigmoid(x);
 }
 
 /// <summary>max(x, 0)</summary>
-public readonly struct Relu : IUnaryKernel
+internal readonly struct Relu : IUnaryKernel
 {
     public static string Name => "relu";
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => V.AtLeast(x, V.Broadcast(0f));
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => V.SelectLess(V.Broadcast(0f), y, g, V.Broadcast(0f));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Forward<V>(V x, V p) where V : struct, IReal<V> =>
+        V.AtLeast(x, V.Broadcast(0f));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        V.SelectLess(V.Broadcast(0f), y, g, V.Broadcast(0f));
 }
 
 /// <summary>x where x > 0, p x elsewhere; p > 0</summary>
-public readonly struct LeakyRelu : IUnaryKernel
+internal readonly struct LeakyRelu : IUnaryKernel
 {
     public static string Name => "leaky_relu";
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => V.SelectLess(V.Broadcast(0f), x, x, p * x);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => V.SelectLess(V.Broadcast(0f), x, g, p * g);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Forward<V>(V x, V p) where V : struct, IReal<V> =>
+        V.SelectLess(V.Broadcast(0f), x, x, p * x);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        V.SelectLess(V.Broadcast(0f), x, g, p * g);
 }
 
 /// <summary>x sigmoid(x), also called swish</summary>
-public readonly struct Silu : IUnaryKernel
+internal readonly struct Silu : IUnaryKernel
 {
     public static string Name => "silu";
 
@@ -92,8 +112,10 @@ public readonly struct Silu : IUnaryKernel
     public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => g * V.Fma(y, RealMath.Sigmoid(-x), RealMath.Sigmoid(x));
 }
 
-/// <summary>x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2: the tanh approximation of x Phi(x), PyTorch's gelu(approximate='tanh')</summary>
-public readonly struct GeluTanh : IUnaryKernel
+/// <summary>
+/// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2: the tanh approximation of x Phi(x), PyTorch's gelu(approximate='tanh')
+/// </summary>
+internal readonly struct GeluTanh : IUnaryKernel
 {
     // (1 + tanh(v / 2)) / 2 is sigmoid(v), here with v = A x + B x^3. Beyond the bound it is 0 or 1.
     private const double A = 1.5957691216057308, B = A * 0.044715;
@@ -125,32 +147,40 @@ public readonly struct GeluTanh : IUnaryKernel
     private static V Clamp<V>(V x) where V : struct, IReal<V> => V.AtMost(V.AtLeast(x, V.Broadcast(-Bound)), V.Broadcast(Bound));
 }
 
-/// <summary>x^2</summary>
-public readonly struct Square : IUnaryKernel
+/// <summary>The square, x^2</summary>
+internal readonly struct Square : IUnaryKernel
 {
     public static string Name => "square";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => x * x;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => g * (x + x);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        g * (x + x);
 }
 
-/// <summary>sqrt(x)</summary>
-public readonly struct Sqrt : IUnaryKernel
+/// <summary>The square root, sqrt(x)</summary>
+internal readonly struct Sqrt : IUnaryKernel
 {
     public static string Name => "sqrt";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => V.Sqrt(x);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => g * V.Broadcast(0.5f) / y;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        g * V.Broadcast(0.5f) / y;
 }
 
-/// <summary>1 / x</summary>
-public readonly struct Reciprocal : IUnaryKernel
+/// <summary>The reciprocal, 1 / x</summary>
+internal readonly struct Reciprocal : IUnaryKernel
 {
     public static string Name => "reciprocal";
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => V.Broadcast(1f) / x;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => -(g * y * y);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Forward<V>(V x, V p) where V : struct, IReal<V> =>
+        V.Broadcast(1f) / x;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        -(g * y * y);
 }
 
 /// <summary>|x|; its gradient at 0 is 0</summary>
-public readonly struct Abs : IUnaryKernel
+internal readonly struct Abs : IUnaryKernel
 {
     public static string Name => "abs";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => V.Abs(x);
@@ -163,16 +193,16 @@ public readonly struct Abs : IUnaryKernel
     }
 }
 
-/// <summary>p x</summary>
-public readonly struct Scale : IUnaryKernel
+/// <summary>The product with a parameter, p x</summary>
+internal readonly struct Scale : IUnaryKernel
 {
     public static string Name => "scale";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => p * x;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => p * g;
 }
 
-/// <summary>x + p</summary>
-public readonly struct AddScalar : IUnaryKernel
+/// <summary>The sum with a parameter, x + p</summary>
+internal readonly struct AddScalar : IUnaryKernel
 {
     public static string Name => "add_scalar";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => x + p;
@@ -180,25 +210,33 @@ public readonly struct AddScalar : IUnaryKernel
 }
 
 /// <summary>max(x, p); no gradient where the bound holds</summary>
-public readonly struct ClampMin : IUnaryKernel
+internal readonly struct ClampMin : IUnaryKernel
 {
     public static string Name => "clamp_min";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => V.AtLeast(x, p);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => V.SelectLess(p, x, g, V.Broadcast(0f));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        V.SelectLess(p, x, g, V.Broadcast(0f));
 }
 
 /// <summary>min(x, p); no gradient where the bound cuts, and the left derivative's 1 at x = p</summary>
-public readonly struct ClampMax : IUnaryKernel
+internal readonly struct ClampMax : IUnaryKernel
 {
     public static string Name => "clamp_max";
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => V.AtMost(x, p);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => V.SelectLess(p, x, V.Broadcast(0f), g);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        V.SelectLess(p, x, V.Broadcast(0f), g);
 }
 
 /// <summary>From a uniform draw to a dropout mask: 0 where x &lt; p, else 1 / (1 - p). No gradient.</summary>
-public readonly struct DropoutMask : IUnaryKernel
+internal readonly struct DropoutMask : IUnaryKernel
 {
     public static string Name => "dropout_mask";
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Forward<V>(V x, V p) where V : struct, IReal<V> => V.SelectLess(x, p, V.Broadcast(0f), V.Broadcast(1f) / (V.Broadcast(1f) - p));
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => V.Broadcast(0f);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Forward<V>(V x, V p) where V : struct, IReal<V> =>
+        V.SelectLess(x, p, V.Broadcast(0f), V.Broadcast(1f) / (V.Broadcast(1f) - p));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> =>
+        V.Broadcast(0f);
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 
 namespace VaeFromScratch.Kernels.Gpu;
@@ -12,11 +11,12 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// the phase's own taps: no zeros between pixels are multiplied. Backward-weight is the product of the transposed left operand with dy.
 /// Taps outside of the image count 0 times the weight.
 /// </remarks>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     public void Conv2dForward(ConvShape shape, Slice<float> x, Slice<float> w, Slice<float> y, Slice<float> bias, Activation activation,
         bool accumulate, Slice<float> reluMask)
     {
+        Require.Conv2dForward(shape, x, w, y, bias, reluMask);
         if (OnTensorCores(t => t.Conv2dForward(shape, AddressOf(x), AddressOf(w), AddressOf(y), AddressOf(bias), activation, accumulate,
             AddressOf(reluMask))))
             return;
@@ -35,6 +35,7 @@ public sealed partial class GpuBackend
     public void Conv2dBackwardData(ConvShape shape, Slice<float> dy, Slice<float> w, Slice<float> dx, Slice<float> bias,
         Activation activation, bool accumulate, Slice<float> reluMask)
     {
+        Require.Conv2dBackwardData(shape, dy, w, dx, bias, reluMask);
         if (OnTensorCores(t => t.Conv2dBackwardData(shape, AddressOf(dy), AddressOf(w), AddressOf(dx), AddressOf(bias), activation,
             accumulate, AddressOf(reluMask))))
             return;
@@ -45,7 +46,7 @@ public sealed partial class GpuBackend
             return;
         }
         var epilogue = EpilogueOf(dx, shape.InChannels, bias, activation, accumulate, reluMask);
-        if (shape.InChannels <= FewChannels)
+        if (UsesFewChannels(shape))
         {
             BackwardDataFew(shape, dy, w, epilogue);
             return;
@@ -58,6 +59,7 @@ public sealed partial class GpuBackend
 
     public void Conv2dBackwardWeight(ConvShape shape, Slice<float> x, Slice<float> dy, Slice<float> dw, bool accumulate)
     {
+        Require.Conv2dBackwardWeight(shape, x, dy, dw);
         if (OnTensorCores(t => t.Conv2dBackwardWeight(shape, AddressOf(x), AddressOf(dy), AddressOf(dw), accumulate)))
             return;
         int m = shape.KernelHeight * shape.KernelWidth * shape.InChannels, n = shape.OutChannels;
@@ -65,7 +67,7 @@ public sealed partial class GpuBackend
         if (shape.WeightSize == 0)
             return;
         var epilogue = EpilogueOf(dw, n, default, Activation.None, accumulate, default);
-        if (shape.InChannels <= FewChannels && FewItems(shape) <= Threads.PerGroup)
+        if (UsesFewChannels(shape) && FewItems(shape) <= Threads.PerGroup)
             BackwardWeightFew(shape, x, dy, epilogue);
         else
             Multiply<PlainRows, Taps, Across>(new(new(View(x), m, 0), new(View(dy), n, n), epilogue, m, n, k, Geometry: new(shape)));
@@ -102,19 +104,13 @@ internal interface IWindow : IRows
 /// <summary>Windows over x, one for each pixel of y.</summary>
 internal readonly struct Forward : IWindow
 {
-    public static int Sign { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 1; }
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Sign => 1;
     public static int Height(ProductArguments a) => a.Geometry.Height;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Width(ProductArguments a) => a.Geometry.Width;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Channels(ProductArguments a) => a.Geometry.In;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int TapsAcross(ProductArguments a) => a.Geometry.KernelWidth;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Depth(ProductArguments a) => a.K;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Row Of(ProductArguments a, int row)
     {
         var g = a.Geometry;
@@ -131,24 +127,18 @@ internal readonly struct Forward : IWindow
 /// <summary>Windows over dy, one for each pixel of dx in the group's phase; they are read backwards.</summary>
 internal readonly struct Backward : IWindow
 {
-    public static int Sign { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => -1; }
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Sign => -1;
     public static int Height(ProductArguments a) => a.Geometry.OutHeight;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Width(ProductArguments a) => a.Geometry.OutWidth;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Channels(ProductArguments a) => a.Geometry.Out;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int TapsAcross(ProductArguments a) =>
         IntrinsicMath.Max(1, Phase.Count(a.Geometry.KernelWidth, Phase.Column(a), a.Geometry.Stride));
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Depth(ProductArguments a) =>
         Phase.Count(a.Geometry.KernelHeight, Phase.Row(a), a.Geometry.Stride)
             * Phase.Count(a.Geometry.KernelWidth, Phase.Column(a), a.Geometry.Stride) * a.Geometry.Out;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Row Of(ProductArguments a, int row)
     {
         var g = a.Geometry;
@@ -172,24 +162,19 @@ internal readonly struct Backward : IWindow
 /// </summary>
 internal static class Phase
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Row(ProductArguments a) => Grid.IdxY % a.Phases / a.Geometry.Stride;
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Column(ProductArguments a) => Grid.IdxY % a.Phases % a.Geometry.Stride;
 
     /// <summary>The first position of a phase.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int First(int phase, ConvGeometry g) => (phase + g.Stride - g.Padding % g.Stride) % g.Stride;
 
     /// <summary>How many of n lie at first, first + stride, ...</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Count(int n, int first, int stride) => first < n ? (n - first + stride - 1) / stride : 0;
 }
 
 /// <summary>Where k stands among (tap row, tap column, channel), Y, X and Z of a walk, and among the entries, At.</summary>
 internal static class TapWalk
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Walk Start(int row, int k, int channels, int tapsAcross)
     {
         int tap = k / channels;
@@ -205,7 +190,6 @@ internal static class TapWalk
 
     /// <param name="tap">Entries from one tap to the next.</param>
     /// <param name="line">Entries from behind the last tap of a line to the first of the next.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Next(ref Walk walk, int depth, int channels, int tap, int line)
     {
         walk.K += depth;
@@ -226,9 +210,8 @@ internal static class TapWalk
 /// <summary>The entries under each row's window: neighbouring threads have neighbouring channels.</summary>
 internal readonly struct Window<D> : IOperand where D : struct, IWindow
 {
-    public static bool Along { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => true; }
+    public static bool Along => true;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Walk Start(ProductArguments a, Matrix from, int row, int k)
     {
         var walk = TapWalk.Start(row, k, D.Channels(a), D.TapsAcross(a));
@@ -236,7 +219,6 @@ internal readonly struct Window<D> : IOperand where D : struct, IWindow
         return walk;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Entry(ProductArguments a, Matrix from, ref Walk walk, Walk left, int i, ArrayView<Row> rows, int row, int step,
         int end)
     {
@@ -245,7 +227,6 @@ internal readonly struct Window<D> : IOperand where D : struct, IWindow
         return walk.K < end && (uint)y < (uint)D.Height(a) && (uint)x < (uint)D.Width(a) ? from.Entries[r.From + walk.At] : 0f;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Next(ProductArguments a, Matrix from, ref Walk walk, int depth) =>
         TapWalk.Next(ref walk, depth, D.Channels(a), D.Sign * D.Channels(a), D.Sign * (D.Width(a) - walk.Taps) * D.Channels(a));
 }
@@ -253,9 +234,8 @@ internal readonly struct Window<D> : IOperand where D : struct, IWindow
 /// <summary>The weights of the group's phase, input and output channels exchanged; k stands where it stands in the left operand.</summary>
 internal readonly struct PhaseWeights : IOperand
 {
-    public static bool Along { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => true; }
+    public static bool Along => true;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Walk Start(ProductArguments a, Matrix from, int row, int k)
     {
         var g = a.Geometry;
@@ -265,7 +245,6 @@ internal readonly struct PhaseWeights : IOperand
         return walk;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Entry(ProductArguments a, Matrix from, ref Walk walk, Walk left, int i, ArrayView<Row> rows, int row, int step,
         int end)
     {
@@ -274,7 +253,6 @@ internal readonly struct PhaseWeights : IOperand
         return left.K < end && walk.Row + i * step < from.Rows ? from.Entries[at + i * step * from.Stride] : 0f;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Next(ProductArguments a, Matrix from, ref Walk walk, int depth)
     {
     }
@@ -285,12 +263,11 @@ internal readonly struct PhaseWeights : IOperand
 /// </summary>
 internal readonly struct Taps : IOperand
 {
-    public static bool Along { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => false; }
+    public static bool Along => false;
 
     /// <summary>
     /// Y, X and At: row, column and place of the entry in x. Z, Row: the row and column where the next image and the next line begin.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Walk Start(ProductArguments a, Matrix from, int row, int k)
     {
         var g = a.Geometry;
@@ -305,7 +282,6 @@ internal readonly struct Taps : IOperand
         return walk;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Entry(ProductArguments a, Matrix from, ref Walk walk, Walk left, int i, ArrayView<Row> rows, int row, int step,
         int end)
     {
@@ -315,7 +291,6 @@ internal readonly struct Taps : IOperand
         return entry;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Next(ProductArguments a, Matrix from, ref Walk walk, int depth)
     {
         walk.K += depth;
@@ -323,7 +298,6 @@ internal readonly struct Taps : IOperand
             Advance(ref walk, a.Geometry);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Advance(ref Walk walk, ConvGeometry g)
     {
         int line = g.OutWidth * g.Stride, image = g.OutHeight * g.Stride;

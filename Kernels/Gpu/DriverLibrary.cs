@@ -9,9 +9,12 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// <param name="Devices">How many devices it sees, a CPU's OpenCL among them.</param>
 /// <param name="Gpus">How many of them are GPUs.</param>
 /// <param name="Failure">What it fails at, though it is installed; null where it works.</param>
-public sealed record DriverState(string Kind, string? Library, int Devices, int Gpus, string? Failure);
+internal sealed record DriverState(string Kind, string? Library, int Devices, int Gpus, string? Failure);
 
-/// <summary>The drivers' own libraries: found, and asked for devices, without loading anything of ILGPU, whose own search keeps silent about failures.</summary>
+/// <summary>
+/// The drivers' own libraries: found, and asked for devices, without loading anything of ILGPU, whose own search keeps silent about
+/// failures.
+/// </summary>
 internal static unsafe class DriverLibrary
 {
     private const ulong OpenClGpu = 4, OpenClAll = 0xffffffff;
@@ -20,12 +23,16 @@ internal static unsafe class DriverLibrary
     /// <summary>The environment variables that name other libraries with a driver's entry points.</summary>
     public const string CudaVariable = "VAE_CUDA_LIBRARY", OpenClVariable = "VAE_OPENCL_LIBRARY";
 
-    private static readonly string[] Cuda = ["libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1", "nvcuda.dll"], OpenCl = ["libOpenCL.so.1", "OpenCL.dll"];
+    private static readonly string[] Cuda = ["libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1", "nvcuda.dll"],
+        OpenCl = ["libOpenCL.so.1", "OpenCL.dll"];
     private static readonly Lazy<DriverState> CudaState = new(AskCuda), OpenClState = new(AskOpenCl);
     private static readonly Dictionary<string, (nint Library, string Name)> Loaded = [];
     private static readonly HashSet<Assembly> Resolved = [];
 
-    /// <summary>Makes an assembly that imports a driver, ours or ILGPU's, find the library that this class loads: the first found serves the process.</summary>
+    /// <summary>
+    /// Makes an assembly that imports a driver, ours or ILGPU's, find the library that this class loads: the first found serves the
+    /// process.
+    /// </summary>
     public static void ResolveFor(Assembly assembly)
     {
         lock (Resolved)
@@ -51,7 +58,9 @@ internal static unsafe class DriverLibrary
                 if (NativeLibrary.TryLoad(candidate, out nint library))
                     return Loaded[variable] = (library, candidate);
             return string.IsNullOrEmpty(named) ? (0, null)
-                : throw new DeviceException($"{variable} names {named}, which is no library that can be loaded here; correct the variable, or unset it for {candidates[0]}");
+                : throw new DeviceException(
+                $"{variable} names {named}, which is no library that can be loaded here; correct the variable, or unset it for "
+                + $"{candidates[0]}");
         }
     }
 
@@ -68,7 +77,8 @@ internal static unsafe class DriverLibrary
         var (title, driver, file, variable) = kind == "cuda"
             ? ("CUDA", "NVIDIA's driver", "libcuda.so.1 or nvcuda.dll", CudaVariable)
             : ("OpenCL", "an OpenCL loader", "libOpenCL.so.1 or OpenCL.dll", OpenClVariable);
-        throw new DeviceException($"no {title} device: " + (library is null ? $"{driver} ({file}) is not installed; use --device cpu, or name the library in {variable}"
+        throw new DeviceException($"no {title} device: "
+            + (library is null ? $"{driver} ({file}) is not installed; use --device cpu, or name the library in {variable}"
             : failure is not null ? $"{library} is installed, but {failure}; use --device cpu, or repair the driver"
             : $"{library} is installed, but it sees no device; use --device cpu"));
     }
@@ -78,13 +88,15 @@ internal static unsafe class DriverLibrary
         var (library, name) = Load(CudaVariable, Cuda);
         if (name is null)
             return new("cuda", null, 0, 0, null);
-        if (!NativeLibrary.TryGetExport(library, "cuInit", out nint init) || !NativeLibrary.TryGetExport(library, "cuDeviceGetCount", out nint getCount))
+        if (!NativeLibrary.TryGetExport(library, "cuInit", out nint init)
+            || !NativeLibrary.TryGetExport(library, "cuDeviceGetCount", out nint getCount))
             return new("cuda", name, 0, 0, "it is not NVIDIA's driver: cuInit or cuDeviceGetCount is missing");
         int count = 0, error = ((delegate* unmanaged<uint, int>)init)(0);
         string call = "cuInit";
         if (error == 0)
             (call, error) = ("cuDeviceGetCount", ((delegate* unmanaged<int*, int>)getCount)(&count));
-        return error is 0 or CudaNoDevice ? new("cuda", name, count, count, null) : new("cuda", name, 0, 0, $"{call} fails with error {error}");
+        return error is 0 or CudaNoDevice ? new("cuda", name, count, count, null)
+            : new("cuda", name, 0, 0, $"{call} fails with error {error}");
     }
 
     private static DriverState AskOpenCl()
@@ -92,7 +104,8 @@ internal static unsafe class DriverLibrary
         var (library, name) = Load(OpenClVariable, OpenCl);
         if (name is null)
             return new("opencl", null, 0, 0, null);
-        if (!NativeLibrary.TryGetExport(library, "clGetPlatformIDs", out nint getPlatforms) || !NativeLibrary.TryGetExport(library, "clGetDeviceIDs", out nint getDevices))
+        if (!NativeLibrary.TryGetExport(library, "clGetPlatformIDs", out nint getPlatforms)
+            || !NativeLibrary.TryGetExport(library, "clGetDeviceIDs", out nint getDevices))
             return new("opencl", name, 0, 0, "it is no OpenCL loader: clGetPlatformIDs or clGetDeviceIDs is missing");
         nint* platforms = stackalloc nint[MostPlatforms];
         uint count = 0;

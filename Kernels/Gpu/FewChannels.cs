@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 
 namespace VaeFromScratch.Kernels.Gpu;
@@ -15,9 +14,10 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// of dw for every so-manieth pixel, eight loads to 16 multiply-adds; neighbouring threads have the other channels of the same pixel, so
 /// that dy is read once and in order.
 /// </remarks>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     private const int FewChannels = 4;
+    private static readonly (ProductKernel, string) InFewChannels = (ProductKernel.FewChannels, "few channels");
 
     /// <summary>Floats of P at a time: what stays in the cache of a large card.</summary>
     private const int MostProducts = 1 << 23;
@@ -38,6 +38,7 @@ public sealed partial class GpuBackend
             var into = new Epilogue(products, products, products, taps, 0);
             Multiply<PlainRows, Along, Along>(new(new(View(part), m, depth), new(View(w), taps, depth), into, m, taps, depth),
                 mostParts: 1);
+            lastProduct = InFewChannels;
             Each<GatherTaps, GatherTapsArguments>(images * image, new(products, epilogue, new(shape), first * image, images * image));
         }
     }
@@ -46,10 +47,10 @@ public sealed partial class GpuBackend
     {
         int pixels = shape.Batch * shape.OutHeight * shape.OutWidth, items = FewItems(shape), slices = Threads.PerGroup / items;
         int parts = Math.Clamp(Groups(pixels, slices * PixelsPerThread), 1, EnoughGroups), perPart = Groups(pixels, parts);
-        var partial = workspace.Room(parts * shape.WeightSize);
-        Launch<WeightsOfFew, WeightsOfFewArguments>(parts, 1, Threads.PerGroup, 1, new(View(x), View(dy), partial, new(shape), pixels,
-            perPart, items, slices));
-        SumParts(partial, epilogue, shape.WeightSize, parts);
+        lastProduct = InFewChannels;
+        var shares = Shares.Of(parts, workspace.Tickets);
+        Launch<WeightsOfFew, WeightsOfFewArguments>(parts, 1, Threads.PerGroup, 1, new(View(x), View(dy),
+            workspace.Room(shares.Slots * shape.WeightSize), shares, epilogue, new(shape), pixels, perPart, items, slices));
     }
 
     /// <summary>Blocks of 4 taps by 4 channels in dw.</summary>
@@ -86,10 +87,10 @@ internal readonly struct GatherTaps : IKernel<GatherTapsArguments>
 /// <param name="Items">Blocks of 4 taps by 4 channels.</param>
 /// <param name="Slices">Threads of a group that share a block, each with every so-manieth pixel.</param>
 internal readonly record struct WeightsOfFewArguments(
-    ArrayView<float> X, ArrayView<float> Dy, ArrayView<float> Partial, ConvGeometry Geometry, int Pixels, int PerPart, int Items,
-    int Slices);
+    ArrayView<float> X, ArrayView<float> Dy, ArrayView<float> Partial, Shares Shares, Epilogue Epilogue, ConvGeometry Geometry, int Pixels,
+    int PerPart, int Items, int Slices);
 
-/// <summary>A part of dw a group, from its share of the pixels.</summary>
+/// <summary>A part of dw a group, from its share of the pixels; the last groups to finish add the parts.</summary>
 internal readonly struct WeightsOfFew : IKernel<WeightsOfFewArguments>
 {
     public static void Run(WeightsOfFewArguments a)
@@ -138,14 +139,30 @@ internal readonly struct WeightsOfFew : IKernel<WeightsOfFewArguments>
         shared[3 * Threads.PerGroup + Group.IdxX] = sum3;
         Intrinsic.Barrier();
         var sums = shared.Cast<float>();
-        for (int i = Group.IdxX; i < taps * g.Out; i += Threads.PerGroup)
+        int size = taps * g.Out;
+        for (int i = Group.IdxX; i < size; i += Threads.PerGroup)
         {
             int t = i / g.Out, c = i - t * g.Out, at = 4 * ((t & 3) * Threads.PerGroup + (t >> 2) * fours + (c >> 2)) + (c & 3);
             Lane sum = 0f;
             for (int s = 0; s < a.Slices; s++)
                 sum += sums[at + 4 * s * a.Items];
-            a.Partial[Grid.IdxX * taps * g.Out + i] = sum;
+            a.Partial[Grid.IdxX * size + i] = sum;
         }
+        int team = a.Shares.TeamOf(Grid.IdxX), own = team * a.Shares.Members;
+        bool last = a.Shares.IsLastOfTeam(0, team);
+        for (int i = Group.IdxX; i < (last ? size : 0); i += Threads.PerGroup)
+            a.Partial[(a.Shares.Parts + team) * size + i] = Added(a.Partial, own * size + i, size, a.Shares.MembersOf(team));
+        last = a.Shares.IsLastOfAll(0, last);
+        for (int i = Group.IdxX; i < (last ? size : 0); i += Threads.PerGroup)
+            a.Epilogue.Store(i, i % g.Out, Added(a.Partial, a.Shares.Parts * size + i, size, a.Shares.Teams), a.Epilogue.Steps);
+    }
+
+    private static Lane Added(ArrayView<float> partial, int first, int apart, int count)
+    {
+        Lane sum = 0f;
+        for (int i = 0; i < count; i++)
+            sum += partial[first + i * apart];
+        return sum;
     }
 }
 
@@ -154,7 +171,6 @@ internal struct FewTap
 {
     private int y, x, at;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static FewTap Of(ConvGeometry g, int tap)
     {
         int place = tap / g.In, row = place / g.KernelWidth;
@@ -165,7 +181,6 @@ internal struct FewTap
         return t;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly float Load(ArrayView<float> image, ConvGeometry g, int from, int row, int column) =>
         (uint)(row + y) < (uint)g.Height && (uint)(column + x) < (uint)g.Width ? image[from + at] : 0f;
 }

@@ -7,12 +7,16 @@ using VaeFromScratch.Kernels.Gpu.Cuda;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
-/// <summary>The kernels in C# that ILGPU compiles for CUDA and OpenCL devices, and for its simulator. One file per group of operations; this one holds memory and launching.</summary>
+/// <summary>
+/// The kernels in C# that ILGPU compiles for CUDA and OpenCL devices, and for its simulator. One file per group of operations; this one
+/// holds memory and launching.
+/// </summary>
 /// <remarks>
-/// Every call is queued on one stream and returns at once. A <see cref="Slice{T}"/>'s address is virtual, the block's number above and the offset in bytes below: OpenCL
+/// Every call is queued on one stream and returns at once. A <see cref="Slice{T}"/>'s address is virtual, the block's number above and the
+/// offset in bytes below: OpenCL
 /// has no addresses, and looking a block up is one array access.
 /// </remarks>
-public sealed partial class GpuBackend : IBackend
+internal sealed partial class GpuBackend : IBackend
 {
     /// <summary>The method that all launches go through, by whose calls <see cref="KernelCatalogue"/> finds the kernels.</summary>
     internal const string LaunchName = nameof(Launch);
@@ -63,7 +67,9 @@ public sealed partial class GpuBackend : IBackend
         }
         catch (AcceleratorException e)
         {
-            throw new DeviceMemoryException($"{Name}: no room for {bytes:N0} bytes of {accelerator.MemorySize:N0} in all ({e.Message}); use a smaller batch or close other programs on this device");
+            throw new DeviceMemoryException(
+                $"{Name}: no room for {bytes:N0} bytes of {accelerator.MemorySize:N0} in all ({e.Message}); use a smaller batch or close "
+                + $"other programs on this device");
         }
         if (!freeBlocks.TryPop(out int block))
         {
@@ -111,14 +117,19 @@ public sealed partial class GpuBackend : IBackend
         stream.Synchronize();
     }
 
-    /// <summary>A slice as kernels see it. One that is absent or empty becomes a view of a block that no kernel reads: no device takes null arguments.</summary>
+    /// <summary>
+    /// A slice as kernels see it. One that is absent or empty becomes a view of a block that no kernel reads: no device takes null
+    /// arguments.
+    /// </summary>
     private ArrayView<T> View<T>(Slice<T> slice) where T : unmanaged =>
-        slice.Length == 0 ? new(nothing, 0, 1) : new(BlockAt(slice.Address), (slice.Address & OffsetMask) / Unsafe.SizeOf<T>(), slice.Length);
+        slice.Length == 0 ? new(nothing, 0, 1)
+            : new(BlockAt(slice.Address), (slice.Address & OffsetMask) / Unsafe.SizeOf<T>(), slice.Length);
 
     private MemoryBuffer BlockAt(nint address)
     {
         int block = (int)(address >> BlockShift);
-        return (uint)block < (uint)blocks.Count && blocks[block] is { } buffer ? buffer : throw new ArgumentException($"{Name}: a slice at {address:x} is not in this device's memory, or was freed");
+        return (uint)block < (uint)blocks.Count && blocks[block] is { } buffer ? buffer
+            : throw new ArgumentException($"{Name}: a slice at {address:x} is not in this device's memory, or was freed");
     }
 
     // ---- launches
@@ -134,7 +145,8 @@ public sealed partial class GpuBackend : IBackend
     private static int Groups(int n, int perGroup) => (n + perGroup - 1) / perGroup;
 
     /// <summary>The one way to a device: compiles on first use, then runs or records.</summary>
-    private void Launch<B, A>(int groupsX, int groupsY, int threadsX, int threadsY, in A arguments) where B : struct, IKernel<A> where A : struct
+    private void Launch<B, A>(int groupsX, int groupsY, int threadsX, int threadsY, in A arguments) where B : struct, IKernel<A>
+        where A : struct
     {
         // A grid of 0 is an error on CUDA.
         if (groupsX == 0 || groupsY == 0)
@@ -172,7 +184,9 @@ public sealed partial class GpuBackend : IBackend
     private void NotWhileRecording(string what)
     {
         if (recording is not null)
-            throw new InvalidOperationException($"{what}: not possible while a step is being captured; a captured step may only call kernels, so move this before or after it");
+            throw new InvalidOperationException(
+                $"{what}: not possible while a step is being captured; a captured step may only call kernels, so move this before or "
+                + $"after it");
     }
 
     /// <summary>A list of launches.</summary>
@@ -193,7 +207,9 @@ public sealed partial class GpuBackend : IBackend
         }
     }
 
-    /// <summary>The launches as one graph of CUDA's: a replay is one call of the driver. The launches are held too, and with them their kernels.</summary>
+    /// <summary>
+    /// The launches as one graph of CUDA's: a replay is one call of the driver. The launches are held too, and with them their kernels.
+    /// </summary>
     private sealed class CudaStep : ICapturedStep
     {
         private readonly GpuBackend owner;

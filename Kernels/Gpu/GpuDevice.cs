@@ -4,8 +4,6 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.Backends.EntryPoints;
-using ILGPU.Backends.OpenCL;
-using ILGPU.Backends.PTX;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
@@ -14,7 +12,8 @@ using ILGPU.Runtime.OpenCL;
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>
-/// A device opened through ILGPU: its context, its accelerator, and the kernels compiled for it. A process opens a device once and keeps it, since compiling is what
+/// A device opened through ILGPU: its context, its accelerator, and the kernels compiled for it. A process opens a device once and keeps
+/// it, since compiling is what
 /// takes long; backends on it come and go.
 /// </summary>
 internal sealed class GpuDevice : IDisposable
@@ -45,7 +44,9 @@ internal sealed class GpuDevice : IDisposable
     /// <summary>What it took to start ILGPU and the driver.</summary>
     public double OpenSeconds { get; }
 
-    /// <summary>Kernels compiled so far, by name in this order, and the seconds that each took; ILGPU itself is compiled during the first.</summary>
+    /// <summary>
+    /// Kernels compiled so far, by name in this order, and the seconds that each took; ILGPU itself is compiled during the first.
+    /// </summary>
     public IReadOnlyList<(string Kernel, double Seconds)> Compiled => compiled;
 
     /// <param name="kind">cuda, opencl or simulator.</param>
@@ -73,8 +74,11 @@ internal sealed class GpuDevice : IDisposable
             // Where it finds nothing ILGPU adds its simulator without a word: only devices of the kind that was asked for count.
             var devices = context.Devices.Where(d => d.AcceleratorType == wanted).ToArray();
             if (ordinal >= devices.Length)
-                throw new DeviceException(devices.Length == 0 ? $"{kind}: the driver sees devices, but none that kernels compile for" : $"no device {kind}:{ordinal}: there {(devices.Length == 1 ? "is 1" : $"are {devices.Length}")}, counted from 0; `vae list devices` shows them");
-            return new(NameOf(kind, ordinal), context, devices[ordinal].CreateAccelerator(context), Stopwatch.GetElapsedTime(start).TotalSeconds);
+                throw new DeviceException(devices.Length == 0 ? $"{kind}: the driver sees devices, but none that kernels compile for"
+                    : $"no device {kind}:{ordinal}: there {(devices.Length == 1 ? "is 1" : $"are {devices.Length}")}, counted from 0; "
+                    + $"`vae list devices` shows them");
+            return new(NameOf(kind, ordinal), context, devices[ordinal].CreateAccelerator(context),
+                Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
         catch (Exception e)
         {
@@ -83,30 +87,37 @@ internal sealed class GpuDevice : IDisposable
         }
     }
 
-    private static string NameOf(string kind, int ordinal) => kind == "simulator" ? kind : string.Create(CultureInfo.InvariantCulture, $"{kind}:{ordinal}");
+    private static string NameOf(string kind, int ordinal) =>
+        kind == "simulator" ? kind : string.Create(CultureInfo.InvariantCulture, $"{kind}:{ordinal}");
 
     /// <summary>The device of that name, if this process has opened it.</summary>
     public static GpuDevice? Find(string name)
     {
         lock (Opened)
-            return Opened.GetValueOrDefault((name, false));
+            return Opened.GetValueOrDefault((name, false)) ?? Opened.GetValueOrDefault((name, true));
     }
 
     /// <summary>All devices of a kind, in the driver's order.</summary>
     public static IReadOnlyList<GpuDeviceInfo> List(string kind)
     {
         using var context = MakeContext(kind, profiling: false);
-        return [.. context.Devices.Where(d => d.AcceleratorType != AcceleratorType.CPU).Select((device, i) => Describe(device, NameOf(kind, i)))];
+        return [.. context.Devices.Where(d => d.AcceleratorType != AcceleratorType.CPU)
+            .Select((device, i) => Describe(device, NameOf(kind, i)))];
     }
 
     public GpuDeviceInfo Describe() => Describe(Accelerator.Device, Name);
 
     private static GpuDeviceInfo Describe(ILGPU.Runtime.Device device, string name) => device switch
     {
-        CudaDevice cuda => new(name, device.Name, $"compute capability {cuda.Architecture?.Major}.{cuda.Architecture?.Minor}, driver for CUDA {cuda.DriverVersion}", device.MemorySize, device.NumMultiprocessors, IsCpu: false,
+        CudaDevice cuda =>
+            new(name, device.Name,
+            $"compute capability {cuda.Architecture?.Major}.{cuda.Architecture?.Minor}, driver for CUDA {cuda.DriverVersion}",
+            device.MemorySize, device.NumMultiprocessors, IsCpu: false,
             HasTensorCores: cuda.Architecture >= CudaArchitecture.SM_80),
-        CLDevice cl => new(name, device.Name.Trim(), $"{cl.PlatformName.Trim()}, {cl.DeviceVersion}, {cl.CLStdVersion}", device.MemorySize, device.NumMultiprocessors, cl.DeviceType.HasFlag(CLDeviceType.CL_DEVICE_TYPE_CPU)),
-        _ => new(name, "ILGPU's simulator", "one kernel thread after the other, for debugging", GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, device.NumMultiprocessors, IsCpu: true),
+        CLDevice cl => new(name, device.Name.Trim(), $"{cl.PlatformName.Trim()}, {cl.DeviceVersion}, {cl.CLStdVersion}", device.MemorySize,
+            device.NumMultiprocessors, cl.DeviceType.HasFlag(CLDeviceType.CL_DEVICE_TYPE_CPU)),
+        _ => new(name, "ILGPU's simulator", "one kernel thread after the other, for debugging",
+            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, device.NumMultiprocessors, IsCpu: true),
     };
 
     /// <summary>A number for each kernel type: found by an array access, without a dictionary or an allocation.</summary>
@@ -121,7 +132,8 @@ internal sealed class GpuDevice : IDisposable
     {
         int slot = Slot<B>.Index;
         var known = Volatile.Read(ref kernels);
-        return slot < known.Length && known[slot] is { } kernel ? Unsafe.As<Action<AcceleratorStream, KernelConfig, A>>(kernel) : CompileOnce<B, A>(slot);
+        return slot < known.Length && known[slot] is { } kernel ? Unsafe.As<Action<AcceleratorStream, KernelConfig, A>>(kernel)
+            : CompileOnce<B, A>(slot);
     }
 
     private Action<AcceleratorStream, KernelConfig, A> CompileOnce<B, A>(int slot) where B : struct, IKernel<A> where A : struct
@@ -149,7 +161,8 @@ internal sealed class GpuDevice : IDisposable
     private Action<AcceleratorStream, KernelConfig, A> Compile<B, A>() where B : struct, IKernel<A> where A : struct
     {
         if (broken)
-            throw new DeviceException($"{Name}: a kernel did not compile before, or the device failed, and no other can be compiled now; see the first error");
+            throw new DeviceException(
+                $"{Name}: a kernel did not compile before, or the device failed, and no other can be compiled now; see the first error");
         // ILGPU writes OpenCL's build log to the trace, and only there.
         using var log = new StringWriter(CultureInfo.InvariantCulture);
         using var listener = new TextWriterTraceListener(log);
@@ -157,10 +170,7 @@ internal sealed class GpuDevice : IDisposable
         try
         {
             var compiled = Accelerator.CompileKernel(EntryPointDescription.FromExplicitlyGroupedKernel(((Action<A>)B.Run).Method));
-            if (compiled is PTXCompiledKernel ptx)
-                PtxCompiler.Correct(ptx);
-            else if (compiled is CLCompiledKernel cl)
-                Source(cl) = Quiet + cl.Source;
+            KernelText.Correct(compiled, typeof(B));
             return Accelerator.LoadKernel(compiled).CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, A>>();
         }
         catch (Exception e) when (e is not OutOfMemoryException)
@@ -169,19 +179,14 @@ internal sealed class GpuDevice : IDisposable
             var first = e;
             while (first.InnerException is { } inner)
                 first = inner;
-            throw new DeviceException($"{Name}: the kernel {KernelCatalogue.NameOf(typeof(B))} does not compile: {first.Message} {log}".TrimEnd(), e);
+            throw new DeviceException(
+                $"{Name}: the kernel {KernelCatalogue.NameOf(typeof(B))} does not compile: {first.Message} {log}".TrimEnd(), e);
         }
         finally
         {
             Trace.Listeners.Remove(listener);
         }
     }
-
-    /// <summary>ILGPU writes -1 as 4294967295, of which every OpenCL compiler, all made of clang, would warn on the user's screen.</summary>
-    private const string Quiet = "#pragma clang diagnostic ignored \"-Wconstant-conversion\"\n";
-
-    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "<Source>k__BackingField")]
-    private static extern ref string Source(CLCompiledKernel kernel);
 
     private static Context MakeContext(string kind, bool profiling)
     {
@@ -213,10 +218,13 @@ internal sealed class GpuDevice : IDisposable
         }
     }
 
-    /// <summary>PoCL before version 4 reports no generic address space, which ILGPU asks for and kernels without raw pointers do not need.</summary>
+    /// <summary>
+    /// PoCL before version 4 reports no generic address space, which ILGPU asks for and kernels without raw pointers do not need.
+    /// </summary>
     private static bool AllowWithoutGenericAddressSpace(CLDevice device)
     {
-        device.Capabilities.GetType().GetProperty("GenericAddressSpace", BindingFlags.Instance | BindingFlags.Public)!.SetValue(device.Capabilities, true);
+        device.Capabilities.GetType()
+            .GetProperty("GenericAddressSpace", BindingFlags.Instance | BindingFlags.Public)!.SetValue(device.Capabilities, true);
         return true;
     }
 
@@ -247,4 +255,5 @@ internal sealed class GpuDevice : IDisposable
 /// <param name="Units">Multiprocessors, compute units or cores.</param>
 /// <param name="IsCpu">An OpenCL driver for the CPU: taken only when it is asked for.</param>
 /// <param name="HasTensorCores">For tf32 and bf16: NVIDIA's from compute capability 8.0 on.</param>
-public sealed record GpuDeviceInfo(string Name, string Description, string Details, long MemoryBytes, int Units, bool IsCpu, bool HasTensorCores = false);
+internal sealed record GpuDeviceInfo(string Name, string Description, string Details, long MemoryBytes, int Units, bool IsCpu,
+    bool HasTensorCores = false);

@@ -3,20 +3,21 @@ using System.Runtime.CompilerServices;
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>The only door to types of ILGPU: whoever does not come through here does not load its assembly.</summary>
-public static class GpuLoader
+internal static class GpuLoader
 {
     /// <param name="insist">Whether a precision that the device does not have is an error; it multiplies in fp32 otherwise.</param>
-    internal static IBackend Open(string kind, int ordinal, Precision? precision, bool insist)
+    /// <param name="timed">Whether the device's own clock can be read.</param>
+    internal static IBackend Open(string kind, int ordinal, Precision? precision, bool insist, bool timed = false)
     {
         if (kind != "simulator")
             DriverLibrary.Require(kind);
-        return OpenBackend(kind, ordinal, precision, insist);
+        return OpenBackend(kind, ordinal, precision, insist, timed);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static GpuBackend OpenBackend(string kind, int ordinal, Precision? precision, bool insist)
+    private static GpuBackend OpenBackend(string kind, int ordinal, Precision? precision, bool insist, bool timed)
     {
-        var device = GpuDevice.Open(kind, ordinal);
+        var device = GpuDevice.Open(kind, ordinal, timed);
         if (device.Describe().HasTensorCores)
             return new(device, precision ?? Precision.Tf32);
         if (insist && precision is Precision.Tf32 or Precision.Bf16)
@@ -80,4 +81,4 @@ public static class GpuLoader
 /// <param name="FirstKernelSeconds">Compiling the first kernel, with what ILGPU itself has to compile for that.</param>
 /// <param name="BytesPerSecond">Read and written, of arrays too large for the caches.</param>
 /// <param name="FlopsPerSecond">Independent fused multiply-adds in float32, two operations each.</param>
-public sealed record GpuCeiling(double OpenSeconds, double FirstKernelSeconds, double BytesPerSecond, double FlopsPerSecond);
+internal sealed record GpuCeiling(double OpenSeconds, double FirstKernelSeconds, double BytesPerSecond, double FlopsPerSecond);

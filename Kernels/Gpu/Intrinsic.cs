@@ -8,11 +8,13 @@ using ILGPU.IR.Values;
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>
-/// Arithmetic with a stated rounding, and what threads of a group need to wait for each other. The C# bodies run on the simulator; PTX and OpenCL come from the
+/// Arithmetic with a stated rounding, and what threads of a group need to wait for each other. The C# bodies run on the simulator; PTX and
+/// OpenCL come from the
 /// generators below.
 /// </summary>
 /// <remarks>
-/// ILGPU's own float operations may be contracted by the driver's compiler, its elementary functions are approximate, and on OpenCL a float comparison that feeds a
+/// ILGPU's own float operations may be contracted by the driver's compiler, its elementary functions are approximate, and on OpenCL a float
+/// comparison that feeds a
 /// branch loses what it says about NaN: kernels use these instead, and plain operators for integers only.
 /// </remarks>
 internal static class Intrinsic
@@ -30,7 +32,10 @@ internal static class Intrinsic
     /// <summary>a &lt; b, false beside NaN, in any kind of branch.</summary>
     [IntrinsicImplementation] public static bool Less(float a, float b) => a < b;
 
-    /// <summary>Waits for the group's other threads; what each wrote before, to shared or global memory, is seen by all behind it. No thread of a group may leave out a barrier.</summary>
+    /// <summary>
+    /// Waits for the group's other threads; what each wrote before, to shared or global memory, is seen by all behind it. No thread of a
+    /// group may leave out a barrier.
+    /// </summary>
     [IntrinsicImplementation] public static void Barrier() => Group.Barrier();
 
     /// <summary>What this thread wrote to global memory is seen by other groups before whatever it writes next.</summary>
@@ -43,7 +48,8 @@ internal static class Intrinsic
     [IntrinsicImplementation] public static void Raise(ref int entry, int x) => Atomic.Max(ref entry, x);
 
     private static readonly string[] Names =
-        [nameof(Fma), nameof(Add), nameof(Sub), nameof(Mul), nameof(Div), nameof(Sqrt), nameof(Round), nameof(Less), nameof(Barrier), nameof(Fence), nameof(Increment), nameof(Raise)];
+        [nameof(Fma), nameof(Add), nameof(Sub), nameof(Mul), nameof(Div), nameof(Sqrt), nameof(Round), nameof(Less), nameof(Barrier),
+        nameof(Fence), nameof(Increment), nameof(Raise)];
 
     /// <summary>Tells a context how each of these is written in PTX and in OpenCL C.</summary>
     public static Context.Builder EnableIntrinsics(this Context.Builder builder)
@@ -125,7 +131,10 @@ internal static class Intrinsic
         public static void Sqrt(CLBackend backend, CLCodeGenerator generator, Value value) => Call(generator, value, "sqrt");
         public static void Round(CLBackend backend, CLCodeGenerator generator, Value value) => Call(generator, value, "rint");
 
-        /// <summary>A product written as fma(a, b, -0) has the same value and cannot be contracted with an addition, which OpenCL C allows for a * b.</summary>
+        /// <summary>
+        /// A product written as fma(a, b, -0) has the same value and cannot be contracted with an addition, which OpenCL C allows for a *
+        /// b.
+        /// </summary>
         public static void Mul(CLBackend backend, CLCodeGenerator generator, Value value)
         {
             var call = (MethodCall)value;

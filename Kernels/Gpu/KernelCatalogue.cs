@@ -4,16 +4,21 @@ using System.Reflection.Emit;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
-/// <summary>Every kernel that the backend can launch, without a device: read off the backend's own calls, so that none can be forgotten and none is listed in vain.</summary>
+/// <summary>
+/// Every kernel that the backend can launch, without a device: read off the backend's own calls, so that none can be forgotten and none is
+/// listed in vain.
+/// </summary>
 /// <remarks>
-/// From each operation of <see cref="IBackend"/>, its generic parameters closed over every type of this assembly that they admit, the methods that it calls are followed
+/// From each operation of <see cref="IBackend"/>, its generic parameters closed over every type of this assembly that they admit, the
+/// methods that it calls are followed
 /// to the launches; the type arguments that arrive there are the kernels.
 /// </remarks>
 internal static class KernelCatalogue
 {
     private static readonly Lazy<SortedDictionary<string, Type>> Found = new(Find);
     private static readonly Dictionary<int, OpCode> Codes =
-        typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(f => (OpCode)f.GetValue(null)!).ToDictionary(code => (int)(ushort)code.Value);
+        typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(f => (OpCode)f.GetValue(null)!)
+        .ToDictionary(code => (int)(ushort)code.Value);
 
     /// <summary>Kernel types by name, in alphabetical order.</summary>
     public static IReadOnlyDictionary<string, Type> Kernels => Found.Value;
@@ -31,7 +36,8 @@ internal static class KernelCatalogue
     public static MethodInfo EntryOf(Type kernel) => kernel.GetMethod(nameof(IKernel<int>.Run), BindingFlags.Public | BindingFlags.Static)!;
 
     /// <summary>Kernels' arguments hold data; every other type argument is a function, without a field.</summary>
-    private static bool IsArguments(Type type) => type.GetFields(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance).Length > 0;
+    private static bool IsArguments(Type type) =>
+        type.GetFields(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance).Length > 0;
 
     private static SortedDictionary<string, Type> Find()
     {
@@ -52,7 +58,10 @@ internal static class KernelCatalogue
         return found;
     }
 
-    /// <summary>A method with its type parameters closed over all that the assembly has for them; over float where nothing but "unmanaged" is asked for.</summary>
+    /// <summary>
+    /// A method with its type parameters closed over all that the assembly has for them; over float where nothing but "unmanaged" is asked
+    /// for.
+    /// </summary>
     private static IEnumerable<MethodInfo> Close(MethodInfo method)
     {
         if (!method.IsGenericMethodDefinition)
@@ -62,7 +71,8 @@ internal static class KernelCatalogue
         {
             var asked = parameter.GetGenericParameterConstraints().Where(t => t.IsInterface).ToArray();
             var fitting = asked.Length == 0 ? [typeof(float)]
-                : typeof(KernelCatalogue).Assembly.GetTypes().Where(t => t.IsValueType && !t.ContainsGenericParameters && asked.All(t.IsAssignableTo)).ToArray();
+                : typeof(KernelCatalogue).Assembly.GetTypes()
+                .Where(t => t.IsValueType && !t.ContainsGenericParameters && asked.All(t.IsAssignableTo)).ToArray();
             choices = [.. choices.SelectMany(chosen => fitting.Select(t => chosen.Append(t).ToArray()))];
         }
         return choices.Select(chosen => method.MakeGenericMethod(chosen));

@@ -1,7 +1,9 @@
 namespace VaeFromScratch.Kernels.Gpu;
 
-/// <summary>What this process has compiled for GPUs: each kernel once for a device, at its first use. Nothing of ILGPU is needed to ask.</summary>
-public static class KernelCompilation
+/// <summary>
+/// What this process has compiled for GPUs: each kernel once for a device, at its first use. Nothing of ILGPU is needed to ask.
+/// </summary>
+internal static class KernelCompilation
 {
     private static readonly Lock Sync = new();
 

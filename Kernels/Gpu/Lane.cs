@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Maths;
 
@@ -7,49 +6,47 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// <summary>One float of one GPU thread: the formulas of Maths and Functions compile for GPUs over this.</summary>
 internal readonly struct Lane : IReal<Lane>
 {
-    private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
     private const uint SqrtHalfBits = 0x3f3504f3, MantissaBits = 0x007fffff;
     private const float SmallestNormal = 1.17549435e-38f, TwoTo23 = 8388608f;
 
     public readonly float X;
 
-    [MethodImpl(Inline)] public Lane(float x) => X = x;
+    public Lane(float x) => X = x;
 
-    [MethodImpl(Inline)] public static implicit operator Lane(float x) => new(x);
-    [MethodImpl(Inline)] public static implicit operator float(Lane lane) => lane.X;
-    [MethodImpl(Inline)] public static Lane Broadcast(float value) => new(value);
-    [MethodImpl(Inline)] public static Lane operator +(Lane a, Lane b) => new(Intrinsic.Add(a.X, b.X));
-    [MethodImpl(Inline)] public static Lane operator -(Lane a, Lane b) => new(Intrinsic.Sub(a.X, b.X));
-    [MethodImpl(Inline)] public static Lane operator *(Lane a, Lane b) => new(Intrinsic.Mul(a.X, b.X));
-    [MethodImpl(Inline)] public static Lane operator /(Lane a, Lane b) => new(Intrinsic.Div(a.X, b.X));
-    [MethodImpl(Inline)] public static Lane operator -(Lane a) => new(-a.X);
-    [MethodImpl(Inline)] public static Lane Fma(Lane a, Lane b, Lane c) => new(Intrinsic.Fma(a.X, b.X, c.X));
+    public static implicit operator Lane(float x) => new(x);
+    public static implicit operator float(Lane lane) => lane.X;
+    public static Lane Broadcast(float value) => new(value);
+    public static Lane operator +(Lane a, Lane b) => new(Intrinsic.Add(a.X, b.X));
+    public static Lane operator -(Lane a, Lane b) => new(Intrinsic.Sub(a.X, b.X));
+    public static Lane operator *(Lane a, Lane b) => new(Intrinsic.Mul(a.X, b.X));
+    public static Lane operator /(Lane a, Lane b) => new(Intrinsic.Div(a.X, b.X));
+    public static Lane operator -(Lane a) => new(-a.X);
+    public static Lane Fma(Lane a, Lane b, Lane c) => new(Intrinsic.Fma(a.X, b.X, c.X));
 
     // Equal numbers differ at most in the sign of zero, which "or" makes negative and "and" positive.
-    [MethodImpl(Inline)]
     public static Lane Min(Lane a, Lane b) =>
-        new(float.IsNaN(a.X) ? a.X : float.IsNaN(b.X) ? b.X : a.X == b.X ? Interop.IntAsFloat(Interop.FloatAsInt(a.X) | Interop.FloatAsInt(b.X)) : Intrinsic.Less(a.X, b.X) ? a.X : b.X);
+        new(float.IsNaN(a.X) ? a.X : float.IsNaN(b.X) ? b.X : a.X == b.X
+            ? Interop.IntAsFloat(Interop.FloatAsInt(a.X) | Interop.FloatAsInt(b.X)) : Intrinsic.Less(a.X, b.X) ? a.X : b.X);
 
-    [MethodImpl(Inline)]
     public static Lane Max(Lane a, Lane b) =>
-        new(float.IsNaN(a.X) ? a.X : float.IsNaN(b.X) ? b.X : a.X == b.X ? Interop.IntAsFloat(Interop.FloatAsInt(a.X) & Interop.FloatAsInt(b.X)) : Intrinsic.Less(b.X, a.X) ? a.X : b.X);
+        new(float.IsNaN(a.X) ? a.X : float.IsNaN(b.X) ? b.X : a.X == b.X
+            ? Interop.IntAsFloat(Interop.FloatAsInt(a.X) & Interop.FloatAsInt(b.X)) : Intrinsic.Less(b.X, a.X) ? a.X : b.X);
 
-    [MethodImpl(Inline)] public static Lane AtLeast(Lane x, Lane bound) => new(Intrinsic.Less(x.X, bound.X) ? bound.X : x.X);
-    [MethodImpl(Inline)] public static Lane AtMost(Lane x, Lane bound) => new(Intrinsic.Less(bound.X, x.X) ? bound.X : x.X);
-    [MethodImpl(Inline)] public static Lane Abs(Lane a) => new(Interop.IntAsFloat(Interop.FloatAsInt(a.X) & 0x7fffffff));
-    [MethodImpl(Inline)] public static Lane Sqrt(Lane a) => new(Intrinsic.Sqrt(a.X));
-    [MethodImpl(Inline)] public static Lane Round(Lane a) => new(Intrinsic.Round(a.X));
-    [MethodImpl(Inline)] public static Lane SelectLess(Lane a, Lane b, Lane yes, Lane no) => Intrinsic.Less(a.X, b.X) ? yes : no;
+    public static Lane AtLeast(Lane x, Lane bound) => new(Intrinsic.Less(x.X, bound.X) ? bound.X : x.X);
+    public static Lane AtMost(Lane x, Lane bound) => new(Intrinsic.Less(bound.X, x.X) ? bound.X : x.X);
+    public static Lane Abs(Lane a) => new(Interop.IntAsFloat(Interop.FloatAsInt(a.X) & 0x7fffffff));
+    public static Lane Sqrt(Lane a) => new(Intrinsic.Sqrt(a.X));
+    public static Lane Round(Lane a) => new(Intrinsic.Round(a.X));
+    public static Lane SelectLess(Lane a, Lane b, Lane yes, Lane no) => Intrinsic.Less(a.X, b.X) ? yes : no;
 
-    [MethodImpl(Inline)]
     public static Lane ScaleByPowerOfTwo(Lane p, Lane n)
     {
-        // Two factors reach subnormal and infinite results; the first product is exact, so the whole is rounded once. A NaN has no n: any factor will do.
+        // Two factors reach subnormal and infinite results; the first product is exact, so the whole is rounded once. A NaN has no n: any
+        // factor will do.
         int k = (int)AtMost(AtLeast(n, new(-252f)), new(254f)).X, half = k >> 1, rest = k - half;
         return p * new Lane(Interop.IntAsFloat((uint)(half + 127) << 23)) * new Lane(Interop.IntAsFloat((uint)(rest + 127) << 23));
     }
 
-    [MethodImpl(Inline)]
     public static Lane SplitExponent(Lane x, out Lane exponent)
     {
         bool subnormal = Intrinsic.Less(x.X, SmallestNormal);
@@ -60,8 +57,8 @@ internal readonly struct Lane : IReal<Lane>
     }
 
     // By way of int: from uint ILGPU goes through double precision.
-    [MethodImpl(Inline)] public static Lane TopBits(Lane words) => new((int)(Interop.FloatAsInt(words.X) >> 9));
+    public static Lane TopBits(Lane words) => new((int)(Interop.FloatAsInt(words.X) >> 9));
 
     /// <summary>A word of random bits, to be read by <see cref="TopBits"/>.</summary>
-    [MethodImpl(Inline)] public static Lane FromBits(uint word) => new(Interop.IntAsFloat(word));
+    public static Lane FromBits(uint word) => new(Interop.IntAsFloat(word));
 }

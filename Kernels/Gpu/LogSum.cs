@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Maths;
 
@@ -7,14 +6,12 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// <summary>One thread's running log sum exp: the largest term so far and the sum relative to it, so that nothing overflows.</summary>
 internal struct LogSum
 {
-    private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
     public Lane Max, Sum;
 
-    /// <summary>Of no terms.</summary>
+    /// <summary>The sum of no terms, to which terms are added.</summary>
     public static LogSum Empty
     {
-        [MethodImpl(Inline)]
         get
         {
             LogSum empty = default;
@@ -23,18 +20,13 @@ internal struct LogSum
         }
     }
 
-    [MethodImpl(Inline)] public void Add(Lane term) => Merge(term, 1f);
-    [MethodImpl(Inline)] public void Merge(LogSum other) => Merge(other.Max, other.Sum);
+    public void Add(Lane term) => Merge(term, 1f);
+    public void Merge(LogSum other) => Merge(other.Max, other.Sum);
 
     /// <summary>max + log sum: -infinity where all terms are, +infinity where any is.</summary>
-    public readonly Lane Value
-    {
-        [MethodImpl(Inline)]
-        get => Max + RealMath.Log(Sum);
-    }
+    public readonly Lane Value => Max + RealMath.Log(Sum);
 
     /// <summary>One exponential. NaN never becomes the maximum but stays in the sum.</summary>
-    [MethodImpl(Inline)]
     private void Merge(Lane max, Lane sum)
     {
         Lane larger = Lane.SelectLess(Max, max, max, Max), smaller = Lane.SelectLess(Max, max, Max, max);
@@ -45,12 +37,11 @@ internal struct LogSum
     }
 
     /// <summary>Merges those of <see cref="Threads.Tall"/> threads along y; right where y = 0.</summary>
-    [MethodImpl(Inline)] public void MergeOverY() => this = Threads.FoldOverY<Merged, LogSum>(this);
+    public void MergeOverY() => this = Threads.FoldOverY<Merged, LogSum>(this);
 }
 
 internal readonly struct Merged : IFold<LogSum>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LogSum Of(LogSum a, LogSum b)
     {
         a.Merge(b);

@@ -4,35 +4,40 @@ using ILGPU;
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>Filling, copying and gathering.</summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
-    private const int MostAxes = 5;
-
     public void Fill(Slice<float> y, float value) => Each<Fill, FillArguments>(y.Length, new(View(y), value, y.Length));
 
     public void CopyBlock(int rows, int columns, Slice<float> from, int fromStride, Slice<float> to, int toStride, bool accumulate) =>
-        Each<CopyBlock, CopyBlockArguments>(rows * columns, new(View(from), View(to), columns, fromStride, toStride, rows * columns, accumulate ? 1 : 0));
+        Each<CopyBlock, CopyBlockArguments>(Require.CopyBlock(rows, columns, from, fromStride, to, toStride),
+            new(View(from), View(to), columns, fromStride, toStride, rows * columns, accumulate ? 1 : 0));
 
     public void Permute(Slice<float> x, ReadOnlySpan<int> sizes, ReadOnlySpan<int> order, Slice<float> y)
     {
+        Require.Permute(x, sizes, order, y);
         // Five axes always; the missing ones come first and have size 1.
-        Span<int> strides = stackalloc int[MostAxes], size = stackalloc int[MostAxes], stride = stackalloc int[MostAxes];
+        Span<int> strides = stackalloc int[Axes.Most], size = stackalloc int[Axes.Most], stride = stackalloc int[Axes.Most];
         for (int d = sizes.Length - 1, s = 1; d >= 0; s *= sizes[d--])
             strides[d] = s;
         size.Fill(1);
-        for (int d = 0, to = MostAxes - sizes.Length; d < sizes.Length; d++, to++)
+        for (int d = 0, to = Axes.Most - sizes.Length; d < sizes.Length; d++, to++)
             (size[to], stride[to]) = (sizes[order[d]], strides[order[d]]);
         Each<Permute, PermuteArguments>(x.Length,
-            new(View(x), View(y), new(size[0], size[1], size[2], size[3], size[4]), new(stride[0], stride[1], stride[2], stride[3], stride[4]), x.Length));
+            new(View(x), View(y), new(size[0], size[1], size[2], size[3], size[4]),
+                new(stride[0], stride[1], stride[2], stride[3], stride[4]), x.Length));
     }
 
     public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y, Slice<int> first) =>
-        Each<GatherBytes, GatherBytesArguments>(y.Length, new(View(table), View(indices), View(first), View(y), width, y.Length, scale, first.IsAbsent ? 0 : 1));
+        Each<GatherBytes, GatherBytesArguments>(Require.GatherFrom("gather_bytes", indices.Length, width, y, first),
+            new(View(table), View(indices), View(first), View(y), width, y.Length, scale, first.IsAbsent ? 0 : 1));
 
-    public void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y) =>
-        Each<GatherRows, GatherRowsArguments>(y.Length, new(View(table), View(indices), View(y), width, y.Length));
+    public void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y, Slice<int> first) =>
+        Each<GatherRows, GatherRowsArguments>(Require.GatherFrom("gather_rows", indices.Length, width, y, first),
+            new(View(table), View(indices), View(first), View(y), width, y.Length, first.IsAbsent ? 0 : 1));
 
-    /// <summary>A small upload travels as arguments of a launch: it neither waits nor allocates, and keeps its place among the other calls.</summary>
+    /// <summary>
+    /// A small upload travels as arguments of a launch: it neither waits nor allocates, and keeps its place among the other calls.
+    /// </summary>
     private void Poke(ReadOnlySpan<byte> bytes, nint address)
     {
         Sixteen words = default;
@@ -54,7 +59,7 @@ internal readonly struct Fill : IKernel<FillArguments>
     }
 }
 
-/// <summary>Sixteen words.</summary>
+/// <summary>Sixteen words, which travel as a launch's argument.</summary>
 internal struct Sixteen
 {
     public uint A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P;
@@ -91,7 +96,8 @@ internal readonly struct Poke : IKernel<PokeArguments>
     }
 }
 
-internal readonly record struct CopyBlockArguments(ArrayView<float> From, ArrayView<float> To, int Columns, int FromStride, int ToStride, int N, int Accumulate);
+internal readonly record struct CopyBlockArguments(ArrayView<float> From, ArrayView<float> To, int Columns, int FromStride, int ToStride,
+    int N, int Accumulate);
 
 internal readonly struct CopyBlock : IKernel<CopyBlockArguments>
 {
@@ -106,7 +112,10 @@ internal readonly struct CopyBlock : IKernel<CopyBlockArguments>
 }
 
 /// <summary>Five numbers, one an axis.</summary>
-internal readonly record struct Axes(int A, int B, int C, int D, int E);
+internal readonly record struct Axes(int A, int B, int C, int D, int E)
+{
+    public const int Most = Require.MostAxes;
+}
 
 internal readonly record struct PermuteArguments(ArrayView<float> X, ArrayView<float> Y, Axes Sizes, Axes Strides, int N);
 
@@ -118,11 +127,13 @@ internal readonly struct Permute : IKernel<PermuteArguments>
         if (i >= a.N)
             return;
         int e = i / a.Sizes.E, d = e / a.Sizes.D, c = d / a.Sizes.C, b = c / a.Sizes.B;
-        a.Y[i] = a.X[(i - e * a.Sizes.E) * a.Strides.E + (e - d * a.Sizes.D) * a.Strides.D + (d - c * a.Sizes.C) * a.Strides.C + (c - b * a.Sizes.B) * a.Strides.B + b * a.Strides.A];
+        a.Y[i] = a.X[(i - e * a.Sizes.E) * a.Strides.E + (e - d * a.Sizes.D) * a.Strides.D + (d - c * a.Sizes.C) * a.Strides.C
+            + (c - b * a.Sizes.B) * a.Strides.B + b * a.Strides.A];
     }
 }
 
-internal readonly record struct GatherBytesArguments(ArrayView<byte> Table, ArrayView<int> Indices, ArrayView<int> First, ArrayView<float> Y, int Width, int N, float Scale, int HasFirst);
+internal readonly record struct GatherBytesArguments(ArrayView<byte> Table, ArrayView<int> Indices, ArrayView<int> First,
+    ArrayView<float> Y, int Width, int N, float Scale, int HasFirst);
 
 internal readonly struct GatherBytes : IKernel<GatherBytesArguments>
 {
@@ -136,7 +147,8 @@ internal readonly struct GatherBytes : IKernel<GatherBytesArguments>
     }
 }
 
-internal readonly record struct GatherRowsArguments(ArrayView<float> Table, ArrayView<int> Indices, ArrayView<float> Y, int Width, int N);
+internal readonly record struct GatherRowsArguments(ArrayView<float> Table, ArrayView<int> Indices, ArrayView<int> First,
+    ArrayView<float> Y, int Width, int N, int HasFirst);
 
 internal readonly struct GatherRows : IKernel<GatherRowsArguments>
 {
@@ -145,7 +157,7 @@ internal readonly struct GatherRows : IKernel<GatherRowsArguments>
         int i = Threads.Number;
         if (i >= a.N)
             return;
-        int row = i / a.Width;
-        a.Y[i] = a.Table[(long)a.Indices[row] * a.Width + (i - row * a.Width)];
+        int row = i / a.Width, from = a.HasFirst != 0 ? a.First[0] : 0;
+        a.Y[i] = a.Table[(long)a.Indices[row + from] * a.Width + (i - row * a.Width)];
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Functions;
 
@@ -9,23 +8,27 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// A thread works on four rows, so that what belongs to a component is made once for four. The joint density is bound by multiplications:
 /// tiles of 32 rows and 32 components in shared memory. The marginals are bound by one exponential for each row, component and latent.
 /// </remarks>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
-    public void MixtureLogDensity(int rows, int components, int h, Slice<float> z, Slice<float> mu, Slice<float> logVar,
-        PairLogWeights weights, int ownOffset, Slice<float> pairBias, Slice<float> joint, Slice<float> marginal)
+    public void MixtureLogDensity(MixtureOperands mixture)
     {
-        var mixture = new MixtureArguments(View(z), View(mu), View(logVar), rows, components, h, weights, ownOffset);
+        Require.Mixture("mixture_log_density", mixture);
+        var (rows, components, h, _, _, _, _, joint, marginal, _, pairBias) = mixture;
+        var terms = Arguments(mixture);
         if (!joint.IsAbsent)
         {
             int groups = Groups(rows, JointTile.Side), parts = PartsOf(components, JointTile.Side, groups);
             int perPart = Groups(Groups(components, parts), JointTile.Side) * JointTile.Side;
-            Launch<MixtureJoint, MixtureJointArguments>(groups, parts, Threads.Wide, Threads.Tall, new(mixture, View(pairBias), View(joint),
+            Launch<MixtureJoint, MixtureJointArguments>(groups, parts, Threads.Wide, Threads.Tall, new(terms, View(pairBias), View(joint),
                 workspace.Room(2 * parts * rows), workspace.Tickets, parts, perPart, pairBias.IsAbsent ? 0 : 1));
         }
         if (!marginal.IsAbsent)
             Launch<MixtureMarginal, MixtureMarginalArguments>(Groups(Groups(rows, MixtureArguments.OfThread) * h, Threads.Wide), 1,
-                Threads.Wide, Threads.Tall, new(mixture, View(marginal)));
+                Threads.Wide, Threads.Tall, new(terms, View(marginal)));
     }
+
+    private MixtureArguments Arguments(MixtureOperands m) =>
+        new(View(m.Z), View(m.Mu), View(m.LogVar), m.Rows, m.Components, m.H, m.Weights, m.OwnOffset);
 }
 
 internal readonly record struct MixtureArguments(ArrayView<float> Z, ArrayView<float> Mu, ArrayView<float> LogVar, int Rows, int Components,
@@ -35,7 +38,6 @@ internal readonly record struct MixtureArguments(ArrayView<float> Z, ArrayView<f
     public const int OfThread = 4;
 
     /// <summary>The logarithm of a component's weight for a row.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Lane LogWeight(int row, int component)
     {
         // A row's own component may lie beyond the last: then no component is its own.
@@ -44,7 +46,6 @@ internal readonly record struct MixtureArguments(ArrayView<float> Z, ArrayView<f
     }
 
     /// <summary>Entry [row, column] of z or of what has its shape; 0 behind the last row.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Lane OfRow(ArrayView<float> x, int row, int column) => row < Rows ? x[row * H + column] : 0f;
 }
 
@@ -60,7 +61,6 @@ internal struct JointTile
     public FourPairs Sums;
 
     /// <summary>Every thread of the group must take part.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Compute(MixtureArguments a, int firstRow, int firstComponent)
     {
         ArrayView<float> zs = SharedMemory.Allocate<float>(Latents * Stride), mus = SharedMemory.Allocate<float>(Latents * Stride);
@@ -97,7 +97,6 @@ internal struct JointTile
     }
 
     /// <summary>The log density of a row with its weight and pair bias, less <paramref name="subtracted"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lane Term(Pair logDensity, MixtureArguments a, ArrayView<float> pairBias, int hasBias, int row, int component,
         Lane subtracted)
     {
@@ -167,7 +166,6 @@ internal readonly struct MixtureJoint : IKernel<MixtureJointArguments>
             a.Joint[row] = total.Value;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(MixtureJointArguments a, Pair logDensity, int row, int component, ref LogSum sum)
     {
         if (row < a.Mixture.Rows && component < a.Mixture.Components)
@@ -208,7 +206,6 @@ internal readonly struct MixtureMarginal : IKernel<MixtureMarginalArguments>
         Put(a, row + 3, column, s3);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(MixtureMarginalArguments a, int row, int column, LogSum sum)
     {
         if (row < a.Mixture.Rows)

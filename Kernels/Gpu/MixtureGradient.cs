@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Functions;
 
@@ -9,19 +8,21 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// First each pair's share of the joint, gJoint[i] exp(log term - joint[i]), goes to a [rows, components] array. Then one kernel sums over
 /// components for dz and one over rows for dmu and dlogVar; a thread has four results of a latent, so that what is read once serves four.
 /// </remarks>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
-    public void MixtureLogDensityGradient(int rows, int components, int h, Slice<float> z, Slice<float> mu, Slice<float> logVar,
-        PairLogWeights weights, int ownOffset, Slice<float> pairBias, Slice<float> joint, Slice<float> marginal,
-        Slice<float> gJoint, Slice<float> gMarginal, Slice<float> dz, Slice<float> dmu, Slice<float> dlogVar, Slice<float> dpairBias)
+    public void MixtureLogDensityGradient(MixtureOperands mixture, Slice<float> gJoint, Slice<float> gMarginal, Slice<float> dz,
+        Slice<float> dmu,
+        Slice<float> dlogVar, Slice<float> dpairBias)
     {
-        var mixture = new MixtureArguments(View(z), View(mu), View(logVar), rows, components, h, weights, ownOffset);
+        Require.MixtureGradient(mixture, gJoint, gMarginal, dz, dmu, dlogVar, dpairBias);
+        var (rows, components, h, _, _, _, _, joint, marginal, _, pairBias) = mixture;
+        var terms = Arguments(mixture);
         var shares = workspace.Room(rows * components);
         if (!gJoint.IsAbsent)
             Launch<MixtureShares, MixtureSharesArguments>(Groups(rows, JointTile.Side), Groups(components, JointTile.Side),
-                Threads.Wide, Threads.Tall, new(mixture, View(pairBias), View(joint), View(gJoint), shares, View(dpairBias),
+                Threads.Wide, Threads.Tall, new(terms, View(pairBias), View(joint), View(gJoint), shares, View(dpairBias),
                     pairBias.IsAbsent ? 0 : 1, dpairBias.IsAbsent ? 0 : 1));
-        var arguments = new MixtureGradientArguments(mixture, shares, View(marginal), View(gMarginal), View(dz), View(dmu), View(dlogVar),
+        var arguments = new MixtureGradientArguments(terms, shares, View(marginal), View(gMarginal), View(dz), View(dmu), View(dlogVar),
             gJoint.IsAbsent ? 0 : 1, gMarginal.IsAbsent ? 0 : 1);
         int ofRows = Groups(Groups(rows, MixtureArguments.OfThread) * h, Threads.Wide);
         int ofComponents = Groups(Groups(components, MixtureArguments.OfThread) * h, Threads.Wide);
@@ -47,7 +48,6 @@ internal readonly struct MixtureShares : IKernel<MixtureSharesArguments>
         Put(a, tile.Sums.D, row + 3, first + Group.IdxX);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(MixtureSharesArguments a, Pair logDensity, int row, int component)
     {
         if (row >= a.Mixture.Rows || component >= a.Mixture.Components)
@@ -68,7 +68,6 @@ internal readonly record struct MixtureGradientArguments(MixtureArguments Mixtur
     public const int AddedInFloat = 8;
 
     /// <summary>A component's share of a row's gradient in one latent; 0 behind the last row or component.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Lane Share(int row, int component, Lane g, Lane marginal, Lane quadratic, Lane constant)
     {
         if (row >= Mixture.Rows || component >= Mixture.Components)
@@ -79,10 +78,8 @@ internal readonly record struct MixtureGradientArguments(MixtureArguments Mixtur
     }
 
     /// <summary>The gradient of the marginal log density of a row and latent, 0 where there is none.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Lane GAt(int row, int column) => HasMarginal != 0 ? Mixture.OfRow(GMarginal, row, column) : 0f;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Lane MarginalAt(int row, int column) => HasMarginal != 0 ? Mixture.OfRow(Marginal, row, column) : 0f;
 }
 
@@ -122,12 +119,10 @@ internal readonly struct MixtureGradientZ : IKernel<MixtureGradientArguments>
         Put(a, row + 3, column, sums.D);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lane Term(
         MixtureGradientArguments a, int row, int component, Lane u, Lane g, Lane marginal, Lane precision, Lane constant) =>
         GaussianComponent.ToLatent(a.Share(row, component, g, marginal, GaussianComponent.Quadratic(u, precision), constant), u, precision);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(MixtureGradientArguments a, int row, int column, Pair sum)
     {
         if (row < a.Mixture.Rows)
@@ -177,7 +172,6 @@ internal readonly struct MixtureGradientComponents : IKernel<MixtureGradientArgu
         Put(a, j + 3, column, toMu.D, toLogVar.D);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Component At(MixtureArguments m, int component, int column)
     {
         int at = IntrinsicMath.Min(component, m.Components - 1) * m.H + column;
@@ -188,7 +182,6 @@ internal readonly struct MixtureGradientComponents : IKernel<MixtureGradientArgu
         return c;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(MixtureGradientArguments a, int row, int component, Lane z, Lane g, Lane marginal, ref Component c)
     {
         Lane u = z - c.Mu, quadratic = GaussianComponent.Quadratic(u, c.Precision);
@@ -197,9 +190,8 @@ internal readonly struct MixtureGradientComponents : IKernel<MixtureGradientArgu
         c.ToLogVar = GaussianComponent.AddToLogVar(share, quadratic, c.ToLogVar);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] private static void Clear(ref Component c) => (c.ToMu, c.ToLogVar) = (0f, 0f);
+    private static void Clear(ref Component c) => (c.ToMu, c.ToLogVar) = (0f, 0f);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(MixtureGradientArguments a, int component, int column, Pair toMu, Pair toLogVar)
     {
         if (component >= a.Mixture.Components)

@@ -1,11 +1,10 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>The sums behind the Gaussian indicators, and the indicators, in one launch that reads the encodings once.</summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     /// <summary>Encodings that a group sums at least.</summary>
     private const int EncodingsPerPart = 64;
@@ -13,6 +12,7 @@ public sealed partial class GpuBackend
     public void EncodingMoments(int rows, int h, Slice<float> mu, Slice<float> logVar, Slice<float> sums, long points,
         Slice<float> indicators)
     {
+        Require.EncodingMoments(rows, h, mu, logVar, sums, points, indicators);
         int groups = Groups(h, Threads.Wide), parts = PartsOf(rows, EncodingsPerPart, groups);
         int rowsPerPart = Groups(Groups(rows, parts), EncodingMomentsArguments.RowsAtOnce) * EncodingMomentsArguments.RowsAtOnce;
         var partial = workspace.Room(2 * EncodingMomentsArguments.Moments * parts * h);
@@ -72,7 +72,6 @@ internal readonly struct EncodingMoments : IKernel<EncodingMomentsArguments>
             Finish(a, column, total);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddFour(EncodingMomentsArguments a, int at, ref FourPairs sums)
     {
         int at1 = at + a.H, at2 = at1 + a.H, at3 = at2 + a.H;
@@ -86,7 +85,6 @@ internal readonly struct EncodingMoments : IKernel<EncodingMomentsArguments>
         sums.Add(variance, square, mean, log);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static FourPairs PartAt(EncodingMomentsArguments a, int slot)
     {
         FourPairs part = default;
@@ -97,7 +95,6 @@ internal readonly struct EncodingMoments : IKernel<EncodingMomentsArguments>
         return part;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Finish(EncodingMomentsArguments a, int i, FourPairs total)
     {
         Pair variance = AddTo(a.Sums, i, total.A), square = AddTo(a.Sums, a.H + i, total.B);
@@ -113,7 +110,6 @@ internal readonly struct EncodingMoments : IKernel<EncodingMomentsArguments>
         a.Indicators[5 * a.H + i] = indicators.AggregateKl.Total;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Pair AddTo(ArrayView<float> sums, int slot, Pair sum)
     {
         sum = Parts.Get(sums, slot) + sum;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Functions;
 
@@ -9,26 +8,35 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// A group adds its rows' deviations from the mean of these rows, which it reads a second time while they are near, and the groups' moments
 /// are combined: as accurate as two passes over memory, in one.
 /// </remarks>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
-    public void BatchNormForward(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean,
-        Slice<float> runningVariance, float momentum, float epsilon, Slice<float> mean, Slice<float> inverseDeviation, Slice<float> y,
-        Activation activation)
+    public void BatchNormForward(int rows, int channels, Slice<float> x, BatchNormParameters parameters, BatchNormStatistics statistics,
+        Slice<float> y, Activation activation)
     {
-        var statistics = new BatchStatisticsArguments(
-            View(x), View(runningMean), View(runningVariance), View(mean), View(inverseDeviation), rows, momentum, epsilon);
-        Reduce<BatchStatistics, BatchStatisticsArguments, Moments>(statistics, 1, rows, channels);
-        Normalise(x, gamma, beta, mean, inverseDeviation, y, channels, FloorOf(activation), 0, isVariance: false);
+        Require.BatchNormForward(rows, channels, x, parameters, statistics, y);
+        var p = parameters;
+        var (mean, inverseDeviation) = statistics;
+        var sums = new BatchStatisticsArguments(
+            View(x), View(p.RunningMean), View(p.RunningVariance), View(mean), View(inverseDeviation), rows, p.Momentum, p.Epsilon);
+        Reduce<BatchStatistics, BatchStatisticsArguments, Moments>(sums, 1, rows, channels);
+        Normalise(x, p, mean, inverseDeviation, y, channels, FloorOf(activation), 0, isVariance: false);
     }
 
-    public void BatchNormInference(int rows, int channels, Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> runningMean,
-        Slice<float> runningVariance, float epsilon, Slice<float> y, Activation activation) =>
-        Normalise(x, gamma, beta, runningMean, runningVariance, y, channels, FloorOf(activation), epsilon, isVariance: true);
-
-    public void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma, Slice<float> mean,
-        Slice<float> inverseDeviation, Slice<float> dx, bool accumulateDx, Slice<float> dgamma, Slice<float> dbeta,
-        bool accumulateParameters)
+    public void BatchNormInference(int rows, int channels, Slice<float> x, BatchNormParameters parameters, Slice<float> y,
+        Activation activation)
     {
+        Require.BatchNormInference(rows, channels, x, parameters, y);
+        Normalise(x, parameters, parameters.RunningMean, parameters.RunningVariance, y, channels, FloorOf(activation),
+            parameters.Epsilon, isVariance: true);
+    }
+
+    public void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma,
+        BatchNormStatistics statistics,
+        BatchNormGradients gradients)
+    {
+        Require.BatchNormGradient(rows, channels, g, x, gamma, statistics, gradients);
+        var (mean, inverseDeviation) = statistics;
+        var (dx, accumulateDx, dgamma, dbeta, accumulateParameters) = gradients;
         var means = workspace.Kept(2 * channels);
         var sums = new BatchGradientSumsArguments(
             View(g), View(x), View(mean), View(inverseDeviation), View(dgamma), View(dbeta), means, rows, channels,
@@ -39,10 +47,11 @@ public sealed partial class GpuBackend
         Each<NormaliseGradient, NormaliseGradientArguments>(x.Length, entries);
     }
 
-    private void Normalise(Slice<float> x, Slice<float> gamma, Slice<float> beta, Slice<float> mean, Slice<float> deviation, Slice<float> y,
+    private void Normalise(Slice<float> x, BatchNormParameters parameters, Slice<float> mean, Slice<float> deviation, Slice<float> y,
         int channels, float floor, float epsilon, bool isVariance) =>
         Each<Normalise, NormaliseArguments>(x.Length,
-            new(View(x), View(gamma), View(beta), View(mean), View(deviation), View(y), x.Length, channels, floor, epsilon,
+            new(View(x), View(parameters.Gamma), View(parameters.Beta), View(mean), View(deviation), View(y), x.Length, channels, floor,
+                epsilon,
                 isVariance ? 1 : 0));
 
     /// <summary>Below which no output falls.</summary>
@@ -60,13 +69,8 @@ internal readonly record struct BatchStatisticsArguments(ArrayView<float> X, Arr
 
 internal readonly struct BatchStatistics : IReduction<BatchStatisticsArguments, Moments>
 {
-    public static int Slots
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => 2;
-    }
+    public static int Slots => 2;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Moments Of<L>(BatchStatisticsArguments a, Strip strip) where L : struct, IStrips
     {
         Moments moments = default;
@@ -79,14 +83,12 @@ internal readonly struct BatchStatistics : IReduction<BatchStatisticsArguments, 
         return moments;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<float> partial, int slot, Moments part)
     {
         Parts.Put(partial, slot, part.Sum);
         Parts.Put(partial, slot + 1, part.Squares);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Moments OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
     {
         Moments moments = default;
@@ -109,7 +111,6 @@ internal readonly struct BatchStatistics : IReduction<BatchStatisticsArguments, 
         return moments;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(BatchStatisticsArguments a, Strip strip, Moments result)
     {
         int c = strip.At;
@@ -121,10 +122,8 @@ internal readonly struct BatchStatistics : IReduction<BatchStatisticsArguments, 
     }
 
     /// <summary>A part may be empty.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lane MeanOf(Pair sum, int n) => (sum / Pair.Of(IntrinsicMath.Max(1, n))).High;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lane Moved(Lane running, Lane towards, Lane momentum) => Lane.Fma(momentum, towards, ((Lane)1f - momentum) * running);
 }
 
@@ -159,13 +158,8 @@ internal readonly record struct BatchGradientSumsArguments(ArrayView<float> G, A
 
 internal readonly struct BatchGradientSums : IReduction<BatchGradientSumsArguments, GradientSums>
 {
-    public static int Slots
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => 2;
-    }
+    public static int Slots => 2;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static GradientSums Of<L>(BatchGradientSumsArguments a, Strip strip) where L : struct, IStrips
     {
         GradientSums sums = default;
@@ -182,14 +176,12 @@ internal readonly struct BatchGradientSums : IReduction<BatchGradientSumsArgumen
         return sums;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<float> partial, int slot, GradientSums part)
     {
         Parts.Put(partial, slot, part.OfG);
         Parts.Put(partial, slot + 1, part.Weighted);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static GradientSums OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
     {
         GradientSums sums = default;
@@ -204,7 +196,6 @@ internal readonly struct BatchGradientSums : IReduction<BatchGradientSumsArgumen
         return sums;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(BatchGradientSumsArguments a, Strip strip, GradientSums result)
     {
         int c = strip.At;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Maths;
 
@@ -9,9 +8,8 @@ internal partial struct Pair
 {
     public Lane High, Low;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public void Add(Lane x) => TwoSum.Add(ref High, ref Low, x);
+    public void Add(Lane x) => TwoSum.Add(ref High, ref Low, x);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(Pair other)
     {
         Add(other.High);
@@ -20,27 +18,18 @@ internal partial struct Pair
 
     /// <summary>The sum, rounded. Infinities and NaN come through: the rounding "error" beside them is NaN and does not count.</summary>
     /// <remarks>No double precision anywhere on a device: many GPUs of OpenCL have none.</remarks>
-    public readonly Lane Total
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => LowCounts ? High + Low : High;
-    }
+    public readonly Lane Total => LowCounts ? High + Low : High;
 
     /// <summary>factor times the sum; an infinite factor too has a low part that does not count.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Lane Times(Lane factor)
     {
         Lane low = factor * Low;
         return IsFinite(low) ? Lane.Fma(factor, High, low) : factor * High;
     }
 
-    private readonly bool LowCounts
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => IsFinite(Low);
-    }
+    private readonly bool LowCounts => IsFinite(Low);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] private static bool IsFinite(Lane x) => (x - x).X == 0f;
+    private static bool IsFinite(Lane x) => (x - x).X == 0f;
 }
 
 /// <summary>Where a thread stands, and sums over the threads of a group in a fixed order.</summary>
@@ -50,41 +39,39 @@ internal static class Threads
     public const int PerGroup = 256, Wide = 32, Tall = 8;
 
     /// <summary>This thread's number among all, for kernels of one dimension.</summary>
-    public static int Number
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Grid.IdxX * PerGroup + Group.IdxX;
-    }
+    public static int Number => Grid.IdxX * PerGroup + Group.IdxX;
 
     /// <summary>Adds the pairs of all 256 threads of a row; the sum is right in thread 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Pair SumAll(Pair own) => FoldAll<Added, Pair>(own);
+    public static Pair SumAll(Pair own) => FoldAll<Added, Pair>(own);
 
     /// <summary>Adds the pairs of <see cref="Wide"/> threads along x; the sum is right where x = 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Pair SumOverX(Pair own) => FoldOverX<Added, Pair>(own);
+    public static Pair SumOverX(Pair own) => FoldOverX<Added, Pair>(own);
 
     /// <summary>Adds the pairs of <see cref="Tall"/> threads along y; the sum is right where y = 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Pair SumOverY(Pair own) => FoldOverY<Added, Pair>(own);
+    public static Pair SumOverY(Pair own) => FoldOverY<Added, Pair>(own);
 
     /// <summary>Folds what all 256 threads of a row have; right in thread 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T FoldAll<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
         Fold<F, T>(own, Group.IdxX, Group.IdxX, 1, PerGroup / 2);
 
     /// <summary>Folds what <see cref="Wide"/> threads along x have; right where x = 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T FoldOverX<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
         Fold<F, T>(own, Group.IdxY * Wide + Group.IdxX, Group.IdxX, 1, Wide / 2);
 
     /// <summary>Folds what <see cref="Tall"/> threads along y have; right where y = 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T FoldOverY<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
         Fold<F, T>(own, Group.IdxY * Wide + Group.IdxX, Group.IdxY, Wide, Tall / 2);
+
+    /// <summary>
+    /// Folds what all threads of a row of 256 have that are <paramref name="stride"/>, a power of two, apart; right where rank is 0.
+    /// </summary>
+    public static T FoldStrided<F, T>(T own, int rank, int stride) where F : struct, IFold<T> where T : unmanaged =>
+        Fold<F, T>(own, Group.IdxX, rank, stride, PerGroup / stride / 2);
 
     /// <summary>
     /// A tree over shared memory: <paramref name="rank"/> counts along the axis that is folded, where neighbours are
     /// <paramref name="stride"/> apart.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static T Fold<F, T>(T own, int slot, int rank, int stride, int half) where F : struct, IFold<T> where T : unmanaged
     {
         var shared = SharedMemory.Allocate<T>(PerGroup);
@@ -103,7 +90,6 @@ internal static class Threads
     }
 
     /// <summary>Gives all threads of a strip what the one with rank 0 has; a group has at most <see cref="Wide"/> strips.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T ToAll<T>(T own, int rank, int strip) where T : unmanaged
     {
         var shared = SharedMemory.Allocate<T>(Wide);
@@ -122,7 +108,6 @@ internal interface IFold<T> where T : unmanaged
 
 internal readonly struct Added : IFold<Pair>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Pair Of(Pair a, Pair b)
     {
         a.Add(b);
@@ -133,5 +118,5 @@ internal readonly struct Added : IFold<Pair>
 /// <summary>The larger of two; NaN where either is.</summary>
 internal readonly struct Larger : IFold<Lane>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane Of(Lane a, Lane b) => Lane.Max(a, b);
+    public static Lane Of(Lane a, Lane b) => Lane.Max(a, b);
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Maths;
 
@@ -10,9 +9,7 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// </summary>
 internal partial struct Pair : IWide<Pair>
 {
-    private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 
-    [MethodImpl(Inline)]
     public static Pair Of(float value)
     {
         Pair pair = default;
@@ -29,7 +26,6 @@ internal partial struct Pair : IWide<Pair>
         return pair;
     }
 
-    [MethodImpl(Inline)]
     public static Pair operator +(Pair a, Pair b)
     {
         Lane high = a.High, low = 0f;
@@ -37,21 +33,18 @@ internal partial struct Pair : IWide<Pair>
         return Normalised(high, low + (a.Low + b.Low));
     }
 
-    [MethodImpl(Inline)]
     public static Pair operator -(Pair a, Pair b)
     {
         (b.High, b.Low) = (-b.High, -b.Low);
         return a + b;
     }
 
-    [MethodImpl(Inline)]
     public static Pair operator *(Pair a, Pair b)
     {
         Lane high = a.High * b.High;
         return Normalised(high, Lane.Fma(a.High, b.High, -high) + (a.High * b.Low + a.Low * b.High));
     }
 
-    [MethodImpl(Inline)]
     public static Pair operator /(Pair a, Pair b)
     {
         Lane high = a.High / b.High, rest = Lane.Fma(-high, b.High, a.High) + (a.Low - high * b.Low);
@@ -62,7 +55,6 @@ internal partial struct Pair : IWide<Pair>
     /// Natural logarithm to some 1e-10, and relative to the result where a is near 1: with a = 2^e m, log m = 2 artanh((m - 1) / (m + 1)),
     /// the series' first term as a pair.
     /// </summary>
-    [MethodImpl(Inline)]
     public static Pair Log(Pair a)
     {
         Lane high = Lane.SplitExponent(a.High, out Lane e);
@@ -77,10 +69,9 @@ internal partial struct Pair : IWide<Pair>
         return regular ? log : Of(RealMath.Log(a.High));
     }
 
-    [MethodImpl(Inline)] public static Pair AtLeast(Pair x, Pair bound) => Intrinsic.Less((x - bound).High, 0f) ? bound : x;
-    [MethodImpl(Inline)] public static Pair AtMost(Pair x, Pair bound) => Intrinsic.Less((bound - x).High, 0f) ? bound : x;
+    public static Pair AtLeast(Pair x, Pair bound) => Intrinsic.Less((x - bound).High, 0f) ? bound : x;
+    public static Pair AtMost(Pair x, Pair bound) => Intrinsic.Less((bound - x).High, 0f) ? bound : x;
 
-    [MethodImpl(Inline)]
     private static Pair Normalised(Lane high, Lane low)
     {
         Pair pair = default;
@@ -97,7 +88,6 @@ internal struct FourPairs
 {
     public Pair A, B, C, D;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(Lane a, Lane b, Lane c, Lane d)
     {
         A.Add(a);
@@ -106,7 +96,6 @@ internal struct FourPairs
         D.Add(d);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(FourPairs other)
     {
         A.Add(other.A);
@@ -116,13 +105,11 @@ internal struct FourPairs
     }
 
     /// <summary>Adds those of <see cref="Threads.Tall"/> threads along y; the sums are right where y = 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void SumOverY() => this = Threads.FoldOverY<AddedFour, FourPairs>(this);
 }
 
 internal readonly struct AddedFour : IFold<FourPairs>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static FourPairs Of(FourPairs a, FourPairs b)
     {
         a.Add(b);

@@ -1,17 +1,16 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>Max pooling of NHWC images: a thread makes one entry of the output, or of the input's gradient.</summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     public void MaxPool(PoolShape shape, Slice<float> x, Slice<float> y, Slice<int> argmax) =>
-        Each<MaxPool, PoolArguments>(shape.OutSize,
+        Each<MaxPool, PoolArguments>(Require.MaxPool(shape, x, y, argmax),
             new(View(x), View(y), View(argmax), shape, shape.OutHeight, shape.OutWidth, shape.OutSize, 0));
 
     public void MaxPoolGradient(PoolShape shape, Slice<float> g, Slice<int> argmax, Slice<float> dx, bool accumulate) =>
-        Each<MaxPoolGradient, PoolArguments>(shape.InSize,
+        Each<MaxPoolGradient, PoolArguments>(Require.MaxPoolGradient(shape, g, argmax, dx),
             new(View(dx), View(g), View(argmax), shape, shape.OutHeight, shape.OutWidth, shape.InSize, accumulate ? 1 : 0));
 }
 
@@ -26,7 +25,6 @@ internal struct Pixel
 {
     public int Image, Row, Column, Channel;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Pixel Of(int i, int height, int width, int channels)
     {
         Pixel pixel = default;
@@ -88,6 +86,5 @@ internal readonly struct MaxPoolGradient : IKernel<PoolArguments>
     }
 
     /// <summary>The first window, along one axis, that reaches a pixel.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int First(int pixel, PoolShape shape) => pixel < shape.Kernel ? 0 : (pixel - shape.Kernel) / shape.Stride + 1;
 }

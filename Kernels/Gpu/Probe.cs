@@ -1,16 +1,16 @@
 using System.Diagnostics;
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using ILGPU;
 using ILGPU.Runtime;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>What the device does at most: the yardstick that its kernels are held against. Both kernels' results are checked.</summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     /// <summary>The methods that launch kernels and are no operations.</summary>
-    internal static IEnumerable<MethodInfo> Probes => new[] { nameof(CopyBandwidth), nameof(FmaPeak) }.Select(name => typeof(GpuBackend).GetMethod(name, BindingFlags.Instance | BindingFlags.NonPublic)!);
+    internal static IEnumerable<MethodInfo> Probes => new[] { nameof(CopyBandwidth),
+        nameof(FmaPeak) }.Select(name => typeof(GpuBackend).GetMethod(name, BindingFlags.Instance | BindingFlags.NonPublic)!);
 
     private const int Repetitions = 5, GroupsPerUnit = 16, FmaIterations = 1024, CopiesPerThread = 4;
     private const int GpuCopyFloats = 64 << 20, CpuCopyFloats = 16 << 20;
@@ -19,12 +19,18 @@ public sealed partial class GpuBackend
     /// <exception cref="DeviceException">The copy is wrong.</exception>
     internal double CopyBandwidth()
     {
-        int n = accelerator.AcceleratorType switch { AcceleratorType.CPU => CopiesPerThread * Threads.PerGroup, _ => device.Describe().IsCpu ? CpuCopyFloats : GpuCopyFloats };
+        int n = accelerator.AcceleratorType switch
+        {
+            AcceleratorType.CPU => CopiesPerThread * Threads.PerGroup,
+            _ => device.Describe().IsCpu
+            ? CpuCopyFloats : GpuCopyFloats
+        };
         using var pool = new BufferPool(this);
         Slice<float> from = pool.Rent<float>(n), to = pool.Rent<float>(n);
         Fill(from, 1f);
         Upload<float>([0.5f], from.Part(n - 1, 1));
-        double seconds = Best(() => Each<CopyProbe, CopyProbeArguments>(n / CopiesPerThread, new(View(from), View(to), n / CopiesPerThread)));
+        double seconds =
+            Best(() => Each<CopyProbe, CopyProbeArguments>(n / CopiesPerThread, new(View(from), View(to), n / CopiesPerThread)));
         var result = new float[n];
         Download(to, result);
         if (result[n - 1] != 0.5f || result.AsSpan(0, n - 1).ContainsAnyExcept(1f))
@@ -32,12 +38,16 @@ public sealed partial class GpuBackend
         return 2.0 * sizeof(float) * n / seconds;
     }
 
-    /// <summary>Float32 operations per second when all threads do nothing but independent fused multiply-adds, two operations each; the best of five.</summary>
+    /// <summary>
+    /// Float32 operations per second when all threads do nothing but independent fused multiply-adds, two operations each; the best of
+    /// five.
+    /// </summary>
     /// <exception cref="DeviceException">The result is wrong.</exception>
     internal double FmaPeak()
     {
         bool simulated = accelerator.AcceleratorType == AcceleratorType.CPU;
-        int threads = simulated ? Threads.PerGroup : accelerator.NumMultiprocessors * GroupsPerUnit * Threads.PerGroup, iterations = simulated ? 1 : FmaIterations;
+        int threads = simulated ? Threads.PerGroup : accelerator.NumMultiprocessors * GroupsPerUnit * Threads.PerGroup,
+            iterations = simulated ? 1 : FmaIterations;
         using var pool = new BufferPool(this);
         var y = pool.Rent<float>(threads);
         double seconds = Best(() => Each<FmaProbe, FmaProbeArguments>(threads, new(View(y), 0.999f, 1e-3f, iterations, threads)));
@@ -45,7 +55,8 @@ public sealed partial class GpuBackend
         Download(y, result);
         float expected = FmaProbe.Of(0.999f, 1e-3f, iterations);
         if (result.AsSpan().ContainsAnyExcept(expected))
-            throw new DeviceException($"{Name}: its fused multiply-adds are wrong; `vae doctor --selftest --device {Name}` tests every kernel");
+            throw new DeviceException(
+                $"{Name}: its fused multiply-adds are wrong; `vae doctor --selftest --device {Name}` tests every kernel");
         return 2.0 * FmaProbe.PerIteration * iterations * threads / seconds;
     }
 
@@ -67,7 +78,9 @@ public sealed partial class GpuBackend
 
 internal readonly record struct CopyProbeArguments(ArrayView<float> X, ArrayView<float> Y, int N);
 
-/// <summary>Four entries a thread, far apart: neighbouring threads have neighbouring addresses, and four loads are under way at a time.</summary>
+/// <summary>
+/// Four entries a thread, far apart: neighbouring threads have neighbouring addresses, and four loads are under way at a time.
+/// </summary>
 internal readonly struct CopyProbe : IKernel<CopyProbeArguments>
 {
     public static void Run(CopyProbeArguments a)
@@ -107,10 +120,8 @@ internal readonly struct FmaProbe : IKernel<FmaProbeArguments>
 
     private readonly record struct Chains(Lane A, Lane B, Lane C, Lane D, Lane E, Lane F, Lane G, Lane H);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Chains Four(Chains c, Lane x, Lane y) => One(One(One(One(c, x, y), x, y), x, y), x, y);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Chains One(Chains c, Lane x, Lane y) => new(
         Lane.Fma(c.A, x, y), Lane.Fma(c.B, x, y), Lane.Fma(c.C, x, y), Lane.Fma(c.D, x, y),
         Lane.Fma(c.E, x, y), Lane.Fma(c.F, x, y), Lane.Fma(c.G, x, y), Lane.Fma(c.H, x, y));

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using ILGPU;
 using ILGPU.Backends.EntryPoints;
@@ -24,7 +23,8 @@ internal sealed class PtxCompiler : IDisposable
         {
             75 => (CudaArchitecture.SM_75, CudaInstructionSet.ISA_63),
             80 => (CudaArchitecture.SM_80, CudaInstructionSet.ISA_71),
-            _ => throw new ArgumentException($"no PTX for architecture {architecture}; there is 75 (compute capability 7.5) and 80 (8.0 and newer)"),
+            _ => throw new ArgumentException(
+                $"no PTX for architecture {architecture}; there is 75 (compute capability 7.5) and 80 (8.0 and newer)"),
         };
         // Without a device the compiler knows no library for elementary functions, of which kernels use none.
         backend = new(context, target, language, null!);
@@ -36,9 +36,10 @@ internal sealed class PtxCompiler : IDisposable
     {
         if (!KernelCatalogue.Kernels.TryGetValue(kernel, out var type))
             throw new ArgumentException(Unknown(kernel));
-        var compiled = (PTXCompiledKernel)backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(KernelCatalogue.EntryOf(type)), default);
-        Correct(compiled);
-        return Readable(compiled.PTXAssembly, kernel);
+        var compiled =
+            (PTXCompiledKernel)backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(KernelCatalogue.EntryOf(type)), default);
+        KernelText.Correct(compiled, type);
+        return Readable(compiled.PTXAssembly);
     }
 
     /// <summary>All kernels in one text, which can be loaded as it is.</summary>
@@ -53,23 +54,14 @@ internal sealed class PtxCompiler : IDisposable
         return all.ToString();
     }
 
-    /// <summary>
-    /// ILGPU takes what a call returns, our intrinsics included, to be the same in all threads of a group, and tells the driver so of every branch on it. It is
-    /// not, and the driver finds out for itself where threads part: no branch says anything.
-    /// </summary>
-    public static void Correct(PTXCompiledKernel kernel) => Assembly(kernel) = kernel.PTXAssembly.Replace("bra.uni", "bra", StringComparison.Ordinal);
-
-    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "<PTXAssembly>k__BackingField")]
-    private static extern ref string Assembly(PTXCompiledKernel kernel);
-
-    /// <summary>Without the empty functions that ILGPU writes for intrinsics and never calls, and under the kernel's own name.</summary>
-    private static string Readable(string ptx, string kernel)
+    /// <summary>Without the empty functions that ILGPU writes for intrinsics and never calls.</summary>
+    private static string Readable(string ptx)
     {
-        int functions = ptx.IndexOf(".visible .func", StringComparison.Ordinal), entry = ptx.IndexOf(".visible .entry", StringComparison.Ordinal);
+        int functions = ptx.IndexOf(".visible .func", StringComparison.Ordinal),
+            entry = ptx.IndexOf(".visible .entry", StringComparison.Ordinal);
         if (functions >= 0 && functions < entry && !ptx.AsSpan(entry).Contains("call", StringComparison.Ordinal))
             ptx = ptx.Remove(functions, entry - functions);
-        string name = string.Join('_', kernel.Split(['<', '>', ',', ' '], StringSplitOptions.RemoveEmptyEntries));
-        return ptx.Replace("Kernel_Run", name, StringComparison.Ordinal);
+        return ptx;
     }
 
     private static string Unknown(string kernel)
@@ -79,7 +71,8 @@ internal sealed class PtxCompiler : IDisposable
         var close = KernelCatalogue.Kernels.Keys.Where(name => name.Contains(stem, StringComparison.OrdinalIgnoreCase)).ToArray();
         return close.Length > 0
             ? $"no kernel '{kernel}'; similar names: {string.Join(", ", close)}"
-            : $"no kernel '{kernel}'; there are {string.Join(", ", KernelCatalogue.Kernels.Keys.Select(name => name.Split('<')[0]).Distinct())}";
+            : $"no kernel '{kernel}'; there are "
+                + $"{string.Join(", ", KernelCatalogue.Kernels.Keys.Select(name => name.Split('<')[0]).Distinct())}";
     }
 
     public void Dispose()

@@ -1,16 +1,15 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>Random draws: a thread makes the four entries of one Philox counter.</summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     public void Random(Distribution distribution, RandomDraw draw, Slice<float> y)
     {
         var arguments = new RandomArguments(View(draw.State), draw.Draw, View(y), y.Length);
-        int counters = Groups(y.Length, 4);
+        int counters = Groups(Require.Draw("random", draw, y.Length), 4);
         switch (distribution)
         {
             case Distribution.Normal:
@@ -26,7 +25,7 @@ public sealed partial class GpuBackend
     }
 }
 
-/// <summary>Four floats.</summary>
+/// <summary>Four floats, which are loaded together.</summary>
 internal struct Quad
 {
     public float X, Y, Z, W;
@@ -40,7 +39,6 @@ internal interface IDistribution
 
 internal readonly struct UniformDraw : IDistribution
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Quad Of(uint x, uint y, uint z, uint w)
     {
         Quad draws = default;
@@ -54,7 +52,6 @@ internal readonly struct UniformDraw : IDistribution
 
 internal readonly struct NormalDraw : IDistribution
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Quad Of(uint x, uint y, uint z, uint w)
     {
         Quad draws = default;
@@ -68,7 +65,6 @@ internal readonly struct NormalDraw : IDistribution
 
 internal readonly struct GumbelDraw : IDistribution
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Quad Of(uint x, uint y, uint z, uint w)
     {
         Quad draws = default;
@@ -83,7 +79,6 @@ internal readonly struct GumbelDraw : IDistribution
 /// <summary>Entries 4 counter .. 4 counter + 3 of a draw.</summary>
 internal static class Draws
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Quad Of<D>(ArrayView<uint> state, uint draw, uint counter) where D : struct, IDistribution
     {
         var (x, y, z, w) = Philox.Words(counter, state[2], draw, state[3], state[0], state[1]);

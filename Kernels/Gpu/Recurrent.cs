@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Functions;
 using VaeFromScratch.Kernels.Maths;
@@ -9,18 +8,19 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// The cell of a long short-term memory: everything between two matrix products, a thread a unit. Its activations are made again for the
 /// gradient, which is cheaper than storing them.
 /// </summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
-    public void LstmCell(int rows, int h, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> hidden) =>
-        Each<LstmCell, LstmCellArguments>(rows * h, Arguments(rows, h, gates, before, c, hidden));
+    public void LstmCell(int rows, int h, LstmCellValues values, Slice<float> hidden) =>
+        Each<LstmCell, LstmCellArguments>(Require.LstmCell("lstm_cell", rows, h, values, hidden), Arguments(rows, h, values, hidden));
 
-    public void LstmCellGradient(int rows, int h, Slice<float> ghidden, Slice<float> gc, Slice<float> gates, Slice<float> before,
-        Slice<float> c, Slice<float> dgates, Slice<float> dbefore) =>
-        Each<LstmCellGradient, LstmCellGradientArguments>(rows * h,
-            new(Arguments(rows, h, gates, before, c, ghidden), View(gc), View(dgates), View(dbefore), gc.IsAbsent ? 0 : 1));
+    public void LstmCellGradient(int rows, int h, LstmCellValues values, Slice<float> ghidden, Slice<float> gc, Slice<float> dgates,
+        Slice<float> dbefore) =>
+        Each<LstmCellGradient, LstmCellGradientArguments>(
+            Require.LstmCellGradient(rows, h, values, ghidden, gc, dgates, dbefore),
+            new(Arguments(rows, h, values, ghidden), View(gc), View(dgates), View(dbefore), gc.IsAbsent ? 0 : 1));
 
-    private LstmCellArguments Arguments(int rows, int h, Slice<float> gates, Slice<float> before, Slice<float> c, Slice<float> hidden) =>
-        new(View(gates), View(before), View(c), View(hidden), rows * h, h, before.IsAbsent ? 0 : 1);
+    private LstmCellArguments Arguments(int rows, int h, LstmCellValues values, Slice<float> hidden) =>
+        new(View(values.Gates), View(values.Before), View(values.C), View(hidden), rows * h, h, values.Before.IsAbsent ? 0 : 1);
 }
 
 /// <param name="Hidden">The hidden values, or their gradient.</param>
@@ -41,9 +41,8 @@ internal readonly struct LstmCell : IKernel<LstmCellArguments>
     }
 
     /// <summary>Where unit i's input gate is; the others follow h apart.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static int GateAt(LstmCellArguments a, int i) => i / a.H * (3 * a.H) + i;
+    public static int GateAt(LstmCellArguments a, int i) => i / a.H * (3 * a.H) + i;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LstmUnit<Lane> UnitAt(LstmCellArguments a, int at) =>
         new(a.Gates[at], a.Gates[at + a.H], a.Gates[at + 2 * a.H], a.Gates[at + 3 * a.H]);
 }

@@ -1,11 +1,10 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>Reductions over one axis of [outer, n, inner], in an order that the sizes alone fix; sums in pairs of floats.</summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     /// <summary>Entries of a long row that one group takes, and rows of a column: fewer would not pay for folding the parts.</summary>
     private const int EntriesPerPart = 8192, RowsPerPart = 256;
@@ -17,19 +16,18 @@ public sealed partial class GpuBackend
     private const int EnoughGroups = 1024;
 
     public void Sum(Slice<float> x, int outer, int n, int inner, float scale, Slice<float> y, bool accumulate) =>
-        Sum<Entries, ArrayView<float>>(View(x), outer, n, inner, scale, y, accumulate);
+        Sum<Entries, ArrayView<float>>(View(x), Require.Reduction("sum", x, outer, n, inner, y), n, inner, scale, y, accumulate);
 
     public void Max(Slice<float> x, int outer, int n, int inner, Slice<float> y) =>
-        Reduce<Max, MapArguments, Lane>(new(View(x), View(y)), outer, n, inner);
+        Reduce<Max, MapArguments, Lane>(new(View(x), View(y)), Require.Reduction("max", x, outer, n, inner, y), n, inner);
 
     public void LogSumExp(Slice<float> x, int outer, int n, int inner, Slice<float> y) =>
-        Reduce<LogSumExp, MapArguments, Exponentials>(new(View(x), View(y)), outer, n, inner);
+        Reduce<LogSumExp, MapArguments, Exponentials>(new(View(x), View(y)), Require.Reduction("log_sum_exp", x, outer, n, inner, y), n,
+            inner);
 
     public void Spread(Slice<float> y, int outer, int n, int inner, float scale, Slice<float> x, bool accumulate) =>
-        Each<Spread, SpreadArguments>(x.Length, new(View(y), View(x), n, inner, x.Length, scale, accumulate ? 1 : 0));
-
-    public void BiasGradient(int rows, int columns, Slice<float> g, Slice<float> dbias, bool accumulate) =>
-        Sum(g, 1, rows, columns, 1, dbias, accumulate);
+        Each<Spread, SpreadArguments>(n * inner * Require.Reduction("spread", x, outer, n, inner, y),
+            new(View(y), View(x), n, inner, x.Length, scale, accumulate ? 1 : 0));
 
     /// <summary>y[o, i] (+)= scale * the sum over r of source[o, r, i].</summary>
     private void Sum<S, A>(A source, int outer, int n, int inner, float scale, Slice<float> y, bool accumulate)
@@ -125,20 +123,15 @@ internal interface ISource<A> where A : struct
 
 internal readonly struct Entries : ISource<ArrayView<float>>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static Lane At(ArrayView<float> x, int i, int column) => x[i];
+    public static Lane At(ArrayView<float> x, int i, int column) => x[i];
 }
 
 internal readonly record struct SumArguments<A>(A Source, ArrayView<float> Y, float Scale, int Accumulate) where A : struct;
 
 internal readonly struct Sum<S, A> : IReduction<SumArguments<A>, Pair> where S : struct, ISource<A> where A : struct
 {
-    public static int Slots
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => 1;
-    }
+    public static int Slots => 1;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Pair Of<L>(A source, Strip strip) where L : struct, IStrips
     {
         Pair sum = default;
@@ -147,13 +140,10 @@ internal readonly struct Sum<S, A> : IReduction<SumArguments<A>, Pair> where S :
         return L.Fold<Added, Pair>(sum);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Pair Of<L>(SumArguments<A> a, Strip strip) where L : struct, IStrips => Of<L>(a.Source, strip);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<float> partial, int slot, Pair part) => Parts.Put(partial, slot, part);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Pair OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
     {
         Pair sum = default;
@@ -162,7 +152,6 @@ internal readonly struct Sum<S, A> : IReduction<SumArguments<A>, Pair> where S :
         return L.Fold<Added, Pair>(sum);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(SumArguments<A> a, Strip strip, Pair result) =>
         Gpu.Store.To(a.Y, strip.At, result.Times(a.Scale), a.Accumulate);
 }
@@ -171,19 +160,12 @@ internal readonly record struct MapArguments(ArrayView<float> X, ArrayView<float
 
 internal readonly struct Max : IReduction<MapArguments, Lane>
 {
-    public static int Slots
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => 1;
-    }
+    public static int Slots => 1;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lane Of<L>(MapArguments a, Strip strip) where L : struct, IStrips => Exponentials.Largest<L>(a.X, strip);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<float> partial, int slot, Lane part) => Parts.Put(partial, slot, Pair.Of(part));
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lane OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
     {
         Lane largest = float.NegativeInfinity;
@@ -192,7 +174,6 @@ internal readonly struct Max : IReduction<MapArguments, Lane>
         return L.Fold<Larger, Lane>(largest);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(MapArguments a, Strip strip, Lane result) => a.Y[strip.At] = result;
 }
 
@@ -203,7 +184,6 @@ internal struct Exponentials
     public Pair Sum;
 
     /// <summary>A strip's largest entry, NaN where any is; in each of its threads.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lane Largest<L>(ArrayView<float> x, Strip strip) where L : struct, IStrips
     {
         Lane largest = float.NegativeInfinity;
@@ -213,7 +193,6 @@ internal struct Exponentials
     }
 
     /// <summary>The sum of exp(x - shift) over a strip; in each of its threads.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Pair SumOf<L>(ArrayView<float> x, Strip strip, Lane shift) where L : struct, IStrips
     {
         Pair sum = default;
@@ -222,7 +201,6 @@ internal struct Exponentials
         return L.Fold<Added, Pair>(sum);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Exponentials Of<L>(ArrayView<float> x, Strip strip) where L : struct, IStrips
     {
         Exponentials exponentials = default;
@@ -234,16 +212,10 @@ internal struct Exponentials
 
 internal readonly struct LogSumExp : IReduction<MapArguments, Exponentials>
 {
-    public static int Slots
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => 2;
-    }
+    public static int Slots => 2;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Exponentials Of<L>(MapArguments a, Strip strip) where L : struct, IStrips => Exponentials.Of<L>(a.X, strip);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<float> partial, int slot, Exponentials part)
     {
         Parts.Put(partial, slot, Pair.Of(part.Most));
@@ -251,7 +223,6 @@ internal readonly struct LogSumExp : IReduction<MapArguments, Exponentials>
     }
 
     /// <summary>A part counts as an entry that is its largest, as often as its own sum says.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Exponentials OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
     {
         Exponentials all = default;
@@ -270,7 +241,6 @@ internal readonly struct LogSumExp : IReduction<MapArguments, Exponentials>
         return all;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(MapArguments a, Strip strip, Exponentials result) =>
         a.Y[strip.At] = (Pair.Of(Softmaxes.Shift(result.Most)) + Pair.Log(result.Sum)).High;
 }

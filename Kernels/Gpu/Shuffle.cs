@@ -1,15 +1,14 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>Shuffling on the device: the very permutation that <see cref="Philox.Shuffle"/> makes one swap after the other.</summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     public void Shuffle(RandomDraw draw, Slice<int> order)
     {
-        int n = order.Length;
+        int n = Require.Draw("shuffle", draw, order.Length);
         if (n == 0)
             return;
         var room = workspace.Room(3 * n).Cast<int>();
@@ -71,7 +70,6 @@ internal readonly struct Shuffle : IKernel<ShuffleArguments>
     }
 
     /// <summary>Does this thread's swaps that hold both cells and moves them behind those that are left; returns how many are.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Swap(ShuffleArguments a, int count)
     {
         int q = 0;
@@ -96,7 +94,6 @@ internal readonly struct Shuffle : IKernel<ShuffleArguments>
     /// Swap k, k = 0 .. n - 2, draws below n - k. A word that Lemire's method rejects moves all later draws one word on, so they are made
     /// again from there.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void ChoosePartners(ShuffleArguments a)
     {
         var firsts = SharedMemory.Allocate<int>(Threads.PerGroup);
@@ -126,7 +123,6 @@ internal readonly struct Shuffle : IKernel<ShuffleArguments>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint WordAt(ShuffleArguments a, uint i)
     {
         var (x, y, z, w) = Philox.Words(i >> 2, a.State[2], a.Draw, a.State[3], a.State[0], a.State[1]);

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Functions;
 
@@ -7,37 +6,51 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// <summary>
 /// Softmax and its relatives over rows of n: 32 threads a short row, a group a long one. Each pass reads the row again, while it is near.
 /// </summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     public void Softmax(int rows, int n, Slice<float> x, Slice<float> y) =>
-        Rows<Softmax<ShortRows>, Softmax<LongRows>, RowArguments>(rows, n, new(View(x), View(y), rows, n));
+        Rows<Softmax<ShortRows>, Softmax<LongRows>, RowArguments>(Require.Rows("softmax", rows, n, x, y), n,
+            new(View(x), View(y), rows, n));
 
     public void LogSoftmax(int rows, int n, Slice<float> x, Slice<float> y) =>
-        Rows<LogSoftmax<ShortRows>, LogSoftmax<LongRows>, RowArguments>(rows, n, new(View(x), View(y), rows, n));
+        Rows<LogSoftmax<ShortRows>, LogSoftmax<LongRows>, RowArguments>(Require.Rows("log_softmax", rows, n, x, y), n,
+            new(View(x), View(y), rows, n));
 
     public void SoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> dx, bool accumulate) =>
-        SoftmaxGradient(rows, n, g, y, default, dx, accumulate);
+        SoftmaxGradient(Require.Rows("softmax gradient", rows, n, g, y, dx), n, g, y, default, dx, accumulate);
 
     public void LogSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> dx, bool accumulate) =>
-        Rows<LogSoftmaxGradient<ShortRows>, LogSoftmaxGradient<LongRows>, RowGradientArguments>(rows, n,
+        Rows<LogSoftmaxGradient<ShortRows>, LogSoftmaxGradient<LongRows>, RowGradientArguments>(
+            Require.Rows("log_softmax gradient", rows, n, g, y, dx), n,
             new(View(g), View(y), View(default(Slice<float>)), View(dx), rows, n, 0, accumulate ? 1 : 0));
 
-    public void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y) =>
-        Rows<GumbelSoftmax<ShortRows>, GumbelSoftmax<LongRows>, GumbelArguments>(rows, n,
+    public void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y)
+    {
+        Require.Temperature(temperature);
+        Require.Draw("gumbel_softmax", draw, rows);
+        Rows<GumbelSoftmax<ShortRows>, GumbelSoftmax<LongRows>, GumbelArguments>(Require.Rows("gumbel_softmax", rows, n, logits, y), n,
             new(View(logits), View(temperature), View(draw.State), draw.Draw, View(y), rows, n));
+    }
 
     public void GumbelSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> temperature, Slice<float> dlogits,
-        bool accumulate) =>
-        SoftmaxGradient(rows, n, g, y, temperature, dlogits, accumulate);
+        bool accumulate)
+    {
+        Require.Temperature(temperature);
+        SoftmaxGradient(Require.Rows("gumbel_softmax gradient", rows, n, g, y, dlogits), n, g, y, temperature, dlogits, accumulate);
+    }
 
     public void SoftmaxCrossEntropy(int rows, int n, Slice<float> logits, Slice<int> classes, Slice<float> loss) =>
-        Rows<CrossEntropy<ShortRows>, CrossEntropy<LongRows>, CrossEntropyArguments>(rows, n,
+        Rows<CrossEntropy<ShortRows>, CrossEntropy<LongRows>, CrossEntropyArguments>(Require.Classes(rows, n, logits, classes, loss), n,
             new(View(default(Slice<float>)), View(logits), View(classes), View(loss), rows, n, 0));
 
     public void SoftmaxCrossEntropyGradient(int rows, int n, Slice<float> g, Slice<float> logits, Slice<int> classes, Slice<float> dlogits,
-        bool accumulate) =>
-        Rows<CrossEntropyGradient<ShortRows>, CrossEntropyGradient<LongRows>, CrossEntropyArguments>(rows, n,
+        bool accumulate)
+    {
+        Require.Rows("softmax_cross_entropy gradient", rows, n, logits, dlogits);
+        Rows<CrossEntropyGradient<ShortRows>, CrossEntropyGradient<LongRows>, CrossEntropyArguments>(
+            Require.Classes(rows, n, logits, classes, g), n,
             new(View(g), View(logits), View(classes), View(dlogits), rows, n, accumulate ? 1 : 0));
+    }
 
     private void SoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> temperature, Slice<float> dx,
         bool accumulate) =>
@@ -178,7 +191,6 @@ internal readonly struct GumbelSoftmax<L> : IKernel<GumbelArguments> where L : s
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void One(GumbelArguments a, int i, int from, int to, float noise, Lane inverse)
     {
         if (i >= from && i < to)
@@ -196,7 +208,6 @@ internal struct Best
     /// Entry i of the row that begins at <paramref name="from"/>. Nothing is larger than NaN in front, and NaN elsewhere is larger than
     /// nothing.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Best At(ArrayView<float> y, int i, int from)
     {
         Best best = default;
@@ -210,7 +221,6 @@ internal struct Best
 /// <summary>The larger of two entries, the first of equal ones.</summary>
 internal readonly struct FirstBest : IFold<Best>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Best Of(Best a, Best b)
     {
         bool second = Intrinsic.Less(a.Value, b.Value) || (!Intrinsic.Less(b.Value, a.Value) && b.Index < a.Index);

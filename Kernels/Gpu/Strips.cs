@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 
 namespace VaeFromScratch.Kernels.Gpu;
@@ -36,19 +35,10 @@ internal interface IStrips
 /// <summary>Rows [outer, n], inner = 1, undivided: eight a group, 32 threads a row.</summary>
 internal readonly struct ShortRows : IStrips
 {
-    public static int Rank
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Group.IdxX;
-    }
+    public static int Rank => Group.IdxX;
 
-    public static int Count
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Threads.Wide;
-    }
+    public static int Count => Threads.Wide;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Strip Of(int outer, int n, int inner, int parts)
     {
         Strip strip = default;
@@ -61,7 +51,6 @@ internal readonly struct ShortRows : IStrips
         return strip;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
         Threads.ToAll(Threads.FoldOverX<F, T>(own), Group.IdxX, Group.IdxY);
 }
@@ -69,19 +58,10 @@ internal readonly struct ShortRows : IStrips
 /// <summary>Rows [outer, n], inner = 1: a group of 256 threads for each part of a row.</summary>
 internal readonly struct LongRows : IStrips
 {
-    public static int Rank
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Group.IdxX;
-    }
+    public static int Rank => Group.IdxX;
 
-    public static int Count
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Threads.PerGroup;
-    }
+    public static int Count => Threads.PerGroup;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Strip Of(int outer, int n, int inner, int parts)
     {
         Strip strip = default;
@@ -94,7 +74,6 @@ internal readonly struct LongRows : IStrips
         return strip;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
         Threads.ToAll(Threads.FoldAll<F, T>(own), Group.IdxX, 0);
 }
@@ -102,19 +81,10 @@ internal readonly struct LongRows : IStrips
 /// <summary>Columns: 32 neighbours a group, eight threads for each part of a column.</summary>
 internal readonly struct ColumnStrips : IStrips
 {
-    public static int Rank
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Group.IdxY;
-    }
+    public static int Rank => Group.IdxY;
 
-    public static int Count
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Threads.Tall;
-    }
+    public static int Count => Threads.Tall;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Strip Of(int outer, int n, int inner, int parts)
     {
         Strip strip = default;
@@ -130,7 +100,6 @@ internal readonly struct ColumnStrips : IStrips
         return strip;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
         Threads.ToAll(Threads.FoldOverY<F, T>(own), Group.IdxY, Group.IdxX);
 }
@@ -144,21 +113,17 @@ internal static class Parts
     public const int Nowhere = int.MaxValue;
 
     /// <summary>Where part p of n entries begins. Every part but the last few has the same length; they may have none.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int First(int n, int parts, int p) => IntrinsicMath.Min(n, p * ((n + parts - 1) / parts));
 
     /// <summary>Entries of part p.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Length(int n, int parts, int p) => First(n, parts, p + 1) - First(n, parts, p);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put(ArrayView<float> partial, int slot, Pair sum)
     {
         partial[2 * slot] = sum.High;
         partial[2 * slot + 1] = sum.Low;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Pair Get(ArrayView<float> partial, int slot)
     {
         Pair sum = default;
@@ -168,9 +133,9 @@ internal static class Parts
     }
 
     /// <summary>
-    /// Whether all other groups with this ticket have stored their parts. Every thread of the group must ask. One part needs no ticket.
+    /// Whether all other groups with this ticket have stored their parts. Every thread of the group must ask. One part needs no ticket, and
+    /// a group for which there are none is not the last.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsLast(ArrayView<int> tickets, int ticket, int parts)
     {
         var last = SharedMemory.Allocate<int>(1);
@@ -187,4 +152,32 @@ internal static class Parts
         Intrinsic.Barrier();
         return last[0] != 0;
     }
+}
+
+/// <summary>
+/// Parts that are added in two steps: the last group of a team to finish adds the team's parts, and the last of these the teams' sums,
+/// always in the same order. About as many teams as members of each: either are waited for one after the other.
+/// </summary>
+/// <param name="Parts">Of each sum, one a group.</param>
+/// <param name="Members">Parts of a team; the last team may have fewer.</param>
+internal readonly record struct Shares(ArrayView<int> Tickets, int Parts, int Members, int Teams)
+{
+    /// <summary>Places for what a sum's parts and teams give, parts first.</summary>
+    public int Slots => Parts + Teams;
+
+    public static Shares Of(int parts, ArrayView<int> tickets)
+    {
+        int members = (int)Math.Ceiling(Math.Sqrt(parts));
+        return new(tickets, parts, members, (parts + members - 1) / members);
+    }
+
+    public int TeamOf(int part) => part / Members;
+
+    public int MembersOf(int team) => IntrinsicMath.Min(Members, Parts - team * Members);
+
+    /// <summary>Whether all others of this group's team have stored their parts. Every thread must ask this, and the next.</summary>
+    public bool IsLastOfTeam(int sum, int team) => Gpu.Parts.IsLast(Tickets, sum * (Teams + 1) + team, MembersOf(team));
+
+    /// <summary>Whether all other teams have stored their sums, of the group that has stored its team's.</summary>
+    public bool IsLastOfAll(int sum, bool lastOfTeam) => Gpu.Parts.IsLast(Tickets, sum * (Teams + 1) + Teams, lastOfTeam ? Teams : 0);
 }

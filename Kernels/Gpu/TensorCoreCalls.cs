@@ -4,7 +4,7 @@ using VaeFromScratch.Kernels.Gpu.TensorCores;
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>Where products and convolutions leave ILGPU: on NVIDIA's tensor cores, on the same stream and memory.</summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     private readonly TensorCoreProducts? tensorCores;
 
@@ -17,6 +17,7 @@ public sealed partial class GpuBackend
     {
         if (tensorCores is null)
             return false;
+        tensorCores.Preferred = Preferred;
         if (recording is { } list)
             list.Add(new TensorCoreCall(tensorCores, call));
         else
@@ -28,7 +29,8 @@ public sealed partial class GpuBackend
     }
 
     /// <summary>The device's own address of a slice; 0 where it is absent.</summary>
-    private nint AddressOf(Slice<float> slice) => slice.IsAbsent ? 0 : BlockAt(slice.Address).NativePtr + (nint)(slice.Address & OffsetMask);
+    private nint AddressOf(Slice<float> slice) =>
+        slice.IsAbsent ? 0 : BlockAt(slice.Address).NativePtr + (nint)(slice.Address & OffsetMask);
 
     private sealed class TensorCoreCall(TensorCoreProducts products, Action<TensorCoreProducts> call) : Launchable
     {

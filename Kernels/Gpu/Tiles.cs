@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ILGPU;
 
@@ -10,7 +9,6 @@ internal struct Four
 {
     public float X, Y, Z, W;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Fma(float a, Four b)
     {
         X = Intrinsic.Fma(a, b.X, X);
@@ -18,14 +16,39 @@ internal struct Four
         Z = Intrinsic.Fma(a, b.Z, Z);
         W = Intrinsic.Fma(a, b.W, W);
     }
+
+    /// <summary>Each takes the place of the one before, and <paramref name="next"/> that of the last.</summary>
+    public void MoveUp(float next)
+    {
+        X = Y;
+        Y = Z;
+        Z = W;
+        W = next;
+    }
+
+    public void Add(Four b)
+    {
+        X = Intrinsic.Add(X, b.X);
+        Y = Intrinsic.Add(Y, b.Y);
+        Z = Intrinsic.Add(Z, b.Z);
+        W = Intrinsic.Add(W, b.W);
+    }
 }
 
 /// <summary>Eight floats in registers.</summary>
 internal struct Eight
 {
+    public const int Floats = 8;
+
     public Four Low, High;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>Each takes the place of the one before, and the first is gone.</summary>
+    public void MoveUp()
+    {
+        Low.MoveUp(High.X);
+        High.MoveUp(High.W);
+    }
+
     public static Eight Load(ArrayView<Four> from, int low, int high)
     {
         Eight v;
@@ -34,30 +57,80 @@ internal struct Eight
         return v;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Fma(float a, Eight b)
     {
         Low.Fma(a, b.Low);
         High.Fma(a, b.High);
+    }
+
+    public void Add(ArrayView<Four> from, int low, int high)
+    {
+        Low.Add(from[low]);
+        High.Add(from[high]);
+    }
+
+    /// <summary>Stores them, added to what is there where asked.</summary>
+    public void Keep(ArrayView<Four> to, int low, int high, bool accumulate)
+    {
+        if (accumulate)
+            Add(to, low, high);
+        to[low] = Low;
+        to[high] = High;
     }
 }
 
 /// <summary>A thread's 8 x 8 sums: fields, because loops over local arrays are not unrolled and would live in memory.</summary>
 internal struct Sums
 {
-    public Eight R0, R1, R2, R3, R4, R5, R6, R7;
+    public HalfSums Top, Bottom;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddOuter(Eight a, Eight b)
     {
-        R0.Fma(a.Low.X, b);
-        R1.Fma(a.Low.Y, b);
-        R2.Fma(a.Low.Z, b);
-        R3.Fma(a.Low.W, b);
-        R4.Fma(a.High.X, b);
-        R5.Fma(a.High.Y, b);
-        R6.Fma(a.High.Z, b);
-        R7.Fma(a.High.W, b);
+        Top.AddOuter(a.Low, b);
+        Bottom.AddOuter(a.High, b);
+    }
+}
+
+/// <summary>Four rows of eight sums.</summary>
+internal struct HalfSums
+{
+    /// <summary>How many times four floats they are.</summary>
+    public const int Fours = 2 * Rows, Rows = 4;
+
+    public Eight R0, R1, R2, R3;
+
+    /// <summary>Each row takes the place of the one before, and the first is gone.</summary>
+    public void MoveUp()
+    {
+        R0 = R1;
+        R1 = R2;
+        R2 = R3;
+    }
+
+    public void AddOuter(Four a, Eight b)
+    {
+        R0.Fma(a.X, b);
+        R1.Fma(a.Y, b);
+        R2.Fma(a.Z, b);
+        R3.Fma(a.W, b);
+    }
+
+    /// <summary>Adds sums from memory, whose fours are so far apart.</summary>
+    public void Add(ArrayView<Four> from, int at, int apart)
+    {
+        R0.Add(from, at, at + apart);
+        R1.Add(from, at + 2 * apart, at + 3 * apart);
+        R2.Add(from, at + 4 * apart, at + 5 * apart);
+        R3.Add(from, at + 6 * apart, at + 7 * apart);
+    }
+
+    /// <summary>Stores them, added row by row to what is there where asked.</summary>
+    public void Keep(ArrayView<Four> to, int at, int apart, bool accumulate)
+    {
+        R0.Keep(to, at, at + apart, accumulate);
+        R1.Keep(to, at + 2 * apart, at + 3 * apart, accumulate);
+        R2.Keep(to, at + 4 * apart, at + 5 * apart, accumulate);
+        R3.Keep(to, at + 6 * apart, at + 7 * apart, accumulate);
     }
 }
 
@@ -95,22 +168,18 @@ internal interface ITile
 /// <summary>128 x 128 by 256 threads; 35 KB of shared memory.</summary>
 internal readonly struct Large : ITile
 {
-    public static int Log { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 7; }
-    public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 128; }
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Log => 7;
+    public static int Size => 128;
     public static ArrayView<Four> Slices() => SharedMemory.Allocate<Four>(2 * 16 * 33);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ArrayView<Row> Rows() => SharedMemory.Allocate<Row>(128);
 }
 
 /// <summary>64 x 64 by 64 threads; 10 KB of shared memory.</summary>
 internal readonly struct Small : ITile
 {
-    public static int Log { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 6; }
-    public static int Size { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => 64; }
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Log => 6;
+    public static int Size => 64;
     public static ArrayView<Four> Slices() => SharedMemory.Allocate<Four>(2 * 8 * 17);
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ArrayView<Row> Rows() => SharedMemory.Allocate<Row>(64);
 }
 

@@ -1,34 +1,47 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Functions;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>The terms of a VAE's objective, each in one launch with its gradient: eight rows a group, 32 threads a row.</summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
-    public void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z, Slice<float> kl) =>
-        EachRow<Reparameterise, ReparameteriseArguments>(rows, new(View(mu), View(logVar), View(draw.State), draw.Draw, View(epsilon), View(z), View(kl), rows, h));
+    public void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z,
+        Slice<float> kl) =>
+        EachRow<Reparameterise, ReparameteriseArguments>(Require.Reparameterise(rows, h, mu, logVar, draw, epsilon, z, kl),
+            new(View(mu), View(logVar), View(draw.State), draw.Draw, View(epsilon), View(z), View(kl), rows, h));
 
-    public void ReparameteriseGradient(int rows, int h, Slice<float> gz, Slice<float> gkl, Slice<float> mu, Slice<float> logVar, Slice<float> epsilon,
-        Slice<float> dmu, Slice<float> dlogVar, bool accumulate) =>
-        Each<ReparameteriseGradient, ReparameteriseGradientArguments>(rows * h, new(View(gz), View(gkl), View(mu), View(logVar), View(epsilon), View(dmu), View(dlogVar),
+    public void ReparameteriseGradient(int rows, int h, ReparameterisedSample sample, Slice<float> gz, Slice<float> gkl, Slice<float> dmu,
+        Slice<float> dlogVar, bool accumulate) =>
+        Each<ReparameteriseGradient, ReparameteriseGradientArguments>(
+            Require.ReparameteriseGradient(rows, h, sample, gz, gkl, dmu, dlogVar),
+            new(View(gz), View(gkl), View(sample.Mu), View(sample.LogVar), View(sample.Epsilon), View(dmu), View(dlogVar),
             rows * h, h, gz.IsAbsent ? 0 : 1, gkl.IsAbsent ? 0 : 1, accumulate ? 1 : 0));
 
-    public void GaussianNll(int rows, int d, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> nll, Slice<float> squaredError) =>
-        EachRow<GaussianNll, NllArguments>(rows, new(View(x), View(mean), View(variance), View(nll), View(squaredError), rows, d));
+    public void GaussianNll(int rows, int d, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> nll,
+        Slice<float> squaredError) =>
+        EachRow<GaussianNll, NllArguments>(Require.GaussianNll(rows, d, x, mean, variance, nll, squaredError),
+            new(View(x), View(mean), View(variance), View(nll), View(squaredError), rows, d));
 
-    public void GaussianNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> mean, Slice<float> variance, Slice<float> dmean, bool accumulate) =>
-        Each<NllGradient<SquaredError>, NllGradientArguments>(rows * d, new(View(g), View(x), View(mean), View(variance), View(dmean), rows * d, d, 1, accumulate ? 1 : 0));
+    public void GaussianNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> mean, Slice<float> variance,
+        Slice<float> dmean, bool accumulate) =>
+        Each<NllGradient<SquaredError>, NllGradientArguments>(Require.GaussianNllGradient(rows, d, g, x, mean, variance, dmean),
+            new(View(g), View(x), View(mean), View(variance), View(dmean), rows * d, d, 1, accumulate ? 1 : 0));
 
     public void BernoulliNll(int rows, int d, Slice<float> x, Slice<float> logits, Slice<float> nll) =>
-        EachRow<BernoulliNll, NllArguments>(rows, new(View(x), View(logits), View(default(Slice<float>)), View(nll), View(default(Slice<float>)), rows, d));
+        EachRow<BernoulliNll, NllArguments>(Require.BernoulliNll(rows, d, x, logits, nll),
+            new(View(x), View(logits), View(default(Slice<float>)), View(nll), View(default(Slice<float>)), rows, d));
 
-    public void BernoulliNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> logits, Slice<float> dlogits, bool accumulate) =>
-        Each<NllGradient<BernoulliTerm>, NllGradientArguments>(rows * d, new(View(g), View(x), View(logits), View(default(Slice<float>)), View(dlogits), rows * d, d, 0, accumulate ? 1 : 0));
+    public void BernoulliNllGradient(int rows, int d, Slice<float> g, Slice<float> x, Slice<float> logits, Slice<float> dlogits,
+        bool accumulate) =>
+        Each<NllGradient<BernoulliTerm>, NllGradientArguments>(Require.BernoulliNllGradient(rows, d, g, x, logits, dlogits),
+            new(View(g), View(x), View(logits), View(default(Slice<float>)), View(dlogits), rows * d, d, 0, accumulate ? 1 : 0));
 
-    public void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor, Slice<float> variance) =>
-        Launch<UpdateVariance, UpdateVarianceArguments>(1, 1, Threads.PerGroup, 1, new(View(squaredError), View(variance), squaredError.Length, Pair.OfHost(count), decay, maximumChange, floor));
+    public void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor,
+        Slice<float> variance) =>
+        Launch<UpdateVariance, UpdateVarianceArguments>(1, 1, Threads.PerGroup, 1,
+            new(View(squaredError), View(variance), Require.UpdateVariance(squaredError, count, variance), Pair.OfHost(count), decay,
+                maximumChange, floor));
 }
 
 internal readonly record struct ReparameteriseArguments(ArrayView<float> Mu, ArrayView<float> LogVar, ArrayView<uint> State, uint Draw,
@@ -55,7 +68,6 @@ internal readonly struct Reparameterise : IKernel<ReparameteriseArguments>
             a.Kl[row] = twiceKl.Times(0.5f);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void One(ReparameteriseArguments a, int i, int from, int to, float epsilon, ref Pair twiceKl)
     {
         if (i < from || i >= to)
@@ -67,7 +79,8 @@ internal readonly struct Reparameterise : IKernel<ReparameteriseArguments>
     }
 }
 
-internal readonly record struct ReparameteriseGradientArguments(ArrayView<float> Gz, ArrayView<float> Gkl, ArrayView<float> Mu, ArrayView<float> LogVar, ArrayView<float> Epsilon,
+internal readonly record struct ReparameteriseGradientArguments(ArrayView<float> Gz, ArrayView<float> Gkl, ArrayView<float> Mu,
+    ArrayView<float> LogVar, ArrayView<float> Epsilon,
     ArrayView<float> Dmu, ArrayView<float> DlogVar, int N, int H, int HasGz, int HasGkl, int Accumulate);
 
 internal readonly struct ReparameteriseGradient : IKernel<ReparameteriseGradientArguments>
@@ -83,7 +96,8 @@ internal readonly struct ReparameteriseGradient : IKernel<ReparameteriseGradient
     }
 }
 
-internal readonly record struct NllArguments(ArrayView<float> X, ArrayView<float> Prediction, ArrayView<float> Variance, ArrayView<float> Nll, ArrayView<float> SquaredError, int Rows, int D);
+internal readonly record struct NllArguments(ArrayView<float> X, ArrayView<float> Prediction, ArrayView<float> Variance,
+    ArrayView<float> Nll, ArrayView<float> SquaredError, int Rows, int D);
 
 internal readonly struct BernoulliNll : IKernel<NllArguments>
 {
@@ -115,7 +129,6 @@ internal readonly struct GaussianNll : IKernel<NllArguments>
 internal static class PixelSum
 {
     /// <summary>The sum of a row's terms; right where the thread's x = 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Pair Of<T>(NllArguments a, int row) where T : struct, IPixelTerm
     {
         Pair sum = default;
@@ -126,7 +139,8 @@ internal static class PixelSum
     }
 }
 
-internal readonly record struct NllGradientArguments(ArrayView<float> G, ArrayView<float> X, ArrayView<float> Prediction, ArrayView<float> Variance, ArrayView<float> D,
+internal readonly record struct NllGradientArguments(ArrayView<float> G, ArrayView<float> X, ArrayView<float> Prediction,
+    ArrayView<float> Variance, ArrayView<float> D,
     int N, int Width, int HasVariance, int Accumulate);
 
 internal readonly struct NllGradient<T> : IKernel<NllGradientArguments> where T : struct, IPixelTerm
@@ -136,12 +150,14 @@ internal readonly struct NllGradient<T> : IKernel<NllGradientArguments> where T 
         int i = Threads.Number;
         if (i >= a.N)
             return;
-        Lane scale = a.HasVariance != 0 ? (Lane)1f / a.Variance[0] : 1f, factor = a.G[i / a.Width] * scale, slope = T.Slope<Lane>(a.X[i], a.Prediction[i]);
+        Lane scale = a.HasVariance != 0 ? (Lane)1f / a.Variance[0] : 1f, factor = a.G[i / a.Width] * scale,
+            slope = T.Slope<Lane>(a.X[i], a.Prediction[i]);
         a.D[i] = a.Accumulate != 0 ? Lane.Fma(factor, slope, a.D[i]) : factor * slope;
     }
 }
 
-internal readonly record struct UpdateVarianceArguments(ArrayView<float> SquaredError, ArrayView<float> Variance, int N, Pair Count, float Decay, float MaximumChange, float Floor);
+internal readonly record struct UpdateVarianceArguments(ArrayView<float> SquaredError, ArrayView<float> Variance, int N, Pair Count,
+    float Decay, float MaximumChange, float Floor);
 
 internal readonly struct UpdateVariance : IKernel<UpdateVarianceArguments>
 {
@@ -152,6 +168,7 @@ internal readonly struct UpdateVariance : IKernel<UpdateVarianceArguments>
             sum.Add(a.SquaredError[i]);
         sum = Threads.SumAll(sum);
         if (Group.IdxX == 0)
-            a.Variance[0] = LearnedVariance.Next(Pair.Of(a.Variance[0]), sum / a.Count, Pair.Of(a.Decay), Pair.Of(a.MaximumChange), Pair.Of(a.Floor)).Total;
+            a.Variance[0] = LearnedVariance.Next(Pair.Of(a.Variance[0]), sum / a.Count, Pair.Of(a.Decay), Pair.Of(a.MaximumChange),
+                Pair.Of(a.Floor)).Total;
     }
 }

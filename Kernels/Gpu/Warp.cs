@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ILGPU;
 using VaeFromScratch.Kernels.Functions;
 using VaeFromScratch.Kernels.Maths;
@@ -6,10 +5,10 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>Moving images, a thread an entry: the four pixels that it reads are neighbours of the next thread's.</summary>
-public sealed partial class GpuBackend
+internal sealed partial class GpuBackend
 {
     public void AffineWarp(WarpShape shape, Slice<float> x, Slice<float> motion, Slice<float> y) =>
-        Each<AffineWarp, WarpArguments>(shape.Size,
+        Each<AffineWarp, WarpArguments>(Require.AffineWarp(shape, x, motion, y),
             new(View(x), View(motion), View(y), shape.Size, shape.Height, shape.Width, shape.Channels, shape.Reflect ? 1 : 0));
 }
 
@@ -45,5 +44,5 @@ internal readonly struct AffineWarp : IKernel<WarpArguments>
     }
 
     /// <summary>As an integer, NaN as 0: what a conversion makes of NaN is the device's own choice.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)] private static int Whole(Lane x) => (int)(float.IsNaN(x.X) ? 0f : x.X);
+    private static int Whole(Lane x) => (int)(float.IsNaN(x.X) ? 0f : x.X);
 }

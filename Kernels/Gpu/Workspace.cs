@@ -10,7 +10,7 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// <remarks>The last group sets its ticket back to 0, so that tickets need no clearing between launches.</remarks>
 internal sealed class Workspace : IDisposable
 {
-    public const int MostTickets = 4096;
+    public const int MostTickets = 5120;
 
     private readonly Accelerator accelerator;
     private readonly MemoryBuffer tickets;

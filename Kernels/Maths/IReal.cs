@@ -1,7 +1,8 @@
 namespace VaeFromScratch.Kernels.Maths;
 
 /// <summary>
-/// What the formula of a function needs of a number: one float on a GPU, sixteen lanes in registers on the CPU. A formula is written once over it.
+/// What the formula of a function needs of a number: one float on a GPU, sixteen lanes in registers on the CPU. A formula is written once
+/// over it.
 /// Every operation is correctly rounded, so that all devices and all vector widths give the same bits.
 /// </summary>
 public interface IReal<V> where V : struct, IReal<V>
@@ -30,7 +31,9 @@ public interface IReal<V> where V : struct, IReal<V>
     static abstract V SelectLess(V a, V b, V yes, V no);
     /// <summary>p * 2^n for an integral n in [-252, 254], rounded once, subnormal and infinite results included.</summary>
     static abstract V ScaleByPowerOfTwo(V p, V n);
-    /// <summary>Splits x > 0 (subnormals included) into m in [sqrt(1/2), sqrt(2)) and e with x = m * 2^e; other inputs give anything.</summary>
+    /// <summary>
+    /// Splits x > 0 (subnormals included) into m in [sqrt(1/2), sqrt(2)) and e with x = m * 2^e; other inputs give anything.
+    /// </summary>
     static abstract V SplitExponent(V x, out V exponent);
     /// <summary>Reads the bits as an unsigned word w and returns w / 2^9, rounded down: an integer below 2^23.</summary>
     static abstract V TopBits(V words);

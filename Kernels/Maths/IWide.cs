@@ -4,7 +4,7 @@ namespace VaeFromScratch.Kernels.Maths;
 /// What the formula of a final result needs of a number that keeps more digits than a float, so that differences of nearly equal values
 /// stay right: a double on the CPU, a pair of floats on a GPU.
 /// </summary>
-public interface IWide<W> where W : struct, IWide<W>
+internal interface IWide<W> where W : struct, IWide<W>
 {
     static abstract W Of(float value);
     static abstract W operator +(W a, W b);

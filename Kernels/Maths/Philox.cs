@@ -5,7 +5,7 @@ namespace VaeFromScratch.Kernels.Maths;
 /// The static part is the function itself; an instance reads one stream word by word on the host, for shuffling and for choosing examples.
 /// Word i of an instance is the word that element i of the <see cref="RandomDraw"/> with the same seed, step, stream and draw is made from.
 /// </remarks>
-public struct Philox(ulong seed, uint step, uint stream, uint draw = 0)
+internal struct Philox(ulong seed, uint step, uint stream, uint draw = 0)
 {
     internal const uint M0 = 0xD2511F53, M1 = 0xCD9E8D57, W0 = 0x9E3779B9, W1 = 0xBB67AE85;
     internal const int Rounds = 10;

@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 namespace VaeFromScratch.Kernels.Maths;
 
 /// <summary>
-/// Elementary functions from fused multiply-add, addition, multiplication and division only, in a fixed order: the same bits at every vector width and on CUDA.
+/// Elementary functions from fused multiply-add, addition, multiplication and division only, in a fixed order: the same bits at every
+/// vector width and on CUDA.
 /// </summary>
 /// <remarks>NaN propagates; infinities and zeros give the limits of the mathematical function. The polynomials are Cephes'.</remarks>
 internal static class RealMath

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace VaeFromScratch.Kernels.Maths;
 
 /// <summary>Running sums kept as an unevaluated pair of floats (about 48 bits): double precision without double registers.</summary>
-public static class TwoSum
+internal static class TwoSum
 {
     /// <summary>Adds x to high + low; the rounding error of the addition is kept (Knuth's two-sum).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,3 @@
-using VaeFromScratch.Engine;
-
 namespace VaeFromScratch.Models.Distributions;
 
 /// <summary>q(c|x), one categorical distribution per image.</summary>
@@ -19,7 +17,7 @@ public sealed class Categorical
         Probabilities = logits.Softmax();
     }
 
-    /// <summary>K.</summary>
+    /// <summary>The number of categories, K.</summary>
     public int Categories { get; }
 
     /// <summary>log q(c|x), nats, [B, K].</summary>

@@ -1,9 +1,7 @@
-using VaeFromScratch.Engine;
-
 namespace VaeFromScratch.Models.Distributions;
 
 /// <summary>q(z|x) = N(mu, diag exp(logVar)), one per image.</summary>
-/// <param name="Mu">[B, H].</param>
+/// <param name="Mu">The means, [B, H].</param>
 /// <param name="LogVar">log sigma^2, [B, H].</param>
 public sealed record DiagonalGaussian(Tensor Mu, Tensor LogVar)
 {
@@ -22,7 +20,8 @@ public sealed record DiagonalGaussian(Tensor Mu, Tensor LogVar)
     public Tensor LogRatioToPrior(Tensor z) => 0.5f * (z.Square() - Standardised(z) - LogVar).SumPerRow();
 
     /// <summary>The same posterior <paramref name="count"/> times over: row k B + i is image i.</summary>
-    public DiagonalGaussian Repeat(int count) => new(Mu.RepeatRows(count).Reshape(-1, Mu.Shape[1]), LogVar.RepeatRows(count).Reshape(-1, Mu.Shape[1]));
+    public DiagonalGaussian Repeat(int count) =>
+        new(Mu.RepeatRows(count).Reshape(-1, Mu.Shape[1]), LogVar.RepeatRows(count).Reshape(-1, Mu.Shape[1]));
 
     /// <summary>(z - mu)^2 / sigma^2.</summary>
     private Tensor Standardised(Tensor z) => (z - Mu).Square() * (-LogVar).Exp();

@@ -1,4 +1,4 @@
-using VaeFromScratch.Engine;
+using VaeFromScratch.Graphs;
 
 namespace VaeFromScratch.Models.Distributions;
 
@@ -17,7 +17,10 @@ public sealed record GaussianMixture(Tensor Logits, Tensor Mu, Tensor LogVar)
 
     private int Latents => Mu.Shape[1] / Components;
 
-    /// <summary>A sample in which the component is relaxed to a mean of one sample of each, [B, H]; gradients flow through all of it (equations.md (C1)).</summary>
+    /// <summary>
+    /// A sample in which the component is relaxed to a mean of one sample of each, [B, H]; gradients flow through all of it (equations.md
+    /// (C1)).
+    /// </summary>
     /// <param name="temperature">Of the relaxation, a scalar tensor.</param>
     public Tensor RelaxedSample(Tensor temperature, Rng rng)
     {
@@ -26,7 +29,7 @@ public sealed record GaussianMixture(Tensor Logits, Tensor Mu, Tensor LogVar)
     }
 
     /// <summary>An exact sample, [B, H].</summary>
-    public Tensor Sample(Rng rng) => RelaxedSample(Tape.Current!.Full(Shape.Scalar, 0), rng);
+    public Tensor Sample(Rng rng) => RelaxedSample(Tape.Current.Full(Shape.Scalar, 0), rng);
 
     /// <summary>The component of the largest w(k|x).</summary>
     public DiagonalGaussian MostProbable()
@@ -34,6 +37,10 @@ public sealed record GaussianMixture(Tensor Logits, Tensor Mu, Tensor LogVar)
         var chosen = (Logits / AlmostZero).Softmax();
         return new(Select(chosen, Mu), Select(chosen, LogVar));
     }
+
+    /// <summary>The weights by which <see cref="MostProbable"/> selects, as a graph.</summary>
+    internal static GraphNode DescribeMostProbable(GraphNode logits) =>
+        logits.Apply(GraphFunction.Scale, 1 / AlmostZero).Apply(GraphFunction.Softmax);
 
     /// <summary>KL(w(.|x) || w), nats, [B]: the first part of (G2).</summary>
     public Tensor CategoryKl(MixturePrior prior)

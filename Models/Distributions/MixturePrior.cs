@@ -1,4 +1,3 @@
-using VaeFromScratch.Engine;
 using VaeFromScratch.Kernels;
 
 namespace VaeFromScratch.Models.Distributions;
@@ -19,10 +18,10 @@ public sealed class MixturePrior : IDisposable
 
     public LatentDesign Design { get; }
 
-    /// <summary>K.</summary>
+    /// <summary>The number of components, K.</summary>
     public int Components => Design.Components;
 
-    /// <summary>H.</summary>
+    /// <summary>The number of latents, H.</summary>
     public int Latents => Design.Centres[0].Length;
 
     /// <summary>log w_k, [K].</summary>
@@ -50,9 +49,10 @@ public sealed class MixturePrior : IDisposable
     /// <summary>Independent draws, [count, H].</summary>
     public Tensor Draw(int count, Rng rng)
     {
-        var tape = Tape.Current!;
+        var tape = Tape.Current;
         var prior = new GaussianMixture(
-            (tape.Full(new(count, Components), 0) + LogWeights), tape.Full(new(count, Components * Latents), 0) + Centres, tape.Full(new(count, Components * Latents), 0) + LogVariances);
+            (tape.Full(new(count, Components), 0) + LogWeights), tape.Full(new(count, Components * Latents), 0) + Centres,
+                tape.Full(new(count, Components * Latents), 0) + LogVariances);
         return prior.Sample(rng);
     }
 

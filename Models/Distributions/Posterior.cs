@@ -1,5 +1,3 @@
-using VaeFromScratch.Engine;
-
 namespace VaeFromScratch.Models.Distributions;
 
 /// <summary>q(z, c|x) = q(z|x) q(c|x) of each image.</summary>

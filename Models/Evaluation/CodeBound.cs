@@ -1,21 +1,25 @@
 using System.Text.Json.Nodes;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Estimators.Critics;
 using VaeFromScratch.Models.Noise;
+using VaeFromScratch.Models.Terms;
+using VaeFromScratch.Models.Zoo;
 
 namespace VaeFromScratch.Models.Evaluation;
 
 /// <summary>
-/// What the decoder's output says about the code of a trained model: the bound of paper 5 (equations.md (Q1), (Q3)), Q fitted on training images, the value taken on test images.
+/// What the decoder's output says about the code of a trained model: the bound of paper 5 (equations.md (Q1), (Q3)), Q fitted on training
+/// images, the value taken on test images.
 /// </summary>
 /// <param name="Bound">On I(code; x').</param>
 /// <param name="Chosen">The factors it is of; none where only the category is.</param>
 /// <param name="Sampled">Whether x' is drawn from p(x|z), or is the decoder's mean.</param>
-/// <param name="CategoryInformation">I(x; c) (C3) of the same test images: another quantity, between code and data, to be read beside the bound; null without a category.</param>
+/// <param name="CategoryInformation">I(x; c) (C3) of the same test images: another quantity, between code and data, to be read beside the
+/// bound; null without a category.</param>
 /// <param name="FittingImages">Training images that Q was fitted on.</param>
-public sealed record CodeBound(QBoundResult Bound, IReadOnlyList<int> Chosen, bool Sampled, Estimate? CategoryInformation, int FittingImages)
+internal sealed record CodeBound(QBoundResult Bound, IReadOnlyList<int> Chosen, bool Sampled, Estimate? CategoryInformation,
+    int FittingImages)
 {
     /// <summary>Training images that Q is fitted on at the most: their outputs are in memory as floats.</summary>
     private const int MostFitting = 20_000;
@@ -30,19 +34,29 @@ public sealed record CodeBound(QBoundResult Bound, IReadOnlyList<int> Chosen, bo
     /// <param name="chosen">Indices of factors; none is possible only with a category.</param>
     /// <param name="sampled">Whether x' is drawn from p(x|z); a deterministic x' of a continuous code has unbounded information.</param>
     /// <exception cref="OptionException">There is nothing to bound, or the noise cannot be drawn from.</exception>
-    public static CodeBound Compute(VaeModel model, ImageDataset train, ImageDataset test, RunConfiguration configuration, int[] chosen, bool sampled, int[] widths)
+    public static CodeBound Compute(VaeModel model, ImageDataset train, ImageDataset test, RunConfiguration configuration, int[] chosen,
+        bool sampled)
     {
         if (model.Categories == 0 && chosen.Length == 0)
-            throw new OptionException($"mi-factors: {configuration.Model} has no category, so name the factors whose information to bound, such as 0,1");
+            throw new OptionException(
+                $"mi-factors: {configuration.Model.Name} has no category, so name the factors whose information to bound, such as 0,1");
         if (sampled && !model.Noise.IsLikelihood)
-            throw new OptionException($"q-input sample: noise {model.Noise.Name} is no likelihood and cannot be drawn from; use --q-input mean");
+            throw new OptionException(
+                $"q-input sample: noise {model.Noise.Name} is no likelihood and cannot be drawn from; use --q-input mean");
+        int[] widths = (configuration.Settings switch
+        {
+            VmiVaeSettings joint => joint.Q,
+            GaussianVmiVaeSettings gaussian => gaussian.Q,
+            _ => new QSettings(),
+        }).QNetwork.Values;
         train = train.Take(Math.Min(MostFitting, train.Count));
-        using var rng = new Rng(model.Compute, configuration.Seed, Stream);
+        using var rng = new Rng(model.Compute, configuration.Training.Seed, Stream);
         Encodings fitting = Encode(model, train, configuration), encodings = Encode(model, test, configuration);
         var measured = Draw(model, encodings, chosen, sampled, rng, pass: 0);
         var category = model.Categories == 0 ? null : Estimators.CategoryInformation.Compute(encodings);
-        double factorEntropy = chosen.Length == 0 ? 0 : FactorEntropy(model, encodings, chosen, configuration.Seed);
-        var bound = new QBound(new(widths)).Fit(model.Compute, pass => Draw(model, fitting, chosen, sampled, rng, pass), measured, model.Categories, chosen.Length, category?.CodeEntropy ?? 0, factorEntropy, configuration.Seed);
+        double factorEntropy = chosen.Length == 0 ? 0 : FactorEntropy(model, encodings, chosen, configuration.Training.Seed);
+        var bound = new QBound(new(widths)).Fit(model.Compute, pass => Draw(model, fitting, chosen, sampled, rng, pass), measured,
+            model.Categories, chosen.Length, category?.CodeEntropy ?? 0, factorEntropy, configuration.Training.Seed);
         return new(bound, chosen, sampled, category?.Information, train.Count);
     }
 
@@ -71,15 +85,18 @@ public sealed record CodeBound(QBoundResult Bound, IReadOnlyList<int> Chosen, bo
     private static CodedImages Draw(VaeModel model, Encodings encodings, int[] chosen, bool sampled, Rng rng, int pass)
     {
         int h = model.Latents, k = model.Categories, pixels = model.Image.Pixels, size = model.EvaluationBatch;
-        var (images, categories, factors) = (new float[encodings.Points * pixels], new float[encodings.Points * k], new float[encodings.Points * chosen.Length]);
+        var (images, categories, factors) =
+            (new float[encodings.Points * pixels], new float[encodings.Points * k], new float[encodings.Points * chosen.Length]);
         for (int start = 0; start < encodings.Points; start += size)
         {
             int count = Math.Min(size, encodings.Points - start);
             rng.BeginStep(((uint)pass << 16) + (uint)(start / size));
-            using var tape = new Tape(model.Compute, gradients: false);
-            Tensor mu = tape.Constant(new(count, h), encodings.Mu.Span.Slice(start * h, count * h)), logVar = tape.Constant(new(count, h), encodings.LogVar.Span.Slice(start * h, count * h));
+            using var tape = model.Compute.Tape(gradients: false);
+            Tensor mu = tape.Constant(new(count, h), encodings.Mu.Span.Slice(start * h, count * h)),
+                logVar = tape.Constant(new(count, h), encodings.LogVar.Span.Slice(start * h, count * h));
             var z = Ops.Reparameterise(mu, logVar, rng).Z;
-            var y = k == 0 ? null : tape.Constant(new(count, k), encodings.Probabilities.Span.Slice(start * k, count * k)).ClampMin(1e-20f).Log().SampleOneHot(rng);
+            var y = k == 0 ? null : tape.Constant(new(count, k), encodings.Probabilities.Span.Slice(start * k, count * k)).ClampMin(1e-20f)
+                .Log().SampleOneHot(rng);
             var decoded = model.Decode(VaeModel.Code(z, y));
             (sampled ? model.Noise.Sample(decoded, rng) : model.Noise.Mean(decoded)).ToArray().CopyTo(images, start * pixels);
             y?.ToArray().CopyTo(categories, start * k);

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using VaeFromScratch.Engine;
+using VaeFromScratch.Data;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Estimators.Quality;
-using VaeFromScratch.Models.Zoo;
+using VaeFromScratch.Models.Distributions;
 
 namespace VaeFromScratch.Models.Evaluation;
 
@@ -16,7 +16,8 @@ namespace VaeFromScratch.Models.Evaluation;
 /// <param name="Similarity">Null where images are smaller than SSIM's window.</param>
 /// <param name="Samples">One z ~ q(z|x) of each image, [images, H].</param>
 /// <param name="Classes">The most probable class of each image.</param>
-public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, int Images, bool Grid, SsimOfSet? Similarity, float[] Samples, int[] Classes)
+public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, int Images, bool Grid, SsimOfSet? Similarity,
+    float[] Samples, int[] Classes)
 {
     /// <summary>The file in a run directory.</summary>
     public const string FileName = "activated.csv";
@@ -30,15 +31,15 @@ public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, 
     /// <summary>Null for models without a design.</summary>
     public static DesignedLatents? Measure(VaeModel model, Evaluator evaluator, Likelihoods likelihoods, RunConfiguration configuration)
     {
-        if (model is not Exon exon)
+        if (model is not IHasDesign designed)
             return null;
-        var design = exon.Prior.Design;
+        var design = designed.Design;
         var sums = new ActivatedSubspaceSums(design.Variances);
         var samples = new List<float>();
         var classes = new List<int>();
         evaluator.ForEachBatch((x, _) =>
         {
-            var q = exon.Posterior(x);
+            var q = designed.Posterior(x);
             float[] probabilities = q.Logits.Softmax().ToArray();
             sums.Add(probabilities, q.Mu.ToArray(), q.LogVar.ToArray());
             samples.AddRange(q.Sample(model.Rng).ToArray());
@@ -47,21 +48,26 @@ public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, 
         var activated = sums.Result();
         double categoryKl = likelihoods.Terms.Single(t => t.Name == "kl_category").Value;
         bool grid = model.Latents == 2;
-        float[] codes = grid ? GridCodes(exon, GridSide) : PriorCodes(exon, configuration.Seed);
+        float[] codes = grid ? GridCodes(design, GridSide) : PriorCodes(model, configuration.Training.Seed);
         var (h, w, c) = (model.Image.Height, model.Image.Width, model.Image.Channels);
         var similarity = Math.Min(h, w) < Ssim.Window ? null : new Ssim(h, w, c, range: 1).OfSet(Evaluator.Decode(model, codes));
-        return new(activated, activated.Slack(design.Weights, likelihoods.Kl, categoryKl), codes.Length / model.Latents, grid, similarity, [.. samples], [.. classes]);
+        return new(activated, activated.Slack(design.Weights, likelihoods.Kl, categoryKl), codes.Length / model.Latents, grid, similarity,
+            [.. samples], [.. classes]);
     }
 
-    /// <summary>Codes on a grid of <paramref name="side"/> x <paramref name="side"/> points over a plane, two standard deviations around the outermost centres; rows from the top, [side side, 2].</summary>
-    public static float[] GridCodes(Exon model, int side)
+    /// <summary>
+    /// Codes on a grid of <paramref name="side"/> x <paramref name="side"/> points over a plane, two standard deviations around the
+    /// outermost centres; rows from the top, [side side, 2].
+    /// </summary>
+    public static float[] GridCodes(LatentDesign design, int side)
     {
-        var design = model.Prior.Design;
         var codes = new float[2 * side * side];
         for (int axis = 0; axis < 2; axis++)
         {
-            double low = Enumerable.Range(0, design.Components).Min(k => design.Centres[k][axis] - 2 * Math.Sqrt(design.Variances[k][axis]));
-            double high = Enumerable.Range(0, design.Components).Max(k => design.Centres[k][axis] + 2 * Math.Sqrt(design.Variances[k][axis]));
+            double low = Enumerable.Range(0, design.Components)
+                .Min(k => design.Centres[k][axis] - 2 * Math.Sqrt(design.Variances[k][axis]));
+            double high = Enumerable.Range(0, design.Components)
+                .Max(k => design.Centres[k][axis] + 2 * Math.Sqrt(design.Variances[k][axis]));
             for (int i = 0; i < side * side; i++)
             {
                 int step = axis == 0 ? i % side : side - 1 - i / side;
@@ -69,6 +75,26 @@ public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, 
             }
         }
         return codes;
+    }
+
+    /// <summary>
+    /// (G9), paper 4's figure 7: how much the images D(mu_k(x_i)) of a class differ, x_i the first <paramref name="most"/> images of class
+    /// k in file order; data range 1.
+    /// </summary>
+    /// <returns>Null for models without a design, and where the images are smaller than SSIM's window or fewer than two.</returns>
+    public static SsimOfSet? DiversityOfClass(VaeModel model, ImageDataset images, int k, int most)
+    {
+        int[] rows = images.Labels is null ? [] : [.. Enumerable.Range(0, images.Count).Where(i => images.Labels[i] == k).Take(most)];
+        if (model is not IHasDesign designed || rows.Length < 2 || Math.Min(images.Height, images.Width) < Ssim.Window)
+            return null;
+        var codes = new float[rows.Length * model.Latents];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            using var tape = model.Compute.Tape(gradients: false);
+            var q = designed.Posterior(tape.Constant(new(1, images.Height, images.Width, images.Channels), images.ToFloats(rows[i], 1)));
+            q.Mu.ToArray().AsSpan(k * model.Latents, model.Latents).CopyTo(codes.AsSpan(i * model.Latents));
+        }
+        return new Ssim(images.Height, images.Width, images.Channels, range: 1).OfSet(Evaluator.Decode(model, codes));
     }
 
     /// <summary>The place of the largest of each row of <paramref name="k"/> scores.</summary>
@@ -93,13 +119,14 @@ public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, 
         ["activated_f_threshold"] = ActivatedSubspace.FThreshold,
         ["activated_f"] = new JsonArray([.. Enumerable.Range(0, Activated.Classes).Select(k => JsonValue.Create(Activated.ByF(k).Length))]),
         ["activated_v_nat_threshold"] = ActivatedSubspace.VNatThreshold,
-        ["activated_v_nat"] = new JsonArray([.. Enumerable.Range(0, Activated.Classes).Select(k => JsonValue.Create(Activated.ByVNat(k).Length))]),
+        ["activated_v_nat"] =
+            new JsonArray([.. Enumerable.Range(0, Activated.Classes).Select(k => JsonValue.Create(Activated.ByVNat(k).Length))]),
     };
 
-    private static float[] PriorCodes(Exon model, ulong seed)
+    private static float[] PriorCodes(VaeModel model, ulong seed)
     {
         using var rng = new Rng(model.Compute, seed, Stream);
-        using var tape = new Tape(model.Compute, gradients: false);
+        using var tape = model.Compute.Tape(gradients: false);
         return model.PriorCodes(GridSide * GridSide, rng).ToArray();
     }
 }

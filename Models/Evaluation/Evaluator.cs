@@ -1,8 +1,8 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Estimators.Quality;
 using VaeFromScratch.Models.Distributions;
+using VaeFromScratch.Models.Inference;
 using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Models.Evaluation;
@@ -10,14 +10,18 @@ namespace VaeFromScratch.Models.Evaluation;
 /// <summary>Means over a set, nats per image (equations.md (V5)).</summary>
 /// <param name="Nll">Of one z ~ q(z|x) per image.</param>
 /// <param name="SquaredError">Of the decoded mean, summed over pixels, per image.</param>
-/// <param name="Variance">sigma^2 of the noise; where the decoder gives one for each pixel, their mean over the set at the decoded means.</param>
+/// <param name="Variance">sigma^2 of the noise; where the decoder gives one for each pixel, their mean over the set at the decoded
+/// means.</param>
 /// <param name="Terms">Every term of the model's own objective, "loss" first.</param>
-public sealed record Likelihoods(int Images, double Nll, double Kl, double SquaredError, float? Variance, IReadOnlyList<(string Name, double Value)> Terms)
+public sealed record Likelihoods(int Images, double Nll, double Kl, double SquaredError, float? Variance,
+    IReadOnlyList<(string Name, double Value)> Terms)
 {
     /// <summary>-(NLL + KL) with beta 1, whatever beta the model was trained with.</summary>
     public double Evlb => -(Nll + Kl);
 
-    /// <summary>Share of images whose most probable class is not their label; null for models without classes and sets without labels.</summary>
+    /// <summary>
+    /// Share of images whose most probable class is not their label; null for models without classes and sets without labels.
+    /// </summary>
     public double? ClassificationError { get; init; }
 }
 
@@ -27,10 +31,11 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     // Rows that importance sampling decodes at a time: large enough to keep a device busy, small enough for convolutional networks.
     private const int RowsAtATime = 4000;
 
-    // Training counts steps from 0; evaluation draws from the upper half, so that it never repeats training noise and always repeats itself.
+    // Training counts steps from 0; evaluation draws from the upper half, so that it never repeats training noise and always repeats
+    // itself.
     private const uint FirstEvaluationStep = 0x8000_0000;
 
-    private readonly TrainingData data = new(model.Compute, dataset, configuration.Binarise, configuration.Seed);
+    private readonly TrainingData data = new(model.Compute, dataset, configuration.Data.Binarise, configuration.Training.Seed);
 
     /// <summary>mu and logVar of every image, in file order, and q(c|x) where the model has a category.</summary>
     public Encodings Encode()
@@ -38,15 +43,26 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
         var mu = new float[dataset.Count * model.Latents];
         var logVar = new float[mu.Length];
         var probabilities = new float[dataset.Count * model.Categories];
+        using var encoder = Encoder.For(model);
+        var others = new float[encoder is null ? 0 : model.EvaluationBatch * encoder.Probabilities];
         ForEachBatch((x, start) =>
         {
+            int from = start * model.Latents, count = x.Shape[0] * model.Latents;
+            if (encoder is not null)
+            {
+                // What a mixture says of its components is no category.
+                int third = x.Shape[0] * encoder.Probabilities;
+                encoder.Encode(x.Data.AsSpan(), mu.AsSpan(from, count), logVar.AsSpan(from, count),
+                    model.Categories > 0 ? probabilities.AsSpan(start * model.Categories, third) : others.AsSpan(0, third));
+                return;
+            }
             var (z, c) = model.Infer(x);
-            int from = start * model.Latents, count = z.Mu.Length;
             model.Compute.Backend.Download(z.Mu.Data, mu.AsSpan(from, count));
             model.Compute.Backend.Download(z.LogVar.Data, logVar.AsSpan(from, count));
             c?.Probabilities.ToArray().CopyTo(probabilities, start * model.Categories);
         });
-        return new(dataset.Count, model.Latents, mu, logVar, probabilities, labels: dataset.Labels is null ? default : Array.ConvertAll(dataset.Labels, l => (int)l));
+        return new(dataset.Count, model.Latents, mu, logVar, probabilities, labels: dataset.Labels is null ? default
+            : Array.ConvertAll(dataset.Labels, l => (int)l));
     }
 
     /// <summary>The indicators of <see cref="Encode"/>, in one pass that stores no encodings: their number does not matter.</summary>
@@ -62,7 +78,8 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     public Likelihoods Likelihoods(bool decodeMeans = true)
     {
         double squaredError = decodeMeans ? 0 : double.NaN, variance = 0;
-        bool variancePerPixel = false, classifies = model.Classes > 0 && dataset.Labels is not null;
+        bool variancePerPixel = false;
+        var learner = dataset.Labels is null ? null : model as ILearnsFromLabels;
         double loss = 0;
         int wrong = 0;
         var names = new List<string>();
@@ -83,8 +100,9 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
                 sums[i] += sum;
                 loss += weight * (factor?.Item() ?? 1) * sum;
             }
-            if (classifies)
-                wrong += DesignedLatents.Largest(model.ClassLogits(x).ToArray(), model.Classes).Where((k, i) => k != dataset.Labels![start + i]).Count();
+            if (learner is not null)
+                wrong += DesignedLatents.Largest(learner.ClassLogits(x).ToArray(), learner.Classes)
+                    .Where((k, i) => k != dataset.Labels![start + i]).Count();
             if (!decodeMeans)
                 return;
             var decoded = model.Decode(model.MeanCode(x));
@@ -99,14 +117,16 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
         return new(n, Sum("nll") / n, Sum("kl") / n, squaredError / n, variancePerPixel ? (float)variance : model.Noise.Variance,
             [("loss", loss / n), .. names.Select((name, i) => (name, sums[i] / n))])
         {
-            ClassificationError = classifies ? (double)wrong / n : null,
+            ClassificationError = learner is not null ? (double)wrong / n : null,
         };
 
-        double Sum(string name) => names.IndexOf(name) is >= 0 and var i ? sums[i] : throw new InvalidOperationException($"the objective of this model has no term '{name}'");
+        double Sum(string name) => names.IndexOf(name) is >= 0 and var i ? sums[i]
+            : throw new InvalidOperationException($"the objective of this model has no term '{name}'");
     }
 
     /// <summary>
-    /// NLL by importance sampling, nats per image: -log mean_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x), a category part of z (equations.md (M7)). An upper bound in
+    /// NLL by importance sampling, nats per image: -log mean_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x), a category part of z (equations.md
+    /// (M7)). An upper bound in
     /// expectation that falls towards the NLL as the number of samples grows.
     /// </summary>
     /// <param name="samples">S.</param>
@@ -127,7 +147,7 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
             var likelihood = new ImportanceLikelihood(images);
             for (int done = 0; done < samples; done += repeats)
             {
-                using var tape = new Tape(model.Compute, gradients: false);
+                using var tape = model.Compute.Tape(gradients: false);
                 var z = q.Z.Sample(model.Rng).Z;
                 var y = q.C?.LogProbabilities.SampleOneHot(model.Rng);
                 var nll = model.Noise.NegativeLogLikelihood(repeated, model.Decode(VaeModel.Code(z, y))).Value;
@@ -140,7 +160,10 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
         return sum / dataset.Count;
     }
 
-    /// <summary>Squared error per image of the decoded mean when only some factors are kept and the others set to 0 (paper 1, table 2); a category stays.</summary>
+    /// <summary>
+    /// Squared error per image of the decoded mean when only some factors are kept and the others set to 0 (paper 1, table 2); a category
+    /// stays.
+    /// </summary>
     /// <param name="kept">The rows of the table.</param>
     public double[] ReducedErrors(Encodings encodings, IReadOnlyList<ReducedReconstruction> kept)
     {
@@ -148,18 +171,23 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
         ForEachBatch((x, start) =>
         {
             int images = x.Shape[0], h = model.Latents, k = model.Categories;
-            var mu = Tape.Current!.Constant(new(images, h), encodings.Mu.Span.Slice(start * h, images * h));
-            var y = k == 0 ? null : new Categorical(Tape.Current!.Constant(new(images, k), encodings.Probabilities.Span.Slice(start * k, images * k))).MostProbable();
+            var mu = Tape.Current.Constant(new(images, h), encodings.Mu.Span.Slice(start * h, images * h));
+            var y = k == 0 ? null
+                : new Categorical(Tape.Current.Constant(new(images, k),
+                encodings.Probabilities.Span.Slice(start * k, images * k))).MostProbable();
             for (int i = 0; i < kept.Count; i++)
             {
-                var mask = Tape.Current!.Constant(new(h), kept[i].Mask(h));
+                var mask = Tape.Current.Constant(new(h), kept[i].Mask(h));
                 errors[i] += (x - model.DecodeMean(VaeModel.Code(mu * mask, y))).Square().Sum().Item();
             }
         });
         return Array.ConvertAll(errors, e => e / dataset.Count);
     }
 
-    /// <summary>The codes that stand for the first images of a set, from their encodings: the means and the most probable category, [count, <see cref="VaeModel.CodeLength"/>].</summary>
+    /// <summary>
+    /// The codes that stand for the first images of a set, from their encodings: the means and the most probable category, [count, <see
+    /// cref="VaeModel.CodeLength"/>].
+    /// </summary>
     public static float[] MeanCodes(VaeModel model, Encodings encodings, int count)
     {
         int h = model.Latents, k = model.Categories;
@@ -175,12 +203,13 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     }
 
     /// <summary>1 where a code keeps its number, [<see cref="VaeModel.CodeLength"/>]; a category stays.</summary>
-    public static float[] Mask(VaeModel model, ReducedReconstruction kept) => [.. kept.Mask(model.Latents), .. Enumerable.Repeat(1f, model.Categories)];
+    public static float[] Mask(VaeModel model, ReducedReconstruction kept) =>
+        [.. kept.Mask(model.Latents), .. Enumerable.Repeat(1f, model.Categories)];
 
     /// <summary>Decoded mean images of codes [n, <see cref="VaeModel.CodeLength"/>], as pixels [n, H, W, C] row-major.</summary>
     public static float[] Decode(VaeModel model, float[] codes)
     {
-        using var tape = new Tape(model.Compute, gradients: false);
+        using var tape = model.Compute.Tape(gradients: false);
         return model.DecodeMean(tape.Constant(new(codes.Length / model.CodeLength, model.CodeLength), codes)).ToArray();
     }
 
@@ -192,7 +221,7 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
         for (int start = 0; start < dataset.Count; start += size)
         {
             int count = Math.Min(size, dataset.Count - start);
-            using var tape = new Tape(model.Compute, gradients: false);
+            using var tape = model.Compute.Tape(gradients: false);
             model.Rng.BeginStep(FirstEvaluationStep + (uint)(start / size));
             action(data.Range(start, count, model.Rng), start);
         }

@@ -10,8 +10,10 @@ namespace VaeFromScratch.Models.Evaluation;
 public sealed record FactorTable(Indicators Indicators, MixtureInformation? Mixture)
 {
     /// <summary>Writes influence.csv: most informative first.</summary>
-    public void SaveCsv(string path) => Csv.Save(path, ["factor", "mi_nats", "mi_centred_nats", "mi_mixture_nats", "aggregate_variance", "kl_nats", "mean_variance", "influential"],
-        Indicators.Ranked.Select(f => (object?[])[f.Factor, f.Information, f.CentredInformation, Mixture?.Factors[f.Factor].Information.Value, f.AggregateVariance, f.Kl, f.MeanVariance, f.Influential]));
+    public void SaveCsv(string path) => Csv.Save(path,
+        ["factor", "mi_nats", "mi_centred_nats", "mi_mixture_nats", "aggregate_variance", "kl_nats", "mean_variance", "influential"],
+        Indicators.Ranked.Select(f => (object?[])[f.Factor, f.Information, f.CentredInformation,
+            Mixture?.Factors[f.Factor].Information.Value, f.AggregateVariance, f.Kl, f.MeanVariance, f.Influential]));
 
     /// <summary>The totals, nats: (I3), the mixture's, (D1), (D4), (D5); null where there is no mixture.</summary>
     public JsonObject Totals() => new()

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Estimators.Disentanglement;
 using VaeFromScratch.Estimators.Quality;
@@ -13,8 +12,11 @@ namespace VaeFromScratch.Models.Evaluation;
 /// <param name="ImportanceSamples">S of (M7); 0 leaves it out.</param>
 public sealed record MetricsOptions(int SsimImages = 500, int ImportanceSamples = 0);
 
-/// <summary>(M1)-(M6) of a code, with every known factor and, where some have no order, with the ordered ones alone: published tables differ in this.</summary>
-/// <param name="Factors">Their names.</param>
+/// <summary>
+/// (M1)-(M6) of a code, with every known factor and, where some have no order, with the ordered ones alone: published tables differ in
+/// this.
+/// </summary>
+/// <param name="Factors">The known factors' names.</param>
 /// <param name="Points">Images behind the codes.</param>
 public sealed record FactorScores(IReadOnlyList<string> Factors, int Points, DisentanglementScores Scores)
 {
@@ -23,14 +25,24 @@ public sealed record FactorScores(IReadOnlyList<string> Factors, int Points, Dis
     [
         ("mig", Scores.Mig), ("mig_sampled", Scores.MigSampled), ("sap", Scores.Sap), ("dci_disentanglement", Scores.DciDisentanglement),
         ("dci_completeness", Scores.DciCompleteness), ("dci_informativeness", Scores.DciInformativeness), ("modularity", Scores.Modularity),
-        ("factor_vae", Scores.FactorVae), ("beta_vae", Scores.BetaVae),
+        ("factor_vae", Scores.FactorVae), ("beta_vae", Scores.BetaVae), ("mcc", Scores.Mcc),
+        ("dci_trees_disentanglement", Scores.DciTreesDisentanglement), ("dci_trees_completeness", Scores.DciTreesCompleteness),
+        ("dci_trees_informativeness", Scores.DciTreesInformativeness), ("dci_explicitness", Scores.DciExplicitness), ("dci_size",
+            Scores.DciSize),
+        ("info_modularity", Scores.InfoModularity), ("info_explicitness", Scores.InfoExplicitness), ("info_compactness",
+            Scores.InfoCompactness),
     ];
 
     public JsonObject ToJson()
     {
         var json = new JsonObject { ["factors"] = new JsonArray([.. Factors.Select(name => JsonValue.Create(name))]), ["points"] = Points };
         foreach (var (key, score) in All)
-            json[key] = score is null ? null : new JsonObject { ["mean"] = score.Mean, ["half_width_95"] = score.HalfWidth, ["values"] = new JsonArray([.. score.Values.Select(v => JsonValue.Create(v))]) };
+            json[key] = score is null ? null : new JsonObject
+            {
+                ["mean"] = score.Mean,
+                ["half_width_95"] = score.HalfWidth,
+                ["values"] = new JsonArray([.. score.Values.Select(v => JsonValue.Create(v))])
+            };
         return json;
     }
 }
@@ -68,27 +80,32 @@ public sealed record RunMetrics(string Split, int Images, double SquaredError, i
 
     /// <exception cref="OptionException">Likelihood samples were asked for and the noise defines no likelihood.</exception>
     /// <param name="train">The training images, from which categories get their labels.</param>
-    public static RunMetrics Compute(VaeModel model, ImageDataset dataset, ImageDataset train, RunConfiguration configuration, MetricsOptions options)
+    public static RunMetrics Compute(VaeModel model, ImageDataset dataset, ImageDataset train, RunConfiguration configuration,
+        MetricsOptions options)
     {
         using var evaluator = new Evaluator(model, dataset, configuration);
         var encodings = evaluator.Encode();
         var backend = model.Compute.Backend;
-        var metrics = new RunMetrics(dataset.Split, dataset.Count, evaluator.Likelihoods().SquaredError, Indicators.Compute(backend, encodings).ActiveUnits)
+        var metrics = new RunMetrics(dataset.Split, dataset.Count, evaluator.Likelihoods().SquaredError,
+            Indicators.Compute(backend, encodings).ActiveUnits)
         {
             Category = model.Categories > 0 ? CategoryResult.Compute(encodings, Encode(model, train, configuration)) : null,
-            Importance = options.ImportanceSamples > 0 ? (evaluator.ImportanceNll(options.ImportanceSamples), options.ImportanceSamples) : null,
+            Importance = options.ImportanceSamples > 0 ? (evaluator.ImportanceNll(options.ImportanceSamples), options.ImportanceSamples)
+                : null,
         };
-        if (options.SsimImages > 1)
-            metrics = metrics.WithSsim(model, dataset, encodings, configuration.Seed, Math.Min(options.SsimImages, dataset.Count));
+        if (options.SsimImages > 1 && dataset.Columns is null)
+            metrics = metrics.WithSsim(model, dataset, encodings, configuration.Training.Seed, Math.Min(options.SsimImages, dataset.Count));
         if (dataset.Factors is not { } truth)
             return metrics;
-        var codes = new LabelledCodes(dataset.Count, encodings.Mu, truth.Classes, truth.Categorical, encodings.LogVar);
+        var codes = new LabelledCodes(dataset.Count, encodings.Mu, truth.Classes, truth.Categorical, encodings.LogVar,
+            encodings.Probabilities);
         int[] ordered = [.. Enumerable.Range(0, truth.Factors).Where(f => !truth.Categorical[f])];
         return metrics with
         {
-            Disentanglement = new(truth.Names, dataset.Count, DisentanglementScores.Compute(backend, codes, configuration.Seed)),
+            Disentanglement = new(truth.Names, dataset.Count, DisentanglementScores.Compute(backend, codes, configuration.Training.Seed)),
             OrderedFactors = ordered.Length == truth.Factors || ordered.Length == 0 ? null
-                : new([.. ordered.Select(f => truth.Names[f])], dataset.Count, DisentanglementScores.Compute(backend, codes.WithFactors(ordered), configuration.Seed)),
+                : new([.. ordered.Select(f => truth.Names[f])], dataset.Count,
+                    DisentanglementScores.Compute(backend, codes.WithFactors(ordered), configuration.Training.Seed)),
         };
     }
 
@@ -123,9 +140,10 @@ public sealed record RunMetrics(string Split, int Images, double SquaredError, i
         var originals = dataset.ToFloats(0, images);
         var reconstructed = Decode(model, Evaluator.MeanCodes(model, encodings, images));
         int pixels = dataset.PixelsPerImage;
-        double similarity = Enumerable.Range(0, images).Average(i => ssim.Compare(originals.AsSpan(i * pixels, pixels), reconstructed.AsSpan(i * pixels, pixels)));
+        double similarity = Enumerable.Range(0, images)
+            .Average(i => ssim.Compare(originals.AsSpan(i * pixels, pixels), reconstructed.AsSpan(i * pixels, pixels)));
         using var rng = new Rng(model.Compute, seed, PriorStream);
-        using var tape = new Tape(model.Compute, gradients: false);
+        using var tape = model.Compute.Tape(gradients: false);
         var samples = Decode(model, model.PriorCodes(images, rng).ToArray());
         return this with { SsimImages = images, ReconstructionSsim = similarity, SampleSsim = ssim.OfSet(samples) };
     }

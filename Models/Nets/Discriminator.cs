@@ -1,20 +1,22 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Nn;
+using VaeFromScratch.Models.Settings;
 
 namespace VaeFromScratch.Models.Nets;
 
 /// <summary>How the network of a discriminator is built and stepped; the weight names begin with "discriminator".</summary>
-/// <param name="Widths">Of the hidden layers.</param>
-/// <param name="LearningRate">Of its own Adam.</param>
-/// <param name="Seed">Of the initial weights.</param>
-public sealed record DiscriminatorSettings(int[] Widths, double LearningRate, ulong Seed)
+internal sealed record DiscriminatorSettings
 {
-    /// <summary>The moments that the papers of FactorVAE and WAE step their discriminators with.</summary>
-    public const double Beta1 = 0.5, Beta2 = 0.9;
+    [Setting("widths of the discriminator's hidden layers", Key = "discriminator", Expected = "widths such as 1000,1000")]
+    public Widths Widths { get; init; } = new(1000, 1000, 1000, 1000, 1000, 1000);
+
+    [Setting("learning rate of the discriminator's Adam", Key = "discriminator_learning_rate", Above = 0, MayChange = true)]
+    public double LearningRate { get; init; } = 1e-4;
+
+    /// <summary>Adam with the moments that the papers of FactorVAE and WAE step their discriminators with.</summary>
+    internal PhaseOptimiser Optimiser => new(LearningRate, Beta1: 0.5, Beta2: 0.9);
 }
 
 /// <summary>Tells two kinds of codes apart: fully connected, leaky ReLU of slope 0.2, one output.</summary>
-public sealed class Discriminator : Module
+internal sealed class Discriminator : Module
 {
     private const float Slope = 0.2f;
 
@@ -23,18 +25,18 @@ public sealed class Discriminator : Module
 
     private readonly Sequential layers;
 
-    public Discriminator(int latents, DiscriminatorSettings settings)
+    /// <param name="seed">Of the initial weights.</param>
+    public Discriminator(int latents, DiscriminatorSettings settings, ulong seed)
     {
-        var init = new Initialise(settings.Seed, Stream);
+        var init = new Initialise(seed, Stream);
+        int[] widths = settings.Widths.Values;
         var modules = new List<Module>();
         int inputs = latents;
-        for (int i = 0; i < settings.Widths.Length; inputs = settings.Widths[i++])
-            modules.AddRange([new Linear($"discriminator.fc{i + 1}", inputs, settings.Widths[i], init), new Function(x => x.LeakyRelu(Slope))]);
-        modules.AddRange([new Linear($"discriminator.fc{settings.Widths.Length + 1}", inputs, 1, init), new Function(x => x.Reshape(-1))]);
+        for (int i = 0; i < widths.Length; inputs = widths[i++])
+            modules.AddRange([new Linear($"discriminator.fc{i + 1}", inputs, widths[i], init), new LeakyReluLayer(Slope)]);
+        modules.AddRange([new Linear($"discriminator.fc{widths.Length + 1}", inputs, 1, init), new ReshapeLayer()]);
         layers = new([.. modules]);
     }
-
-    public override IEnumerable<Parameter> Parameters => layers.Parameters;
 
     /// <summary>Log-odds that each code [B, H] is of the first kind, [B].</summary>
     public override Tensor Forward(Tensor z) => layers.Forward(z);

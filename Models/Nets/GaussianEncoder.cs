@@ -1,5 +1,4 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Nn;
+using VaeFromScratch.Graphs;
 using VaeFromScratch.Models.Distributions;
 
 namespace VaeFromScratch.Models.Nets;
@@ -18,6 +17,12 @@ public sealed class GaussianEncoder(Module body, int features, Linear mu, Linear
 
     /// <summary>What the body makes of images, [B, features]: further heads may read it.</summary>
     public Tensor Features(Tensor x) => body.Forward(x);
+
+    /// <summary><see cref="Features"/> as a graph.</summary>
+    public GraphNode DescribeFeatures(GraphNode image) => body.Describe(image);
+
+    /// <summary><see cref="OfFeatures"/> as a graph.</summary>
+    public (GraphNode Mu, GraphNode LogVar) DescribeHeads(GraphNode features) => (mu.Describe(features), logVar.Describe(features));
 
     public DiagonalGaussian OfFeatures(Tensor features) => new(mu.Forward(features), logVar.Forward(features));
 }

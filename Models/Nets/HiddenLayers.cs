@@ -1,13 +1,9 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Nn;
-using VaeFromScratch.Kernels;
-
 namespace VaeFromScratch.Models.Nets;
 
 /// <summary>What follows the product of each hidden layer.</summary>
 /// <param name="BatchNorm">Whether batch normalisation comes before the activation.</param>
 /// <param name="LeakySlope">Slope of the activation below 0; 0 is ReLU.</param>
-public sealed record HiddenLayers(bool BatchNorm = false, double LeakySlope = 0)
+internal sealed record HiddenLayers(bool BatchNorm = false, double LeakySlope = 0)
 {
     /// <summary>A product with what follows it: a ReLU fused into it, or modules of their own.</summary>
     /// <param name="product">From what is fused into the layer to the layer.</param>
@@ -20,6 +16,6 @@ public sealed record HiddenLayers(bool BatchNorm = false, double LeakySlope = 0)
         if (BatchNorm)
             yield return new BatchNorm(normName, channels, activation);
         if (LeakySlope > 0)
-            yield return new Function(x => x.LeakyRelu((float)LeakySlope));
+            yield return new LeakyReluLayer((float)LeakySlope);
     }
 }

@@ -1,11 +1,9 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Kernels;
 using VaeFromScratch.Models.Terms;
 
 namespace VaeFromScratch.Models.Noise;
 
 /// <summary>One variance for all pixels that never changes (equations.md (N1)).</summary>
-public sealed class FixedNoise : NoiseModel
+internal sealed class FixedNoise : NoiseModel
 {
     private readonly Parameter variance;
 
@@ -30,7 +28,7 @@ public sealed class FixedNoise : NoiseModel
 }
 
 /// <summary>One variance for all pixels, learned through its logarithm by the optimiser (equations.md (N2), gradient).</summary>
-public sealed class GradientNoise : NoiseModel
+internal sealed class GradientNoise : NoiseModel
 {
     private readonly Parameter logSigma;
 
@@ -41,7 +39,8 @@ public sealed class GradientNoise : NoiseModel
 
     public override IEnumerable<Parameter> Parameters => [logSigma];
 
-    public override Term NegativeLogLikelihood(Tensor x, Tensor decoded) => new("nll", Ops.GaussianNll(x, decoded, (2 * logSigma.Value).Exp()).Nll);
+    public override Term NegativeLogLikelihood(Tensor x, Tensor decoded) =>
+        new("nll", Ops.GaussianNll(x, decoded, (2 * logSigma.Value).Exp()).Nll);
 
     public override Tensor Sample(Tensor decoded, Rng rng) => GaussianSamples.Around(decoded, (2 * logSigma.Value).Exp(), rng);
 
@@ -53,16 +52,18 @@ public sealed class GradientNoise : NoiseModel
 /// <param name="Decay">Of the running average over minibatches.</param>
 /// <param name="MaximumChange">The largest relative change in one step.</param>
 /// <param name="Floor">Below which sigma^2 never falls: the likelihood has no bound as the residual goes to 0.</param>
-public sealed record ClosedFormSettings(double Start, double Decay = 0.99, double MaximumChange = 0.005, double Floor = 1e-6);
+internal sealed record ClosedFormSettings(double Start, double Decay = 0.99, double MaximumChange = 0.005, double Floor = 1e-6);
 
 /// <summary>
-/// One variance for all pixels, the running mean of the squared residual (equations.md (N2), closed form). The weight of the KL term never enters the update.
+/// One variance for all pixels, the running mean of the squared residual (equations.md (N2), closed form). The weight of the KL term never
+/// enters the update.
 /// </summary>
 /// <remarks>
-/// Why the change per step is limited: with a large beta, a variance that follows the residual at once rewards the decoder so little at the start that the KL
+/// Why the change per step is limited: with a large beta, a variance that follows the residual at once rewards the decoder so little at the
+/// start that the KL
 /// term switches every factor off, for good. The default warm-up of beta guards against the same; Models/README.md has the measurement.
 /// </remarks>
-public sealed class ClosedFormNoise : NoiseModel
+internal sealed class ClosedFormNoise : NoiseModel
 {
     private readonly ClosedFormSettings settings;
     private readonly Parameter logSigma;
@@ -72,7 +73,8 @@ public sealed class ClosedFormNoise : NoiseModel
     public ClosedFormNoise(ClosedFormSettings settings)
     {
         this.settings = settings;
-        logSigma = new("noise.log_sigma", Shape.Scalar, [(float)settings.Start], trainable: false, encode: s2 => 0.5f * MathF.Log(s2), decode: s => MathF.Exp(2 * s));
+        logSigma = new("noise.log_sigma", Shape.Scalar, [(float)settings.Start], trainable: false, encode: s2 => 0.5f * MathF.Log(s2),
+            decode: s => MathF.Exp(2 * s));
     }
 
     public override string Name => "learned";
@@ -86,11 +88,14 @@ public sealed class ClosedFormNoise : NoiseModel
         return new("nll", nll);
     }
 
+    public override void Weigh(Tensor weights) => squaredError = squaredError! * weights.Detach();
+
     public override void AfterStep()
     {
         if (squaredError is null)
             return;
-        squaredError.Compute.Backend.UpdateVariance(squaredError.Data, pixels, (float)settings.Decay, (float)settings.MaximumChange, (float)settings.Floor, logSigma.Value.Data);
+        squaredError.Compute.Backend.UpdateVariance(squaredError.Data, pixels, (float)settings.Decay, (float)settings.MaximumChange,
+            (float)settings.Floor, logSigma.Value.Data);
         squaredError = null;
     }
 
@@ -103,5 +108,5 @@ public sealed class ClosedFormNoise : NoiseModel
 internal static class GaussianSamples
 {
     /// <param name="variance">sigma^2: a scalar, or of each pixel.</param>
-    public static Tensor Around(Tensor mean, Tensor variance, Rng rng) => mean + rng.Draw(Distribution.Normal, mean.Shape) * variance.Sqrt();
+    public static Tensor Around(Tensor mean, Tensor variance, Rng rng) => mean + rng.Normal(mean.Shape) * variance.Sqrt();
 }

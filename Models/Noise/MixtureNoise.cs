@@ -1,29 +1,31 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Kernels.Functions;
 using VaeFromScratch.Models.Distributions;
 using VaeFromScratch.Models.Terms;
 
 namespace VaeFromScratch.Models.Noise;
 
 /// <summary>Settings of <see cref="MixtureNoise"/>.</summary>
-/// <param name="Components">K.</param>
+/// <param name="Components">The number of components, K.</param>
 /// <param name="Start">sigma^2 of the widest component before the first step; each further one starts ten times narrower.</param>
 /// <param name="Decay">Of the sufficient statistics over minibatches; 0 makes each step a full EM step on its batch.</param>
 /// <param name="MaximumChange">The largest relative change of a variance in one step; 1 or more for no limit.</param>
 /// <param name="Floor">Below which no sigma^2 falls.</param>
 /// <param name="WeightFloor">Below which no pi falls.</param>
-public sealed record MixtureSettings(int Components, double Start, double Decay = 0.99, double MaximumChange = 0.005, double Floor = 1e-6, double WeightFloor = 1e-4);
+internal sealed record MixtureSettings(int Components, double Start, double Decay = 0.99, double MaximumChange = 0.005, double Floor = 1e-6,
+    double WeightFloor = 1e-4);
 
 /// <summary>
-/// A mixture of K Gaussians around the one mean that the decoder gives, with shared pi_k and sigma_k^2, moved by expectation maximisation (equations.md (N4)).
+/// A mixture of K Gaussians around the one mean that the decoder gives, with shared pi_k and sigma_k^2, moved by expectation maximisation
+/// (equations.md (N4)).
 /// With K = 1 it is <see cref="ClosedFormNoise"/>.
 /// </summary>
 /// <remarks>
-/// The gradient of the marginal NLL with respect to the mean is the network step of (N4), with the memberships held. The decayed statistics are N_k = pi_k and
-/// sum gamma (x - g)^2 = pi_k sigma_k^2 per pixel, so that the parameters are the whole state. The change per step is limited for the reason that
+/// The gradient of the marginal NLL with respect to the mean is the network step of (N4), with the memberships held. The decayed statistics
+/// are N_k = pi_k and
+/// sum gamma (x - g)^2 = pi_k sigma_k^2 per pixel, so that the parameters are the whole state. The change per step is limited for the
+/// reason that
 /// <see cref="ClosedFormNoise"/> gives.
 /// </remarks>
-public sealed class MixtureNoise : NoiseModel
+internal sealed class MixtureNoise : NoiseModel
 {
     private readonly MixtureSettings settings;
     private readonly Parameter weights, variances;
@@ -36,7 +38,8 @@ public sealed class MixtureNoise : NoiseModel
         this.settings = settings;
         int k = settings.Components;
         weights = new("noise.weights", new(k), [.. Enumerable.Repeat(1f / k, k)], trainable: false);
-        variances = new("noise.variances", new(k), [.. Enumerable.Range(0, k).Select(i => (float)Math.Max(settings.Floor, settings.Start * Math.Pow(0.1, i)))], trainable: false);
+        variances = new("noise.variances", new(k),
+            [.. Enumerable.Range(0, k).Select(i => (float)Math.Max(settings.Floor, settings.Start * Math.Pow(0.1, i)))], trainable: false);
     }
 
     public override string Name => $"mog:{settings.Components}";
@@ -48,6 +51,9 @@ public sealed class MixtureNoise : NoiseModel
         last = Describe(x, decoded);
         return new("nll", -last.LogDensity.Reshape(x.Shape[0], -1).SumPerRow());
     }
+
+    public override void Weigh(Tensor weights) =>
+        last = last! with { Weights = weights.Detach().RepeatEach(last.Squared.Length / weights.Length).Reshape(last.Squared.Length) };
 
     /// <summary>gamma: the probability that each pixel's residual belongs to each component, [K, B, H, W, C]; sums to 1 over K.</summary>
     public Tensor Memberships(Tensor x, Tensor decoded)
@@ -68,29 +74,29 @@ public sealed class MixtureNoise : NoiseModel
     {
         if (last is null)
             return;
-        using var tape = new Tape(weights.Value.Compute, gradients: false);
-        Tensor pi = weights.Value, s2 = variances.Value, gamma = Memberships(last);
+        using var tape = weights.Value.Compute.Tape(gradients: false);
+        Tensor pi = weights.Value, s2 = variances.Value, gamma = last.Weights is { } rows ? Memberships(last) * rows : Memberships(last);
         float decay = (float)settings.Decay;
         var count = decay * pi + (1 - decay) * gamma.Mean(1);
         var squares = decay * (pi * s2) + (1 - decay) * (gamma * last.Squared).Mean(1);
         var moved = squares / count;
-        if (settings.MaximumChange < 1)
-            moved = moved.Minimum((float)(1 + settings.MaximumChange) * s2).Maximum((float)(1 - settings.MaximumChange) * s2);
         var raised = count.ClampMin((float)settings.WeightFloor);
-        Store(moved.ClampMin((float)settings.Floor), s2);
-        Store(raised / raised.Sum(), pi);
+        VarianceSteps.Store(VarianceSteps.Limited(moved, s2, settings.MaximumChange, settings.Floor), s2);
+        VarianceSteps.Store(raised / raised.Sum(), pi);
         last = null;
     }
 
     /// <summary>sum_k pi_k sigma_k^2.</summary>
     public override float? Variance => Components.Sum(c => c.Weight * c.Variance);
 
-    public override IReadOnlyList<NoiseComponent> Components => [.. weights.Value.ToArray().Zip(variances.Value.ToArray(), (pi, s2) => new NoiseComponent(pi, s2))];
+    public override IReadOnlyList<NoiseComponent> Components =>
+        [.. weights.Value.ToArray().Zip(variances.Value.ToArray(), (pi, s2) => new NoiseComponent(pi, s2))];
 
     /// <param name="Squared">(x - g)^2, [pixels of the batch].</param>
     /// <param name="Terms">log pi_k + log N(x | g, s2_k), [K, pixels].</param>
     /// <param name="LogDensity">log p(x|z) of each pixel, [pixels].</param>
-    private sealed record Residual(Tensor Squared, Tensor Terms, Tensor LogDensity);
+    /// <param name="Weights">How much each pixel counts, of mean 1, [pixels]; null where all count the same.</param>
+    private sealed record Residual(Tensor Squared, Tensor Terms, Tensor LogDensity, Tensor? Weights = null);
 
     private Residual Describe(Tensor x, Tensor decoded)
     {
@@ -103,6 +109,4 @@ public sealed class MixtureNoise : NoiseModel
     }
 
     private static Tensor Memberships(Residual residual) => (residual.Terms - residual.LogDensity).Exp();
-
-    private static void Store(Tensor from, Tensor to) => to.Compute.Backend.Unary<Scale>(from.Data, to.Data, 1);
 }

@@ -1,4 +1,4 @@
-using VaeFromScratch.Engine;
+using VaeFromScratch.Graphs;
 using VaeFromScratch.Models.Distributions;
 using VaeFromScratch.Models.Terms;
 
@@ -6,7 +6,7 @@ namespace VaeFromScratch.Models.Noise;
 
 /// <summary>A variance for each pixel of each image, from the decoder's second head (equations.md (N3)).</summary>
 /// <remarks>The decoder puts out twice the image's channels: the mean first, then log sigma^2.</remarks>
-public sealed class NetworkNoise : NoiseModel
+internal sealed class NetworkNoise : NoiseModel
 {
     /// <summary>Of sigma^2, squared pixel units: about 2.5 grey levels of 255. Pixels that are constant in the data end there.</summary>
     public const double DefaultFloor = 1e-4;
@@ -33,6 +33,8 @@ public sealed class NetworkNoise : NoiseModel
     }
 
     public override Tensor Mean(Tensor decoded) => decoded.Slice(-1, 0, decoded.Shape[-1] / 2);
+
+    public override GraphNode DescribeMean(GraphNode decoded) => decoded.Channels(0, decoded.Shape[-1] / 2);
 
     public override Tensor PixelVariance(Tensor decoded) => LogVar(decoded).Exp();
 

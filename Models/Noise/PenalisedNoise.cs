@@ -1,15 +1,15 @@
-using VaeFromScratch.Engine;
 using VaeFromScratch.Models.Terms;
 
 namespace VaeFromScratch.Models.Noise;
 
 /// <summary>
-/// One variance b for all pixels with the penalty lambda_2 D / (2 b), which keeps it from shrinking (paper 4 (12)). The best b for given residuals is
+/// One variance b for all pixels with the penalty lambda_2 D / (2 b), which keeps it from shrinking (paper 4 (12)). The best b for given
+/// residuals is
 /// mean |x - g(z)|^2 / D + lambda_2 (equations.md (G4)); the first part is a running mean over minibatches.
 /// </summary>
 /// <param name="settings">Of the running mean.</param>
 /// <param name="lambda2">Squared pixel units.</param>
-public sealed class PenalisedNoise(ClosedFormSettings settings, double lambda2) : NoiseModel
+internal sealed class PenalisedNoise(ClosedFormSettings settings, double lambda2) : NoiseModel
 {
     private readonly Parameter residual = new("noise.residual", Shape.Scalar, [(float)settings.Start], trainable: false);
     private Tensor? squaredError;
@@ -34,7 +34,8 @@ public sealed class PenalisedNoise(ClosedFormSettings settings, double lambda2) 
     {
         if (squaredError is null)
             return;
-        squaredError.Compute.Backend.UpdateVariance(squaredError.Data, pixels, (float)settings.Decay, (float)settings.MaximumChange, (float)settings.Floor, residual.Value.Data);
+        squaredError.Compute.Backend.UpdateVariance(squaredError.Data, pixels, (float)settings.Decay, (float)settings.MaximumChange,
+            (float)settings.Floor, residual.Value.Data);
         squaredError = null;
     }
 

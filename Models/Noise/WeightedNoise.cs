@@ -1,13 +1,13 @@
-using VaeFromScratch.Engine;
 using VaeFromScratch.Models.Terms;
 
 namespace VaeFromScratch.Models.Noise;
 
 /// <summary>
-/// The weighted square of paper 4 (13): 1/2 sum_d (x - g)^2 / (x (1 - x) + eps) (equations.md (N6)). Its weight depends on x, so it is no likelihood and bounds none.
-/// The larger eps, the less a pixel near 0 or 1 counts, and the less of the code is used (paper 4, figure 7).
+/// The weighted square of paper 4 (13): 1/2 sum_d (x - g)^2 / (x (1 - x) + eps) (equations.md (N6)). Its weight depends on x, so it is no
+/// likelihood and bounds none.
+/// The larger eps, the less a pixel near 0 or 1 counts; what that does to the code is (G9), measured beside paper 4's figure 7.
 /// </summary>
-public sealed class WeightedNoise(double epsilon = WeightedNoise.DefaultEpsilon) : NoiseModel
+internal sealed class WeightedNoise(double epsilon = WeightedNoise.DefaultEpsilon) : NoiseModel
 {
     /// <summary>eps of the paper's CIFAR-10 run.</summary>
     public const double DefaultEpsilon = 0.02;

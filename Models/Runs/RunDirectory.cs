@@ -1,23 +1,29 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
-using VaeFromScratch.Engine;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Training;
 
 namespace VaeFromScratch.Models.Runs;
 
-/// <summary>The folder of one training run: configuration, metrics, weights, checkpoint and results. Every file is written whole or not at all.</summary>
+/// <summary>
+/// The folder of one training run: configuration, metrics, weights, checkpoint and results. Every file is written whole or not at all.
+/// </summary>
 public sealed class RunDirectory
 {
-    private const string CheckpointFormat = "vae-checkpoint-1";
+    private const string CheckpointFormat = "vae-checkpoint-1", ChecksumsKey = "checksums";
 
-    /// <summary>The files that commands keep in a run directory, beside traverse-FACTOR.png.</summary>
+    /// <summary>The files that commands keep in a run directory, beside traverse-FACTOR.png and .csv.</summary>
     private static readonly string[] FileNames =
     [
-        "config.json", "model.safetensors", "checkpoint.safetensors", "metrics.csv", "probabilities.csv", "evaluation.json", "influence.csv", "influence.svg", "reduced.csv", "classification.csv",
-        "metrics.json", "report.html", "samples.png", "reconstructions.png", "latent.svg", DesignedLatents.FileName, MembershipMaps.FileName, RunLock.FileName,
+        "config.json", "model.safetensors", "checkpoint.safetensors", "metrics.csv", "probabilities.csv", "evaluation.json",
+            "influence.csv", "influence.svg", "reduced.csv", "classification.csv", ClassifierName,
+        "metrics.json", "report.html", "samples.png", "samples.csv", "reconstructions.png", "reconstructions.csv", "latent.svg",
+            DesignedLatents.FileName, MembershipMaps.FileName, StoredMixture.FileName, RunLock.FileName, FailureName,
     ];
+
+    private const string ClassifierName = "classifier.safetensors", FailureName = "failure.txt";
 
     private RunDirectory(string path) => Path = path;
 
@@ -40,20 +46,31 @@ public sealed class RunDirectory
 
     public string ReducedFile => File("reduced.csv");
 
+    /// <summary>Weights of the classifier that `vae classify` trained on the most factors.</summary>
+    public string ClassifierFile => File(ClassifierName);
+
     public string ReportFile => File("report.html");
+
+    /// <summary>Why a run of a sweep could not be trained to its end; gone once it can.</summary>
+    public string FailureFile => File(FailureName);
 
     public bool HasCheckpoint => System.IO.File.Exists(CheckpointFile);
 
     public string File(string name) => System.IO.Path.Combine(Path, name);
 
     /// <summary>A new folder; it is made with the first file, so that a run that cannot start leaves nothing behind.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="canResume">Whether the command can go on with a run that is there; for the error.</param>
     /// <exception cref="OptionException">The folder is there and not empty.</exception>
-    public static RunDirectory Create(string path)
+    public static RunDirectory Create(string path, bool canResume = true)
     {
         if (IsFree(path))
             return new(path);
         RunLock.ThrowIfHeld(path);
-        throw new OptionException($"--out {path}: it exists already; name another folder, or add --resume to continue the run in it");
+        throw new OptionException(
+            $"--out {path}: it exists "
+            + $"already{(IsRun(path) ? "" : ", and is no run")}; name another folder"
+            + (canResume && IsRun(path) ? ", or add --resume to continue the run in it" : ""));
     }
 
     /// <summary>The folder, whatever a run that was killed before its first file has left in it.</summary>
@@ -81,24 +98,41 @@ public sealed class RunDirectory
             : throw new DataException($"{path}: it has no config.json, so it is not a run directory; name a folder that `vae train` made");
     }
 
-    /// <summary>Takes the right to write here, which one process has at a time; the folder is made if need be.</summary>
-    /// <exception cref="OptionException">Another process writes here.</exception>
-    public RunLock Lock() => RunLock.Take(Path);
+    /// <summary>
+    /// Takes the right to write here, which one process has at a time, and removes what a killed one has left; the folder is made if need
+    /// be.
+    /// </summary>
+    /// <exception cref="RunHeldException">Another process writes here.</exception>
+    internal RunLock Lock()
+    {
+        var held = RunLock.Take(Path);
+        RemoveLeftovers();
+        return held;
+    }
 
     /// <summary>Whether <paramref name="path"/> is a file that a command keeps in a run directory, whichever run.</summary>
     public static bool IsFileOfRun(string path)
     {
         string name = System.IO.Path.GetFileName(path), folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) ?? "";
-        bool kept = FileNames.Contains(name) || (name.StartsWith("traverse-", StringComparison.Ordinal) && name.EndsWith(".png", StringComparison.Ordinal));
+        bool kept = FileNames.Contains(name)
+            || (name.StartsWith("traverse-", StringComparison.Ordinal) && System.IO.Path.GetExtension(name) is ".png" or ".csv");
         return kept && IsRun(folder);
     }
 
     /// <summary>Deletes the temporary files of a run that was killed while it wrote.</summary>
-    public void RemoveLeftovers()
+    private void RemoveLeftovers()
     {
-        foreach (string name in FileNames)
-            foreach (string leftover in Directory.GetFiles(Path, $".{name}.*"))
-                System.IO.File.Delete(leftover);
+        foreach (string file in Directory.GetFiles(Path, ".*").Where(file => IsLeftover(System.IO.Path.GetFileName(file))))
+        {
+            try
+            {
+                System.IO.File.Delete(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It is in nobody's way; what the run writes itself says what is wrong with the folder.
+            }
+        }
     }
 
     public void SaveConfiguration(RunConfiguration configuration) => AtomicFile.WriteText(ConfigurationFile, configuration.ToJson());
@@ -110,9 +144,15 @@ public sealed class RunDirectory
         {
             return RunConfiguration.FromJson(System.IO.File.ReadAllText(ConfigurationFile));
         }
+        catch (OptionException e)
+        {
+            throw new DataException($"{ConfigurationFile}: {e.Message}; a model of your own needs --plugin and its assembly", e);
+        }
         catch (Exception e) when (e is JsonException or IOException)
         {
-            throw new DataException($"{ConfigurationFile}: not a configuration of this version ({e.Message.Split('\n')[0].TrimEnd('.')}); train the model again or restore the file", e);
+            throw new DataException(
+                $"{ConfigurationFile}: not a configuration of this version ({JsonFile.Problem(ConfigurationFile, e)}); train the model "
+                + $"again or restore the file", e);
         }
     }
 
@@ -121,7 +161,9 @@ public sealed class RunDirectory
 
     public void LoadModel(VaeModel model) => WeightFile.Load(model.Parameters, ModelFile);
 
-    /// <summary>Writes checkpoint.safetensors; the rows of metrics.csv and probabilities.csv go with it, so that all always agree.</summary>
+    /// <summary>
+    /// Writes checkpoint.safetensors; the rows of metrics.csv and probabilities.csv go with it, so that all always agree.
+    /// </summary>
     public void SaveCheckpoint(TrainingState state, IReadOnlyList<string> metrics, IReadOnlyList<string> probabilities)
     {
         var metadata = new SortedDictionary<string, string>(StringComparer.Ordinal)
@@ -136,8 +178,25 @@ public sealed class RunDirectory
             ["metrics"] = string.Join('\n', metrics),
             ["probabilities"] = string.Join('\n', probabilities),
         };
-        List<(string, HostArray)> arrays = [("device_sums", new([state.DeviceSums.Length], state.DeviceSums)), .. state.Arrays.Select(a => (a.Name, new HostArray([a.Values.Length], a.Values)))];
+        List<(string Name, HostArray Array)> arrays = [("device_sums", new([state.DeviceSums.Length], state.DeviceSums)),
+            .. state.Arrays.Select(a => (a.Name, new HostArray([a.Values.Length], a.Values)))];
+        metadata[ChecksumsKey] = string.Join('\n', arrays.Select(a => $"{Checksum(a.Array.Data)} {a.Name}"));
         Safetensors.Write(CheckpointFile, arrays, metadata);
+    }
+
+    /// <summary>Gives a model the weights of the last checkpoint: those of a run that is still in training.</summary>
+    /// <exception cref="DataException">The file is damaged, no checkpoint, or belongs to another model.</exception>
+    public void LoadCheckpoint(VaeModel model)
+    {
+        var saved = LoadCheckpoint().State.Arrays.ToDictionary(a => a.Name, a => a.Values);
+        foreach (var phase in model.Phases)
+            foreach (var (name, slice) in phase.Weights)
+                if (saved.TryGetValue(name, out var values) && values.Length == slice.Length)
+                    model.Compute.Backend.Upload<float>(values, slice);
+                else
+                    throw new DataException(
+                        $"{CheckpointFile}: it has no array '{name}' of {slice.Length} values, so it belongs to another model or "
+                        + $"configuration");
     }
 
     /// <exception cref="DataException">The file is damaged or no checkpoint.</exception>
@@ -149,16 +208,20 @@ public sealed class RunDirectory
             if (file.Metadata["format"] != CheckpointFormat)
                 throw new FormatException();
             var arrays = file.Arrays.ToDictionary(a => a.Key, a => a.Value.Data);
+            CheckSums(file, arrays);
             foreach (var (name, values) in arrays)
                 if (Array.FindIndex(values, v => !float.IsFinite(v)) is >= 0 and var bad)
                     throw new DataException(FormattableString.Invariant($"{CheckpointFile}: {name} holds {values[bad]} at element {bad}, ")
                         + "so training had diverged when it was written; train again into another folder, with a lower --lr");
             arrays.Remove("device_sums", out var deviceSums);
-            return (new(int.Parse(file.Metadata["epoch"], CultureInfo.InvariantCulture), int.Parse(file.Metadata["step_in_epoch"], CultureInfo.InvariantCulture),
-                double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture), double.Parse(file.Metadata["seconds_at_epoch_start"], CultureInfo.InvariantCulture),
+            return (new(int.Parse(file.Metadata["epoch"], CultureInfo.InvariantCulture),
+                int.Parse(file.Metadata["step_in_epoch"], CultureInfo.InvariantCulture),
+                double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture),
+                    double.Parse(file.Metadata["seconds_at_epoch_start"], CultureInfo.InvariantCulture),
                 [.. file.Metadata["epoch_sums"].Split(' ').Select(s => double.Parse(s, CultureInfo.InvariantCulture))], deviceSums!,
                 file.Metadata["term_names"].Split('\n', StringSplitOptions.RemoveEmptyEntries), [.. arrays.Select(a => (a.Key, a.Value))]),
-                file.Metadata["metrics"].Split('\n', StringSplitOptions.RemoveEmptyEntries), file.Metadata["probabilities"].Split('\n', StringSplitOptions.RemoveEmptyEntries));
+                file.Metadata["metrics"].Split('\n', StringSplitOptions.RemoveEmptyEntries),
+                    file.Metadata["probabilities"].Split('\n', StringSplitOptions.RemoveEmptyEntries));
         }
         catch (Exception e) when (e is KeyNotFoundException or FormatException or OverflowException)
         {
@@ -166,6 +229,25 @@ public sealed class RunDirectory
         }
     }
 
-    private static bool IsFree(string path) =>
-        !System.IO.File.Exists(path) && (!Directory.Exists(path) || Directory.EnumerateFileSystemEntries(path).All(entry => System.IO.Path.GetFileName(entry) == RunLock.FileName));
+    /// <exception cref="DataException">The bytes of a tensor are not those that were written. Earlier versions wrote no
+    /// checksums.</exception>
+    private void CheckSums(SafetensorsFile file, Dictionary<string, float[]> arrays)
+    {
+        foreach (string line in file.Metadata.GetValueOrDefault(ChecksumsKey, "").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            if (line.Split(' ', 2) is not [var sum, var name] || !arrays.TryGetValue(name, out float[]? values) || Checksum(values) != sum)
+                throw new DataException($"{CheckpointFile}: {line.Split(' ', 2)[^1]} is not as it was written (its checksum differs); "
+                    + $"restore the file from a copy, or train again into another folder");
+    }
+
+    private static string Checksum(float[] values) =>
+        Crc32.Append(0, MemoryMarshal.AsBytes<float>(values)).ToString("x8", CultureInfo.InvariantCulture);
+
+    /// <summary>
+    /// Whether a new run can be made here: there is nothing, or what a process that was killed before its run began has left.
+    /// </summary>
+    private static bool IsFree(string path) => !System.IO.File.Exists(path) && (!Directory.Exists(path)
+        || Directory.EnumerateFileSystemEntries(path).Select(entry => System.IO.Path.GetFileName(entry)!).All(name =>
+            name == RunLock.FileName || IsLeftover(name)));
+
+    private static bool IsLeftover(string name) => FileNames.Any(file => AtomicFile.IsTemporaryOf(file, name));
 }

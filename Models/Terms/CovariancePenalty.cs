@@ -1,4 +1,3 @@
-using VaeFromScratch.Engine;
 using VaeFromScratch.Models.Distributions;
 
 namespace VaeFromScratch.Models.Terms;
@@ -8,7 +7,8 @@ public sealed class CovariancePenalty
 {
     private readonly Tensor covariance, varianceOfMu, diagonal;
 
-    /// <param name="ofSamples">Whether the covariance is that of z (DIP-VAE-II), with mean diag(sigma^2) added, or that of mu (DIP-VAE-I).</param>
+    /// <param name="ofSamples">Whether the covariance is that of z (DIP-VAE-II), with mean diag(sigma^2) added, or that of mu
+    /// (DIP-VAE-I).</param>
     public CovariancePenalty(DiagonalGaussian q, bool ofSamples)
     {
         var centred = q.Mu - q.Mu.Mean(0);

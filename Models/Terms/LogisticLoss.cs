@@ -1,9 +1,7 @@
-using VaeFromScratch.Engine;
-
 namespace VaeFromScratch.Models.Terms;
 
 /// <summary>Losses of a discriminator that puts out the log-odds that a code is of the first kind.</summary>
-public static class LogisticLoss
+internal static class LogisticLoss
 {
     /// <summary>-log of the probability that codes with these log-odds are of the first kind, [B].</summary>
     public static Tensor First(Tensor logOdds) => (-logOdds).Softplus();
@@ -12,5 +10,6 @@ public static class LogisticLoss
     public static Tensor Second(Tensor logOdds) => logOdds.Softplus();
 
     /// <summary>What the discriminator minimises: the mean of both, log 2 when it cannot tell them apart.</summary>
-    public static Term Discriminator(Tensor logOddsOfFirst, Tensor logOddsOfSecond) => new("discriminator", 0.5f * (First(logOddsOfFirst) + Second(logOddsOfSecond)));
+    public static Term Discriminator(Tensor logOddsOfFirst, Tensor logOddsOfSecond) =>
+        new("discriminator", 0.5f * (First(logOddsOfFirst) + Second(logOddsOfSecond)));
 }

@@ -1,5 +1,3 @@
-using VaeFromScratch.Engine;
-
 namespace VaeFromScratch.Models.Terms;
 
 /// <summary>One named term of an objective.</summary>
@@ -23,7 +21,8 @@ public sealed record Coefficient(double Weight, Tensor? Factor)
 {
     public static implicit operator Coefficient(double weight) => new(weight, null);
 
-    public static Coefficient operator *(double weight, Coefficient coefficient) => coefficient with { Weight = weight * coefficient.Weight };
+    public static Coefficient operator *(double weight, Coefficient coefficient) =>
+        coefficient with { Weight = weight * coefficient.Weight };
 }
 
 /// <summary>A term with its weight in the objective; weight 0 logs it without training on it.</summary>
@@ -40,8 +39,11 @@ public sealed record Objective(IReadOnlyList<WeightedTerm> Terms)
     public Objective Times(Tensor factor) => new([.. Terms.Select(t => t with { Factor = t.Factor is null ? factor : t.Factor * factor })]);
 
     /// <summary>
-    /// What <see cref="Tape.Backward(ReadOnlySpan{Seed})"/> starts from: each term's mean over the batch, times its weight. A weight of 0 starts nothing.
+    /// What <see cref="Tape.Backward(ReadOnlySpan{Seed})"/> starts from: each term's mean over the batch, times its weight. A weight of 0
+    /// starts nothing.
     /// </summary>
-    public Seed[] Seeds() =>
-        [.. Terms.Where(t => t.Weight != 0).Select(t => new Seed(t.Term.Value, (float)(t.Weight / t.Term.Value.Length), t.Factor))];
+    /// <param name="share">Of the step's images that the batch has, which the means count by; 1 for all of them.</param>
+    public Seed[] Seeds(double share = 1) =>
+        [.. Terms.Where(t => t.Weight != 0)
+            .Select(t => new Seed(t.Term.Value, (float)(share * t.Weight / t.Term.Value.Length), t.Factor))];
 }

@@ -1,6 +1,5 @@
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Engine.Data.Streaming;
+using VaeFromScratch.Data;
+using VaeFromScratch.Data.Streaming;
 using VaeFromScratch.Kernels;
 
 namespace VaeFromScratch.Models.Training;
@@ -20,7 +19,13 @@ internal abstract class BatchFeed : IDisposable
     /// <summary>The sizes of an epoch's batches, each of which is on its way to the device when its size is returned.</summary>
     public abstract IEnumerable<int> Batches(int epoch, int firstBatch);
 
-    /// <summary>The batch at hand, [count, H, W, C]; may be part of a captured step.</summary>
+    /// <summary>
+    /// Moves to a part of the batch at hand: its image <paramref name="offset"/> is the first that <see cref="Images"/> gives. Outside a
+    /// captured step, before it runs.
+    /// </summary>
+    public abstract void StartAt(int offset);
+
+    /// <summary>The batch at hand or the part that was moved to, [count, H, W, C]; may be part of a captured step.</summary>
     public abstract Tensor Images(int count, Rng rng);
 
     public abstract void Dispose();
@@ -31,6 +36,7 @@ internal sealed class GatheredFeed(Compute compute, TrainingData data, BatchOrde
 {
     private readonly Rng shuffles = new(compute, order.Seed, BatchOrder.Stream);
     private readonly Slice<int> indices = compute.Pool.Rent<int>(order.Count), first = compute.Pool.Rent<int>(1);
+    private int current;
 
     public override int BatchSize => order.BatchSize;
 
@@ -43,10 +49,13 @@ internal sealed class GatheredFeed(Compute compute, TrainingData data, BatchOrde
         compute.Backend.Shuffle(shuffles.Next(), indices);
         for (int batch = firstBatch; batch < BatchesPerEpoch; batch++)
         {
-            compute.Backend.Upload<int>([batch * BatchSize], first);
+            current = batch;
+            StartAt(0);
             yield return order.SizeOf(batch);
         }
     }
+
+    public override void StartAt(int offset) => compute.Backend.Upload<int>([current * BatchSize + offset], first);
 
     public override Tensor Images(int count, Rng rng) => data.Gather(indices, first, count, rng);
 
@@ -64,7 +73,7 @@ internal sealed class StreamedFeed : BatchFeed
     private readonly Compute compute;
     private readonly TrainingData data;
     private readonly ImageStream stream;
-    private readonly Slice<int> indices;
+    private readonly Slice<int> indices, first;
     private readonly Slice<byte> pixels;
 
     public StreamedFeed(Compute compute, TrainingData data, ImageStream stream)
@@ -72,6 +81,8 @@ internal sealed class StreamedFeed : BatchFeed
         (this.compute, this.data, this.stream) = (compute, data, stream);
         indices = compute.Pool.Rent<int>(stream.BatchSize);
         compute.Backend.Upload<int>([.. Enumerable.Range(0, stream.BatchSize)], indices);
+        first = compute.Pool.Rent<int>(1);
+        StartAt(0);
         pixels = compute.Pool.Rent<byte>(stream.BatchSize * data.Dataset.PixelsPerImage);
     }
 
@@ -88,11 +99,14 @@ internal sealed class StreamedFeed : BatchFeed
         }
     }
 
-    public override Tensor Images(int count, Rng rng) => data.Gather(pixels, indices, default, count, rng);
+    public override void StartAt(int offset) => compute.Backend.Upload<int>([offset], first);
+
+    public override Tensor Images(int count, Rng rng) => data.Gather(pixels, indices, first, count, rng);
 
     public override void Dispose()
     {
         compute.Pool.Return(indices);
+        compute.Pool.Return(first);
         compute.Pool.Return(pixels);
     }
 }

@@ -1,14 +1,14 @@
-using VaeFromScratch.Engine;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Models.Training;
 
 /// <summary>
-/// Permutes each column of a batch of codes on its own, so that the factors of a row come from different images. The permutations are a pure function of seed and
+/// Permutes each column of a batch of codes on its own, so that the factors of a row come from different images. The permutations are a
+/// pure function of seed and
 /// step, drawn on the host and written to device memory before each step.
 /// </summary>
-public sealed class ColumnShuffle : IDisposable
+internal sealed class ColumnShuffle : IDisposable
 {
     // Apart from every other use of the seed ("perm" in ASCII).
     private const uint Stream = 0x7065726d;
@@ -38,7 +38,8 @@ public sealed class ColumnShuffle : IDisposable
             for (int i = rows - 1; i > 0; i--)
             {
                 if ((i & 3) == 3 || i == rows - 1)
-                    (words[0], words[1], words[2], words[3]) = Philox.Words((uint)(i / 4), step, (uint)column, Stream, (uint)seed, (uint)(seed >> 32));
+                    (words[0], words[1], words[2], words[3]) =
+                        Philox.Words((uint)(i / 4), step, (uint)column, Stream, (uint)seed, (uint)(seed >> 32));
                 int j = (int)(((ulong)words[i & 3] * (uint)(i + 1)) >> 32);
                 ref int a = ref host[i * columns + column], b = ref host[j * columns + column];
                 (a, b) = (b, a);
@@ -50,7 +51,7 @@ public sealed class ColumnShuffle : IDisposable
     /// <summary>The codes [B, columns] with each column permuted; no gradient flows through it.</summary>
     public Tensor Apply(Tensor codes)
     {
-        var permuted = Tape.Current!.Empty(codes.Shape);
+        var permuted = Tape.Current.Empty(codes.Shape);
         compute.Backend.GatherRows(codes.Data, device.Part(0, codes.Length), 1, permuted.Data);
         return permuted;
     }

@@ -1,8 +1,11 @@
 using System.Globalization;
+using VaeFromScratch.Models.Noise;
 
 namespace VaeFromScratch.Models.Training;
 
-/// <summary>Training has left the finite numbers; the message is one sentence that says which term or parameter, when, and what to try.</summary>
+/// <summary>
+/// Training has left the finite numbers; the message is one sentence that says which term or parameter, when, and what to try.
+/// </summary>
 public sealed class DivergenceException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>How far a run is known to be finite, and what is said when it no longer is.</summary>
@@ -35,20 +38,23 @@ internal sealed class DivergenceWatch(VaeModel model, RunConfiguration configura
     {
         List<string> advice =
         [
-            $"a lower --lr (now {Number(configuration.LearningRate)})",
+            $"a lower --lr (now {Number(configuration.Optimiser.LearningRate)})",
             .. model.Phases.Where(p => p.Optimiser is not null)
-                .Select(p => $"a lower --set {p.Name}_learning_rate (now {Number(p.Optimiser!.LearningRate)})"),
+                .Select(p => $"a lower --{p.Name}-learning-rate (now {Number(p.Optimiser!.LearningRate)})"),
         ];
-        if (model.Pretraining is { } pretraining)
-            advice.Add($"a lower --set pretraining_learning_rate (now {Number(pretraining.LearningRate)})");
-        if (ModelCatalogue.Find(configuration.Model).Options.Contains("kl_warm_up_epochs"))
-            advice.Add($"a longer warm-up (--set kl_warm_up_epochs, now {Number(configuration.KlWarmUpEpochs)})");
-        if (configuration.Noise.Split(':')[0] is "learned" or "mog" && configuration.NoiseUpdate == "closed-form")
-            advice.Add($"a higher noise floor (--set noise_floor, now {Number(configuration.NoiseFloor)})");
+        if (model is ILearnsFromLabels { Pretraining: { } pretraining })
+            advice.Add($"a lower --pretraining-learning-rate (now {Number(pretraining.LearningRate)})");
+        double clip = configuration.Optimiser.ClipNorm;
+        advice.Add(clip > 0 ? $"a smaller --clip-norm (now {Number(clip)})" : "--clip-norm 1, which limits the gradients");
+        if (configuration.Value("kl_warm_up_epochs") is double warmUp)
+            advice.Add($"a longer warm-up (--kl-warm-up-epochs, now {Number(warmUp)})");
+        if (configuration.Noise is { Noise.IsLearned: true, NoiseUpdate: NoiseUpdate.ClosedForm } noise)
+            advice.Add($"a higher noise floor (--noise-floor, now {Number(noise.NoiseFloor)})");
         return new($"training diverged: {what}; try {string.Join(" or ", advice)}");
     }
 
-    private static string List(string[] names) => names.Length == 1 ? $"{names[0]} is" : $"{string.Join(", ", names[..^1])} and {names[^1]} are";
+    private static string List(string[] names) =>
+        names.Length == 1 ? $"{names[0]} is" : $"{string.Join(", ", names[..^1])} and {names[^1]} are";
 
     private static string Describe(float value) => float.IsNaN(value) ? "NaN" : "infinite";
 

@@ -1,14 +1,14 @@
-using VaeFromScratch.Engine;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Models.Training;
 
 /// <summary>
-/// Mixup (Zhang et al. 2018): each row of a batch becomes lambda times itself plus 1 - lambda times another row, lambda ~ Beta(alpha, alpha) for each row. Both are
+/// Mixup (Zhang et al. 2018): each row of a batch becomes lambda times itself plus 1 - lambda times another row, lambda ~ Beta(alpha,
+/// alpha) for each row. Both are
 /// functions of seed and step, drawn on the host and written to device memory before each step.
 /// </summary>
-public sealed class Mixup : IDisposable
+internal sealed class Mixup : IDisposable
 {
     // Apart from every other use of the seed ("mixu" in ASCII).
     private const uint Stream = 0x6d697875;
@@ -52,7 +52,7 @@ public sealed class Mixup : IDisposable
     public Tensor Apply(Tensor x)
     {
         int rows = x.Shape[0], width = x.Length / rows;
-        var tape = Tape.Current!;
+        var tape = Tape.Current;
         var partner = tape.Empty(x.Shape);
         compute.Backend.GatherRows(x.Data, devicePartners.Part(0, rows), width, partner.Data);
         var own = deviceShares.Slice(0, 0, rows).RepeatEach(width).Reshape(x.Shape.Sizes);

@@ -1,38 +1,16 @@
 using System.Diagnostics;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Optim;
+using System.Runtime.InteropServices;
+using VaeFromScratch.Distributed;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Models.Terms;
 
 namespace VaeFromScratch.Models.Training;
 
-/// <summary>Where training is, for a progress bar.</summary>
-/// <param name="Terms">Each term's mean over the epoch so far, nats per image, "loss" first.</param>
-public sealed record TrainingProgress(int Epoch, int Epochs, long Step, int StepInEpoch, int StepsPerEpoch, double ImagesPerSecond, IReadOnlyList<(string Name, double Value)> Terms, float? Variance, TimeSpan Remaining);
-
-/// <summary>Means over one epoch of training.</summary>
-/// <param name="Seconds">Wall time of the training loop so far in this run, resumed parts included, without evaluation and checkpoints.</param>
-public sealed record EpochSummary(
-    int Epoch, long Step, double Seconds, double ImagesPerSecond, IReadOnlyList<(string Name, double Value)> Terms, float? Variance)
-{
-    // Of the mean over an epoch, nats; chance is far below it.
-    private const double LargestChance = 1;
-
-    /// <summary>A sentence for each mean of a KL divergence that is below 0, which none can be.</summary>
-    public IEnumerable<string> ImpossibleTerms(RunConfiguration configuration)
-    {
-        string reason = configuration.Estimate == "weighted"
-            ? "--estimate weighted counts a posterior 1 / (N B), which takes log N a factor off it and adds as much to mi and tc together; "
-                + "use --estimate stratified, or batch, whose gradients are the same"
-            : "its estimate from minibatches is off; try a larger --batch";
-        return Terms.Where(t => t.Name.StartsWith("kl", StringComparison.Ordinal) && t.Value < -LargestChance).Select(t =>
-            FormattableString.Invariant($"{t.Name} was {t.Value:F1} nats on average in epoch {Epoch}, and no KL divergence is below 0: {reason}"));
-    }
-}
-
 /// <summary>
-/// Minimises a model's objective over a data set. A step is captured once for each batch size and replayed: the batch, the random state, the learning rate and
-/// the weights that follow schedules are in device memory.
+/// Minimises a model's objective over a data set. A step is captured once for each batch size and replayed: the batch, the random state,
+/// the learning rate and
+/// the weights that follow schedules are in device memory. With several ranks, or with shards, a step is captured in parts: each shard's
+/// forward and backward pass, and the optimiser's part behind the sum over the shards.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -52,7 +30,11 @@ public sealed class Trainer : IDisposable
     private readonly BatchFeed feed;
     private readonly BatchFeed? secondFeed;
     private readonly LabelledImages? labelled;
+    private readonly ICollective ranks;
+    private readonly DataParallel? parallel;
     private readonly Dictionary<int, CapturedStep> steps = [];
+    private readonly Dictionary<(int Shard, int Images, int Batch), CapturedStep[]> shardSteps = [];
+    private readonly CapturedStep?[] updates;
     private readonly List<string> termNames = [];
     private readonly Slice<float> sums;
     private readonly double[] epochSums = new double[MaximumTerms];
@@ -62,20 +44,30 @@ public sealed class Trainer : IDisposable
     private double secondsAtEpochStart;
     private readonly Stopwatch clock = new();
 
-    public Trainer(VaeModel model, TrainingData data, RunConfiguration configuration)
+    /// <param name="ranks">The processes that train the model together; this one alone where null.</param>
+    /// <exception cref="OptionException">The batch cannot be cut into the shards, or these divided among the ranks.</exception>
+    public Trainer(VaeModel model, TrainingData data, RunConfiguration configuration, ICollective? ranks = null)
     {
-        (this.model, this.data, this.configuration) = (model, data, configuration);
+        (this.model, this.data, this.configuration, this.ranks) = (model, data, configuration, ranks ?? SingleProcess.Instance);
         compute = model.Compute;
-        labelled = model.Classes > 0 ? new(compute, data.Dataset, model.Classes, configuration.Labels, configuration.LabelledBatch, configuration.Binarise, configuration.Seed) : null;
-        feed = BatchFeed.Create(compute, data, configuration.Batch, configuration.Seed);
-        secondFeed = model.UsesSecondBatch ? BatchFeed.Create(compute, data, configuration.Batch, configuration.Seed ^ SecondOrder) : null;
-        phases = [.. model.Phases.Select(p => (p, CreateOptimiser(p), LearningRate(p)))];
+        int shards = Shards(configuration, this.ranks.Size, data.Count);
+        var (batch, seed) = (configuration.Training.Batch, configuration.Training.Seed);
+        labelled = model is ILearnsFromLabels learner ? new(compute, data.Dataset, learner.Classes, model is IHasDesign, learner.Labelled,
+            configuration.Data.Binarise, seed, shards) : null;
+        feed = BatchFeed.Create(compute, data, batch, seed);
+        secondFeed = !model.UsesSecondBatch ? null : model.SecondIsPaired ? new PairedFeed(compute, data, new(data.Count, batch, seed))
+            : BatchFeed.Create(compute, data, batch, seed ^ SecondOrder);
+        phases = [.. model.Phases.Select(p =>
+            (p, CreateOptimiser(p), configuration.Optimiser.Schedule(configuration.Training.Epochs, p.Optimiser?.LearningRate)))];
         watch = new(model, configuration);
+        model.Shards = shards;
+        updates = new CapturedStep?[phases.Count];
+        parallel = shards == 1 ? null : new(compute, this.ranks, shards, model.Phases.Select(p => p.Arena), MaximumTerms);
         sums = compute.Pool.Rent<float>(MaximumTerms);
         compute.Backend.Fill(sums, 0);
     }
 
-    /// <summary>Epochs finished.</summary>
+    /// <summary>The number of epochs finished.</summary>
     public int Epoch { get; private set; }
 
     public int StepInEpoch { get; private set; }
@@ -85,20 +77,76 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done in all.</summary>
     public long Step => (long)Epoch * StepsPerEpoch + StepInEpoch;
 
-    public bool IsFinished => Epoch >= configuration.Epochs;
+    public bool IsFinished => Epoch >= configuration.Training.Epochs;
 
     /// <summary>Kernel calls in a step of a full batch; 0 before the first.</summary>
-    public int CallsPerStep => steps.TryGetValue(feed.BatchSize, out var step) ? step.Calls : 0;
+    public int CallsPerStep => parallel is null ? steps.TryGetValue(feed.BatchSize, out var step) ? step.Calls : 0
+        : shardSteps.Where(s => s.Key.Batch == feed.BatchSize).Sum(s => s.Value.Sum(part => part.Calls)) + updates.Sum(u => u?.Calls ?? 0);
+
+    /// <summary>S, parts of each batch; see <see cref="TrainingSettings.Reproducible"/>.</summary>
+    public int ShardCount => parallel?.Shards ?? 1;
+
+    /// <summary>Time of the training loop so far in this process that went into sums over the ranks, waiting included.</summary>
+    public TimeSpan TimeAdding => parallel?.TimeAdding ?? TimeSpan.Zero;
+
+    /// <summary>Time of the training loop so far in this process.</summary>
+    public TimeSpan TimeTraining => clock.Elapsed;
+
+    /// <summary>Takes the memory that a step needs, before anything is written of a run that does not fit.</summary>
+    /// <exception cref="DeviceMemoryException">There is not enough.</exception>
+    public void Prepare()
+    {
+        if (parallel is null)
+            Captured(feed.BatchSize);
+        else
+            foreach (int shard in parallel.Own)
+                Captured(shard, feed.BatchSize);
+    }
+
+    /// <summary>Gives all ranks the state that rank 0 has, so that they begin alike whatever each has read or computed.</summary>
+    /// <exception cref="CollectiveException">Another rank has gone.</exception>
+    public void Share()
+    {
+        double[] place = [Epoch, StepInEpoch, .. epochSums];
+        byte[] bytes = MemoryMarshal.AsBytes<double>(place).ToArray();
+        ranks.Broadcast(bytes, Collectives.AsLongAsItTakes);
+        MemoryMarshal.Cast<byte, double>(bytes).CopyTo(place);
+        (Epoch, StepInEpoch) = ((int)place[0], (int)place[1]);
+        place.AsSpan(2).CopyTo(epochSums);
+        watch.FiniteUntil = Step;
+        foreach (var slice in Arrays().Select(a => a.Slice).Append(sums).Where(s => s.Length > 0))
+        {
+            byte[] values = MemoryMarshal.AsBytes<float>(Download(slice)).ToArray();
+            ranks.Broadcast(values);
+            compute.Backend.Upload<float>(MemoryMarshal.Cast<byte, float>(values), slice);
+        }
+    }
+
+    /// <summary>S: as many as the configuration says, or a shard for each rank.</summary>
+    /// <param name="count">Training images.</param>
+    /// <exception cref="OptionException">The batch cannot be cut into them, or they cannot be divided among the ranks.</exception>
+    public static int Shards(RunConfiguration configuration, int ranks, int count = int.MaxValue)
+    {
+        int given = configuration.Training.Reproducible, shards = given == 0 ? ranks : given;
+        int batch = Math.Min(configuration.Training.Batch, count);
+        if (ShardSum.Problem(shards, ranks) is { } problem)
+            throw new OptionException($"reproducible {given}: {problem}");
+        return shards == 1 || batch >= DataParallel.LeastImages * shards ? shards : throw new OptionException(
+            $"batch {batch}: it is cut into {shards} shards, each of which needs {DataParallel.LeastImages} images; give a larger "
+            + $"--batch or fewer shards");
+    }
 
     /// <summary>
     /// Trains to the end of the current epoch, or until <paramref name="interrupt"/> says so after a step.
     /// </summary>
-    /// <param name="interrupt">Asked after each step; true stops there.</param>
+    /// <param name="interrupt">Asked after each step; true stops there. With several ranks or shards it is asked before each step, and
+    /// true on any rank stops all of them behind it.</param>
     /// <param name="progress">Called every few steps.</param>
     /// <returns>The epoch's means, or null when it was interrupted.</returns>
     /// <exception cref="DivergenceException">A term or a gradient since the last report is not finite.</exception>
     public EpochSummary? TrainEpoch(Func<bool>? interrupt = null, Action<TrainingProgress>? progress = null)
     {
+        using var activity = Telemetry.Source.StartActivity("epoch")?.SetTag("epoch", Epoch + 1).SetTag("first_step", Step);
         clock.Start();
         if (Step == 0)
             Pretrain();
@@ -106,15 +154,15 @@ public sealed class Trainer : IDisposable
         foreach (int images in feed.Batches(Epoch, StepInEpoch))
         {
             second?.MoveNext();
-            RunStep(images);
+            bool stop = RunStep(images, interrupt);
             StepInEpoch++;
             bool last = StepInEpoch == StepsPerEpoch;
             if (last || StepInEpoch % StepsBetweenReports == 0)
             {
                 ReadSums();
-                progress?.Invoke(Progress());
+                Report(progress);
             }
-            if (!last && interrupt?.Invoke() == true)
+            if (!last && (parallel is null ? interrupt?.Invoke() == true : stop))
             {
                 compute.Backend.Synchronise();
                 clock.Stop();
@@ -124,15 +172,21 @@ public sealed class Trainer : IDisposable
         clock.Stop();
         Epoch++;
         StepInEpoch = 0;
+        activity?.SetTag("finished", true);
         double seconds = Seconds;
-        var summary = new EpochSummary(Epoch, Step, seconds, data.Count / Math.Max(1e-9, seconds - secondsAtEpochStart), Means(data.Count), model.Noise.Variance);
+        var summary = new EpochSummary(Epoch, Step, seconds, data.Count / Math.Max(1e-9, seconds - secondsAtEpochStart), Means(data.Count),
+            model.Noise.Variance)
+        {
+            Weights = Weights(),
+        };
         secondsAtEpochStart = seconds;
         Array.Clear(epochSums);
         return summary;
     }
 
     /// <summary>The state that, with the model's configuration, a run continues from bit for bit. All of it is finite.</summary>
-    /// <exception cref="DivergenceException">A term or a gradient since the last report, or a number of the state itself, is not finite.</exception>
+    /// <exception cref="DivergenceException">A term or a gradient since the last report, or a number of the state itself, is not
+    /// finite.</exception>
     public TrainingState Save()
     {
         var device = DownloadSums();
@@ -142,7 +196,8 @@ public sealed class Trainer : IDisposable
 
     public void Restore(TrainingState state)
     {
-        (Epoch, StepInEpoch, secondsBefore, secondsAtEpochStart) = (state.Epoch, state.StepInEpoch, state.Seconds, state.SecondsAtEpochStart);
+        (Epoch, StepInEpoch, secondsBefore, secondsAtEpochStart) =
+            (state.Epoch, state.StepInEpoch, state.Seconds, state.SecondsAtEpochStart);
         state.EpochSums.CopyTo(epochSums, 0);
         termNames.Clear();
         termNames.AddRange(state.TermNames);
@@ -152,15 +207,17 @@ public sealed class Trainer : IDisposable
         foreach (var (name, slice) in Arrays())
         {
             if (!saved.TryGetValue(name, out var values) || values.Length != slice.Length)
-                throw new ArgumentException($"the checkpoint has no array '{name}' of {slice.Length} values; it belongs to another model or configuration");
+                throw new ArgumentException(
+                    $"the checkpoint has no array '{name}' of {slice.Length} values; it belongs to another model or configuration");
             compute.Backend.Upload<float>(values, slice);
         }
     }
 
     public void Dispose()
     {
-        foreach (var step in steps.Values)
+        foreach (var step in (CapturedStep[])[.. steps.Values, .. shardSteps.Values.SelectMany(s => s), .. updates.OfType<CapturedStep>()])
             step.Dispose();
+        parallel?.Dispose();
         foreach (var (_, optimiser, _) in phases)
             optimiser.Dispose();
         feed.Dispose();
@@ -171,25 +228,107 @@ public sealed class Trainer : IDisposable
 
     private double Seconds => secondsBefore + clock.Elapsed.TotalSeconds;
 
-    private void RunStep(int images)
+    /// <returns>Whether a rank has asked to stop; where there is no other to agree with, nobody has.</returns>
+    private bool RunStep(int images, Func<bool>? interrupt)
     {
         double epoch = Epoch + (double)StepInEpoch / StepsPerEpoch;
-        if (!steps.TryGetValue(images, out var step))
-            steps.Add(images, step = CaptureStep(images));
-        model.Rng.BeginStep((uint)Step);
         foreach (var scalar in model.ScheduledScalars)
             scalar.Set(epoch);
-        labelled?.BeginStep(Step);
-        model.BeforeStep((uint)Step, images);
         foreach (var (_, optimiser, learningRate) in phases)
             optimiser.BeginStep(Step + 1, learningRate(epoch));
+        if (parallel is not null)
+            return RunShards(parallel, images, interrupt?.Invoke() == true);
+        var step = Captured(images);
+        BeginDraws((uint)Step, images);
         step.Replay();
+        return false;
     }
 
-    private CapturedStep CaptureStep(int images) => compute.Capture(() =>
+    /// <summary>A step in shards: each network's turn on all of them, then its optimiser's.</summary>
+    private bool RunShards(DataParallel parallel, int images, bool asksToStop)
+    {
+        bool stop = false;
+        for (int turn = 0; turn < phases.Count; turn++)
+        {
+            var arena = phases[turn].Phase.Arena;
+            parallel.Begin(arena);
+            foreach (int shard in parallel.Own)
+            {
+                var (start, count) = parallel.Part(shard, images);
+                if (count == 0)
+                    parallel.LeaveOut(arena);
+                else
+                {
+                    var parts = Captured(shard, images);
+                    BeginDraws(parallel.Number(Step, shard), count);
+                    feed.StartAt(start);
+                    secondFeed?.StartAt(start);
+                    parts[turn].Replay();
+                }
+                parallel.Add(asksToStop);
+            }
+            stop |= parallel.End(arena, sums);
+            Update(turn).Replay();
+        }
+        return stop;
+    }
+
+    /// <summary>Moves all random draws to those of a step, or of a shard of one.</summary>
+    private void BeginDraws(uint number, int images)
+    {
+        model.Rng.BeginStep(number);
+        labelled?.BeginStep(number);
+        model.BeforeStep(number, images);
+    }
+
+    private CapturedStep Captured(int images)
+    {
+        if (!steps.TryGetValue(images, out var step))
+            steps.Add(images, step = compute.Capture(() =>
+            {
+                foreach (int turn in Turns(images, share: 1, sums))
+                    phases[turn].Optimiser.Update(sums.Part(GradientSlot(turn), 1));
+            }));
+        return step;
+    }
+
+    /// <summary>
+    /// A shard's step, a part for each network. Each shard has its own, as later networks read what it has from earlier ones.
+    /// </summary>
+    private CapturedStep[] Captured(int shard, int batch)
+    {
+        int images = parallel!.Part(shard, batch).Count;
+        if (!shardSteps.TryGetValue((shard, images, batch), out var parts))
+            shardSteps.Add((shard, images, batch), parts = compute.CaptureParts(ShardTurns(images, (double)images / batch), phases.Count));
+        return parts;
+    }
+
+    private IEnumerable<int> ShardTurns(int images, double share)
+    {
+        using var turns = Turns(images, share, parallel!.Sums).GetEnumerator();
+        for (int turn = 0; turn < phases.Count; turn++)
+        {
+            parallel.BeginShard();
+            turns.MoveNext();
+            parallel.EndShard(phases[turn].Phase.Arena, share);
+            yield return turn;
+        }
+    }
+
+    /// <summary>The optimiser's part of a network's turn in a step of shards.</summary>
+    private CapturedStep Update(int turn) =>
+        updates[turn] ??= compute.Capture(() => phases[turn].Optimiser.Apply(sums.Part(GradientSlot(turn), 1)));
+
+    /// <summary>
+    /// Each network's forward and backward pass on the batch at hand, in turn. It yields when the gradients are there, for the optimiser to
+    /// take them.
+    /// </summary>
+    /// <param name="share">What the gradients are multiplied by.</param>
+    /// <param name="into">What the terms are added to.</param>
+    private IEnumerable<int> Turns(int images, double share, Slice<float> into)
     {
         model.Rng.RestartDraws();
-        using var outer = new Tape(compute, gradients: false, training: true);
+        using var outer = compute.Tape(gradients: false, training: true);
         var batch = new TrainingBatch(feed.Images(images, model.Rng), secondFeed?.Images(images, model.Rng), labelled?.Batch(model.Rng));
         var names = new List<string>();
         var tapes = new Stack<Tape>();
@@ -197,18 +336,23 @@ public sealed class Trainer : IDisposable
         {
             for (int turn = 0; turn < phases.Count; turn++)
             {
-                var (phase, optimiser, _) = phases[turn];
+                var phase = phases[turn].Phase;
                 foreach (var (other, _, _) in phases)
                     other.Arena.Frozen = other != phase;
-                var tape = new Tape(compute);
+                var tape = compute.Tape();
                 tapes.Push(tape);
                 var objective = phase.Objective(batch);
-                tape.Backward(objective.Seeds());
-                optimiser.Update(sums.Part(GradientSlot(turn), 1));
+                tape.Backward(objective.Seeds(share));
                 bool ofModel = phase.Arena == model.Arena;
                 if (ofModel)
                     model.Noise.AfterStep();
-                AddToSums(objective, images, ofModel, names);
+                AddToSums(objective, images, ofModel, names, into);
+                if (turn == phases.Count - 1)
+                {
+                    termNames.Clear();
+                    termNames.AddRange(names);
+                }
+                yield return turn;
             }
         }
         finally
@@ -219,20 +363,24 @@ public sealed class Trainer : IDisposable
             foreach (var (phase, _, _) in phases)
                 phase.Arena.Frozen = false;
         }
-        termNames.Clear();
-        termNames.AddRange(names);
-    });
+    }
 
-    /// <summary>Adds each term, times the images it stands for, to its sum on the device; a term whose weight changes adds its share of the loss to one more.</summary>
+    /// <summary>
+    /// Adds each term, times the images it stands for, to its sum on the device; a term whose weight changes adds its share of the loss to
+    /// one more.
+    /// </summary>
     /// <param name="inLoss">Whether the terms are part of the reported loss, which is the model's own.</param>
-    private void AddToSums(Objective objective, int images, bool inLoss, List<string> names)
+    /// <param name="into">The sums.</param>
+    private void AddToSums(Objective objective, int images, bool inLoss, List<string> names, Slice<float> into)
     {
+        var terms = new List<ColumnSum>();
         foreach (var (term, weight, factor) in objective.Terms)
         {
             Add(term.Value, term.Name, weight);
             if (factor is not null)
                 Add(term.Value * factor, WeightedPrefix + term.Name, weight);
         }
+        compute.Backend.SumColumns(CollectionsMarshal.AsSpan(terms));
 
         void Add(Tensor value, string name, double weight)
         {
@@ -240,7 +388,7 @@ public sealed class Trainer : IDisposable
             if (slot == MaximumTerms - phases.Count)
                 throw new InvalidOperationException($"an objective has more than {slot} terms");
             names.Add(FormattableString.Invariant($"{name}={(inLoss ? weight : 0):R}"));
-            compute.Backend.Sum(value.Data, 1, value.Length, 1, (float)images / value.Length, sums.Part(slot, 1), accumulate: true);
+            terms.Add(new(value.Length, 1, value.Data, into.Part(slot, 1), Accumulate: true, (float)images / value.Length));
         }
     }
 
@@ -290,60 +438,99 @@ public sealed class Trainer : IDisposable
         return [("loss", loss), .. terms];
     }
 
+    /// <summary>The weight of each term in the loss so far in this epoch.</summary>
+    private Dictionary<string, double> Weights()
+    {
+        var weights = new Dictionary<string, double>();
+        for (int i = 0; i < termNames.Count; i++)
+        {
+            string name = NameOf(termNames[i]);
+            double weight = double.Parse(termNames[i][(name.Length + 1)..], System.Globalization.CultureInfo.InvariantCulture);
+            if (!name.StartsWith(WeightedPrefix, StringComparison.Ordinal))
+                weights[name] = weight;
+            // Its twin stands right behind a term with a schedule.
+            else if (epochSums[i - 1] != 0)
+                weights[name[1..]] = weight * epochSums[i] / epochSums[i - 1];
+        }
+        return weights;
+    }
+
+    private void Report(Action<TrainingProgress>? progress)
+    {
+        bool isMeasured = Telemetry.IsMeasured;
+        if (progress is null && !isMeasured)
+            return;
+        var now = Progress();
+        progress?.Invoke(now);
+        if (isMeasured)
+            Telemetry.Record(now, compute.Pool.BytesHeld
+                + steps.Values.Concat(shardSteps.Values.Select(parts => parts[0])).Sum(step => step.Bytes));
+    }
+
     private TrainingProgress Progress()
     {
         int images = Math.Min(data.Count, StepInEpoch * feed.BatchSize);
         double seconds = Math.Max(1e-9, Seconds - secondsAtEpochStart);
-        double done = Step, total = (double)configuration.Epochs * StepsPerEpoch;
+        double done = Step, total = (double)configuration.Training.Epochs * StepsPerEpoch;
         var remaining = TimeSpan.FromSeconds(Math.Min(1e7, Seconds * (total - done) / done));
-        return new(Epoch + 1, configuration.Epochs, Step, StepInEpoch, StepsPerEpoch, images / seconds, Means(images), model.Noise.Variance, remaining);
+        return new(Epoch + 1, configuration.Training.Epochs, Step, StepInEpoch, StepsPerEpoch, images / seconds, Means(images),
+            model.Noise.Variance, remaining);
     }
 
     /// <summary>
-    /// Trains the classifier on the labelled images alone where the model asks for it. It is not interrupted, and a checkpoint is never from within: a run that is stopped
+    /// Trains the classifier on the labelled images alone where the model asks for it. It is not interrupted, and a checkpoint is never
+    /// from within: a run that is stopped
     /// here begins again.
     /// </summary>
     private void Pretrain()
     {
-        if (model.Pretraining is not { } pretraining)
+        if (model is not ILearnsFromLabels { Pretraining: { } pretraining } learner)
             return;
         using var adam = new Adam(compute, model.Arena);
-        using var step = compute.Capture(() =>
-        {
-            model.Rng.RestartDraws();
-            using var tape = new Tape(compute);
-            var (images, y) = labelled!.Batch(model.Rng);
-            tape.Backward(new Seed(y * model.ClassLogits(images).LogSoftmax(), -1f / labelled.BatchSize));
-            adam.Update();
-        });
-        long steps = (long)pretraining.Epochs * labelled!.Count / labelled.BatchSize;
+        int shards = ShardCount;
+        using var step = parallel is null
+            ? compute.Capture(() => { Backward(); adam.Update(); })
+            : compute.Capture(() => { parallel.BeginShard(); Backward(); parallel.EndShard(model.Arena, 1.0 / shards); });
+        using var update = compute.Capture(() => adam.Apply());
+        long steps = (long)pretraining.Epochs * labelled!.Count / (labelled.BatchSize * shards);
         for (long i = 0; i < steps; i++)
         {
-            model.Rng.BeginStep(FirstPretrainingStep + (uint)i);
-            labelled.BeginStep(i);
             adam.BeginStep(i + 1, pretraining.LearningRate);
-            step.Replay();
+            parallel?.Begin(model.Arena);
+            foreach (int shard in parallel?.Own ?? [0])
+            {
+                long number = i * shards + shard;
+                model.Rng.BeginStep(FirstPretrainingStep + (uint)number);
+                labelled.BeginStep(number);
+                step.Replay();
+                parallel?.Add(asksToStop: false);
+            }
+            if (parallel is null)
+                continue;
+            parallel.End(model.Arena, sums);
+            update.Replay();
         }
         DownloadArrays("after pre-training");
+
+        void Backward()
+        {
+            model.Rng.RestartDraws();
+            using var tape = compute.Tape();
+            var (images, y) = labelled!.Batch(model.Rng);
+            tape.Backward(new Seed(y * learner.ClassLogits(images).LogSoftmax(), (float)(-1.0 / (labelled.BatchSize * shards))));
+        }
     }
 
-    private Schedule LearningRate(TrainingPhase phase) => Schedules.RampDown(
-        Schedules.PerEpoch(phase.Optimiser?.LearningRate ?? configuration.LearningRate, configuration.LearningRateDecay), configuration.Epochs, configuration.LearningRateHold);
-
-    private Optimiser CreateOptimiser(TrainingPhase phase) => (phase.Optimiser, configuration.Optimiser) switch
-    {
-        ({ } own, _) => new Adam(compute, phase.Arena, own.Beta1, own.Beta2),
-        (_, "rmsprop") => new RmsProp(compute, phase.Arena),
-        (_, "sgd") => new Sgd(compute, phase.Arena, configuration.Momentum),
-        _ => new Adam(compute, phase.Arena, decoupledWeightDecay: configuration.WeightDecay),
-    };
+    private Optimiser CreateOptimiser(TrainingPhase phase) => phase.Optimiser is { } own
+        ? new Adam(compute, phase.Arena, own.Beta1, own.Beta2) { ClipNorm = configuration.Optimiser.ClipNorm }
+        : configuration.Optimiser.Create(compute, phase.Arena);
 
     private IEnumerable<(string Name, Slice<float> Slice)> Arrays()
     {
         foreach (var (phase, optimiser, _) in phases)
         {
-            yield return ($"{phase.Name}.values", phase.Arena.Values);
-            yield return ($"{phase.Name}.state", phase.Arena.State);
+            foreach (var weights in phase.Weights)
+                yield return weights;
             for (int i = 0; i < optimiser.Slots.Count; i++)
                 yield return ($"{phase.Name}.optimiser.{i}", optimiser.Slots[i]);
         }
@@ -366,6 +553,3 @@ public sealed class Trainer : IDisposable
         return values;
     }
 }
-
-/// <summary>What <see cref="Trainer.Save"/> gives: arrays exactly as they are in device memory, and the place in the epoch.</summary>
-public sealed record TrainingState(int Epoch, int StepInEpoch, double Seconds, double SecondsAtEpochStart, double[] EpochSums, float[] DeviceSums, string[] TermNames, (string Name, float[] Values)[] Arrays);

@@ -7,13 +7,15 @@ namespace VaeFromScratch.Tests.Cli;
 /// <summary>Models that learn a designed latent space from labels, from the command line.</summary>
 public sealed class DesignCommandTests
 {
-    private static readonly string[] Tiny = ["train", "exon", "--epochs", "1", "--batch", "100", "--labels", "50", "--set", "labelled_batch=20", "--network", "mlp:32"];
+    private static readonly string[] Tiny =
+        ["train", "exon", "--epochs", "1", "--batch", "100", "--labels", "50", "--set", "labelled_batch=20", "--network", "mlp:32"];
 
     [Test]
     public void A_design_from_a_file_is_trained_measured_and_drawn()
     {
         string folder = TestFiles.Folder("design"), file = Path.Combine(folder, "row.json"), run = Path.Combine(folder, "run");
-        File.WriteAllText(file, $"{{\"centres\": [{string.Join(", ", Enumerable.Range(0, 10).Select(k => $"[{8 * k - 36}, 0]"))}], \"variances\": 4}}");
+        File.WriteAllText(file,
+            $"{{\"centres\": [{string.Join(", ", Enumerable.Range(0, 10).Select(k => $"[{8 * k - 36}, 0]"))}], \"variances\": 4}}");
         var json = Tool.Run([.. Tiny, "--design", file, "--out", run, "--json"]).Json();
         File.Delete(file);
         Assert.That(json.GetProperty("test_error").GetDouble(), Is.InRange(0, 1));
@@ -23,14 +25,17 @@ public sealed class DesignCommandTests
         Assert.That(json.GetProperty("activated_f").GetArrayLength(), Is.EqualTo(10));
         Assert.That(json.GetProperty("dtilde_nats").ValueKind, Is.EqualTo(JsonValueKind.Null), "it refers to N(0, I)");
         Assert.That(File.ReadAllText(Path.Combine(run, "latent.svg")), Does.StartWith("<svg"));
-        Assert.That(File.ReadAllText(Path.Combine(run, "report.html")), Does.Contain("The designed latent space").And.Contain("From an image of each class"));
+        Assert.That(File.ReadAllText(Path.Combine(run, "report.html")),
+            Does.Contain("The designed latent space").And.Contain("From an image of each class"));
         Assert.That(File.ReadAllLines(Path.Combine(run, "activated.csv")), Has.Length.EqualTo(21));
         Assert.That(File.ReadLines(Path.Combine(run, "metrics.csv")).First(), Does.Contain("test_error"));
 
         string text = Tool.Run("evaluate", run).Succeeded().Out;
-        Assert.That(text, Does.Contain("test error").And.Contain("50 training labels").And.Contain("negative SSIM").And.Contain("activated factors"));
+        Assert.That(text,
+            Does.Contain("test error").And.Contain("50 training labels").And.Contain("negative SSIM").And.Contain("activated factors"));
         Tool.Run("sample", run, "--images", "4", "--columns", "2").Succeeded();
-        Assert.That(Tool.Run("evaluate", run, "--nll-samples", "3", "--json").Json().GetProperty("nll_importance_nats").GetDouble(), Is.LessThan(json.GetProperty("nll_nats").GetDouble() + json.GetProperty("kl_nats").GetDouble()));
+        Assert.That(Tool.Run("evaluate", run, "--nll-samples", "3", "--json").Json().GetProperty("nll_importance_nats").GetDouble(),
+            Is.LessThan(json.GetProperty("nll_nats").GetDouble() + json.GetProperty("kl_nats").GetDouble()));
     }
 
     [Test]

@@ -1,12 +1,10 @@
-extern alias tool;
-
 using NUnit.Framework;
-using tool::VaeFromScratch.Cli;
-using tool::VaeFromScratch.Cli.Commands;
-using tool::VaeFromScratch.Reference;
+using VaeFromScratch.Cli;
+using VaeFromScratch.Cli.Commands;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Kernels.Functions;
+using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Tests.Cli;
 
@@ -15,7 +13,8 @@ public sealed class DoctorSelfTestTests
 {
     private const string Fails = "exp";
 
-    private static readonly KernelCase Good = Case("Negate", (b, x, y) => b.Unary<Negate>(x, y, 0)), Bad = Case("Exp", (b, x, y) => b.Unary<Exp>(x, y, 0));
+    private static readonly KernelCase Good = Case("Negate", (b, x, y) => b.Unary<Negate>(x, y, 0)),
+        Bad = Case("Exp", (b, x, y) => b.Unary<Exp>(x, y, 0));
 
     private int opened;
 
@@ -46,11 +45,13 @@ public sealed class DoctorSelfTestTests
     }
 
     [Test]
-    public void It_passes_where_nothing_fails() => Assert.That(Run(isSticky: true, opensAgain: false, Good, Good), Is.EqualTo((Ran: 2, Failed: 0, NotRun: 0)));
+    public void It_passes_where_nothing_fails() =>
+        Assert.That(Run(isSticky: true, opensAgain: false, Good, Good), Is.EqualTo((Ran: 2, Failed: 0, NotRun: 0)));
 
     private (int Ran, int Failed, int NotRun) Run(bool isSticky, bool opensAgain, params KernelCase[] cases)
     {
-        var json = new DoctorSelfTest(Open, Precision.Fp32, new(1e9, 1e9, 1e9), new Output(json: true, plain: true)).Run(cases, out bool passed);
+        var json = new DoctorSelfTest(Open, Precision.Fp32, new(1e9, 1e9, 1e9), new Output(json: true, plain: true))
+            .Run(cases, out bool passed);
         int failed = json["failed"]!.GetValue<int>();
         Assert.That(passed, Is.EqualTo(failed == 0));
         Assert.That(json["cases"]!.AsArray().Count(c => c!["failure"] is not null), Is.EqualTo(failed));

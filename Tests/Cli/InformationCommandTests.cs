@@ -27,10 +27,26 @@ public sealed class InformationCommandTests
         Assert.That(Tool.Run("list").Succeeded().Out, Does.Contain("beta-vae").And.Contain("mnist").And.Contain("cpu"));
     }
 
+    [TestCase("models")]
+    [TestCase("datasets")]
+    [TestCase("devices")]
+    public void Tables_of_lists_fit_a_page(string kind)
+    {
+        string[] lines = Tool.Run("list", kind).Succeeded().Out.Split('\n'), table = [.. lines.TakeWhile(line => line != "")];
+        Assert.That(table, Has.Length.GreaterThan(1).And.All.Length.AtMost(120));
+        Assert.That(string.Join(' ', table.Select(line => line.Trim())), Does.Contain(kind switch
+        {
+            "models" => "kl_warm_up_epochs",
+            "datasets" => "Licence:",
+            _ => "cpu",
+        }), "what goes on in a further line is whole");
+    }
+
     [Test]
     public void Data_says_what_is_there()
     {
-        var sets = Tool.Run("data", "--json").Json().GetProperty("datasets").EnumerateArray().ToDictionary(s => s.GetProperty("name").GetString()!, s => s.GetProperty("present").GetBoolean());
+        var sets = Tool.Run("data", "--json").Json().GetProperty("datasets").EnumerateArray()
+            .ToDictionary(s => s.GetProperty("name").GetString()!, s => s.GetProperty("present").GetBoolean());
         Assert.That(sets["mnist"], Is.True);
         Assert.That(sets["fashion-mnist"], Is.False);
         Assert.That(Tool.Run("data", "list").Succeeded().Out, Does.Contain("absent"));
@@ -47,11 +63,14 @@ public sealed class InformationCommandTests
         var selfTest = json.GetProperty("selftest");
         Assert.That(selfTest.GetProperty("failed").GetInt32(), Is.Zero);
         Assert.That(selfTest.GetProperty("cases").GetArrayLength(), Is.EqualTo(Reference.KernelCases.All().Count()));
-        var product = selfTest.GetProperty("cases").EnumerateArray().First(c => c.GetProperty("operation").GetString() == "MatMul" && c.GetProperty("flops").GetDouble() > 0);
-        double microseconds = product.GetProperty("microseconds").GetDouble(), bytes = product.GetProperty("bytes").GetDouble(), flops = product.GetProperty("flops").GetDouble();
+        var product = selfTest.GetProperty("cases").EnumerateArray()
+            .First(c => c.GetProperty("operation").GetString() == "MatMul" && c.GetProperty("flops").GetDouble() > 0);
+        double microseconds = product.GetProperty("microseconds").GetDouble(), bytes = product.GetProperty("bytes").GetDouble(),
+            flops = product.GetProperty("flops").GetDouble();
         bool byBytes = product.GetProperty("bound").GetString() == "bytes";
         double ceiling = json.GetProperty(byBytes ? "copy_bytes_per_second" : "fma_flops_per_second").GetDouble();
-        Assert.That(product.GetProperty("fraction_of_ceiling").GetDouble(), Is.EqualTo((byBytes ? bytes : flops) / (microseconds * 1e-6) / ceiling).Within(1e-6).Percent);
+        Assert.That(product.GetProperty("fraction_of_ceiling").GetDouble(),
+            Is.EqualTo((byBytes ? bytes : flops) / (microseconds * 1e-6) / ceiling).Within(1e-6).Percent);
     }
 
     [Test]
@@ -61,7 +80,8 @@ public sealed class InformationCommandTests
         var product = bench.GetProperty("matmul_1024");
         double seconds = product.GetProperty("seconds").GetDouble();
         Assert.That(seconds, Is.Positive);
-        Assert.That(product.GetProperty("flops_per_second").GetDouble() * seconds, Is.EqualTo(2.0 * 1024 * 1024 * 1024).Within(1e-9).Percent);
+        Assert.That(product.GetProperty("flops_per_second").GetDouble() * seconds,
+            Is.EqualTo(2.0 * 1024 * 1024 * 1024).Within(1e-9).Percent);
         Assert.That(bench.GetProperty("mnist_conv_vae_batch_100").GetProperty("seconds").GetDouble(), Is.Positive);
     }
 }

@@ -13,14 +13,16 @@ public sealed class OutputFileTests
     [Platform("Linux")]
     public void A_link_stays_and_its_target_is_replaced()
     {
-        string folder = TestFiles.Folder("cli-link"), target = Path.Combine(folder, "there", "picture.png"), link = Path.Combine(folder, "link.png");
+        string folder = TestFiles.Folder("cli-link"), target = Path.Combine(folder, "there", "picture.png"),
+            link = Path.Combine(folder, "link.png");
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         File.WriteAllText(target, "earlier");
         File.CreateSymbolicLink(link, Path.Combine("there", "picture.png"));
         Tool.Run("sample", Tool.TrainedRun, "--images", "4", "--out", link).Succeeded();
         Assert.That(new FileInfo(link).LinkTarget, Is.EqualTo(Path.Combine("there", "picture.png")));
         Assert.That(File.ReadAllBytes(target)[..4], Is.EqualTo(PngStart));
-        Assert.That(Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories), Has.Length.EqualTo(3), "no temporary file is left");
+        Assert.That(Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories), Has.Length.EqualTo(3),
+            "no temporary file is left");
 
         string nowhere = Path.Combine(folder, "dangling.png");
         File.CreateSymbolicLink(nowhere, Path.Combine(folder, "new.png"));
@@ -60,8 +62,10 @@ public sealed class OutputFileTests
             if (mknod.ExitCode != 0)
                 Assert.Ignore("mknod is not permitted here, so that there is no device to write to");
         }
-        Assume.That(() => File.OpenHandle(device, FileMode.Open, FileAccess.Write).Dispose(), Throws.Nothing, "devices can be opened on this file system");
-        foreach (string[] command in (string[][])[["sample", Tool.TrainedRun, "--images", "4"], ["encode", Tool.TrainedRun], ["export", Tool.TrainedRun]])
+        Assume.That(() => File.OpenHandle(device, FileMode.Open, FileAccess.Write).Dispose(), Throws.Nothing,
+            "devices can be opened on this file system");
+        foreach (string[] command in (string[][])[["sample", Tool.TrainedRun, "--images", "4"], ["encode", Tool.TrainedRun],
+            ["export", Tool.TrainedRun]])
         {
             var result = Tool.Run([.. command, "--out", device]);
             Assert.That(result.ExitCode, Is.EqualTo(exitCode), result.Error);
@@ -83,7 +87,8 @@ public sealed class OutputFileTests
         string run = Tool.CopyOfRun(), link = Path.Combine(TestFiles.Folder("cli-link"), "run");
         Directory.CreateSymbolicLink(link, run);
         var before = Directory.GetFiles(run).ToDictionary(f => f, File.ReadAllBytes);
-        Tool.Fails(Tool.Run(Array.ConvertAll(line.Split(' '), a => a.Replace("RUN", run).Replace("LINK", link))), 2, file, "a file of the run", "name another file");
+        Tool.Fails(Tool.Run(Array.ConvertAll(line.Split(' '), a => a.Replace("RUN", run).Replace("LINK", link))), 2, file,
+            "a file of the run", "name another file");
         Assert.That(Directory.GetFiles(run), Is.EquivalentTo(before.Keys));
         foreach (var (path, bytes) in before)
             Assert.That(File.ReadAllBytes(path), Is.EqualTo(bytes), path);
@@ -136,7 +141,8 @@ public sealed class OutputFileTests
         Assert.That(Tool.Run("encode", Tool.TrainedRun, "--out", "-").Succeeded().Out, Is.EqualTo(File.ReadAllText(file)));
     }
 
-    private static string[] Arguments(string line) => Array.ConvertAll(line.Split(' '), a => a == "EMPTY" ? "" : a.Replace("RUN", Tool.TrainedRun));
+    private static string[] Arguments(string line) =>
+        Array.ConvertAll(line.Split(' '), a => a == "EMPTY" ? "" : a.Replace("RUN", Tool.TrainedRun));
 
     private static string Shell(string command, params string[] arguments)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using NUnit.Framework;
+using VaeFromScratch.Data;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Tests.Engine;
 
@@ -11,8 +12,10 @@ public sealed class RunCommandTests
 {
     private static readonly string[] EvaluationKeys =
     [
-        "model", "data", "split", "images", "nll_nats", "kl_nats", "evlb_nats", "bce_nats", "sigma2", "squared_error", "mi_nats", "mi_mixture_nats", "total_correlation_nats",
-        "influential_factors", "active_units", "mi_category_nats", "mi_joint_nats", "total_correlation_joint_nats", "accuracy", "cluster_accuracy", "mi_label_nats", "test_error",
+        "model", "data", "split", "images", "nll_nats", "kl_nats", "evlb_nats", "bce_nats", "sigma2", "squared_error", "mi_nats",
+            "mi_mixture_nats", "total_correlation_nats",
+        "influential_factors", "active_units", "mi_category_nats", "mi_joint_nats", "total_correlation_joint_nats", "accuracy",
+            "cluster_accuracy", "mi_label_nats", "test_error",
     ];
 
     [Test]
@@ -48,12 +51,16 @@ public sealed class RunCommandTests
 
         string[] reduced = File.ReadAllLines(Path.Combine(run, "reduced.csv"));
         Assert.That(reduced[0], Is.EqualTo("top_percent,factors,mi_nats,squared_error"));
-        Assert.That(reduced.Skip(1).Select(l => string.Join(',', l.Split(',')[..2])), Is.EqualTo(new[] { "100,8", "50,4", "12.5,1", "0,0" }));
-        double whole = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "evaluation.json"))).RootElement.GetProperty("squared_error").GetDouble();
-        Assert.That(double.Parse(reduced[1].Split(',')[3], CultureInfo.InvariantCulture), Is.EqualTo(whole).Within(1e-4 * whole), "all factors kept is the full reconstruction");
+        Assert.That(reduced.Skip(1).Select(l => string.Join(',', l.Split(',')[..2])),
+            Is.EqualTo(new[] { "100,8", "50,4", "12.5,1", "0,0" }));
+        double whole = JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "evaluation.json"))).RootElement.GetProperty("squared_error")
+            .GetDouble();
+        Assert.That(double.Parse(reduced[1].Split(',')[3], CultureInfo.InvariantCulture), Is.EqualTo(whole).Within(1e-4 * whole),
+            "all factors kept is the full reconstruction");
 
         string[] table = File.ReadAllLines(Path.Combine(run, "influence.csv"));
-        Assert.That(table[0], Is.EqualTo("factor,mi_nats,mi_centred_nats,mi_mixture_nats,aggregate_variance,kl_nats,mean_variance,influential"));
+        Assert.That(table[0],
+            Is.EqualTo("factor,mi_nats,mi_centred_nats,mi_mixture_nats,aggregate_variance,kl_nats,mean_variance,influential"));
         Assert.That(table, Has.Length.EqualTo(9));
         Assert.That(File.ReadAllText(Path.Combine(run, "influence.svg")), Does.StartWith("<svg"));
     }
@@ -86,6 +93,57 @@ public sealed class RunCommandTests
     }
 
     [Test]
+    public void A_relative_traversal_is_around_each_images_own_value()
+    {
+        string run = Tool.CopyOfRun();
+        byte[] Traversal(params string[] more)
+        {
+            Tool.Run(["traverse", run, "--factors", "3", "--steps", "3", "--images", "2", .. more]).Succeeded();
+            return File.ReadAllBytes(Path.Combine(run, "traverse-3.png"));
+        }
+        byte[] absolute = Traversal(), relative = Traversal("--relative");
+        Assert.That(relative, Is.Not.EqualTo(absolute));
+        // The middle of three values is the image's own: of a range that is almost nothing all three are.
+        Assert.That(Traversal("--relative", "--range", "1e-9"), Is.Not.EqualTo(Traversal("--range", "1e-9")),
+            "0 in place of the own value");
+    }
+
+    [Test]
+    public void A_mixture_sampler_says_what_density_it_gains()
+    {
+        string run = Tool.CopyOfRun();
+        string text = Tool.Run("sample", run, "--sampler", "gmm:3", "--images", "4").Succeeded().Out;
+        Assert.That(text, Does.Match(@"density +-?\d+\.\d{3} nats per image gained over N\(0, I\), mean of 120 test codes"));
+        byte[] mixture = File.ReadAllBytes(Path.Combine(run, "samples.png"));
+        Tool.Run("sample", run, "--images", "4").Succeeded();
+        Assert.That(File.ReadAllBytes(Path.Combine(run, "samples.png")), Is.Not.EqualTo(mixture));
+        Tool.Fails(Tool.Run("sample", run, "--sampler", "gmm:0"), 2, "--sampler gmm:0", "gmm:10");
+    }
+
+    [Test]
+    public void A_run_against_itself_finds_the_same_factors()
+    {
+        string run = Tool.CopyOfRun();
+        var rows = Tool.Run("metrics", run, "--ssim-images", "0", "--against", Tool.TrainedRun, "--json").Json().GetProperty("against");
+        Assert.That(rows.GetArrayLength(), Is.EqualTo(2));
+        Assert.That(rows[1].GetProperty("mcc").GetDouble(), Is.EqualTo(1).Within(1e-6));
+        Assert.That(rows[0].GetProperty("udr").GetDouble(), Is.EqualTo(rows[1].GetProperty("udr").GetDouble()).Within(1e-9));
+        Tool.Fails(Tool.Run("metrics", run, "--against", "nowhere"), 4, "nowhere");
+    }
+
+    [Test]
+    public void Attributes_are_the_labels_where_nothing_else_is_known()
+    {
+        string run = Tool.CopyOfRun();
+        var result = Tool.Run("influence", run, "--attributes", "--json").Json().GetProperty("attributes");
+        Assert.That(result[0].GetProperty("attribute").GetString(), Is.EqualTo("label"));
+        double entropy = result[0].GetProperty("entropy_nats").GetDouble();
+        Assert.That(entropy, Is.InRange(1.5, Math.Log(10)));
+        Assert.That(result[0].GetProperty("mi_nats").EnumerateArray().Select(v => v.GetDouble()), Has.Exactly(8).InRange(0, entropy));
+        Assert.That(File.ReadLines(Path.Combine(run, "attributes.csv")).First(), Is.EqualTo("attribute,entropy_nats,factor,mi_nats"));
+    }
+
+    [Test]
     public void Pictures_depend_on_the_seed_alone()
     {
         string run = Tool.CopyOfRun();
@@ -97,6 +155,20 @@ public sealed class RunCommandTests
         byte[] first = Sample();
         Assert.That(Sample("--threads", "1"), Is.EqualTo(first));
         Assert.That(Sample("--seed", "9"), Is.Not.EqualTo(first));
+    }
+
+    [Test]
+    public void Attributes_of_data_of_which_nothing_is_known_are_refused_before_the_work()
+    {
+        string folder = TestFiles.Folder("cli-attributes"), file = Path.Combine(folder, "numbers.csv"), run = Path.Combine(folder, "run");
+        File.WriteAllLines(file, ["a,b", .. Enumerable.Range(0, 60).Select(i => $"{i},{i * i % 7}")]);
+        Tool.Run("train", "vae", "--data", file, "--epochs", "1", "--latents", "2", "--network", "mlp:8", "--report", "false", "--out",
+            run).Succeeded();
+        File.Delete(Path.Combine(run, "influence.csv"));
+        var result = Tool.Run("influence", run, "--attributes");
+        Tool.Fails(result, 2, "--attributes: nothing is known");
+        Assert.That(result.Out, Is.Empty);
+        Assert.That(File.Exists(Path.Combine(run, "influence.csv")), Is.False);
     }
 
     [Test]
@@ -135,14 +207,18 @@ public sealed class RunCommandTests
     {
         string folder = TestFiles.Folder("cli-export"), weights = Path.Combine(folder, "w.safetensors"), run = Path.Combine(folder, "run");
         Tool.Run("export", Tool.TrainedRun, "--format", "safetensors", "--out", weights).Succeeded();
-        Assert.That(Safetensors.Read(weights).Arrays.Keys, Is.SupersetOf(new[] { "encoder.fc1.weight", "encoder.mu.bias", "decoder.fc2.weight", "noise.log_sigma" }));
+        Assert.That(Safetensors.Read(weights).Arrays.Keys,
+            Is.SupersetOf(new[] { "encoder.fc1.weight", "encoder.mu.bias", "decoder.fc2.weight", "noise.log_sigma" }));
         Tool.Run("import", weights, "--model", "beta-vae", "--data", "mnist", "--network", "mlp:32", "--out", run).Succeeded();
         Tool.Run("evaluate", run).Succeeded();
-        Assert.That(File.ReadAllText(Path.Combine(run, "evaluation.json")), Is.EqualTo(File.ReadAllText(Path.Combine(Tool.TrainedRun, "evaluation.json"))));
+        Assert.That(File.ReadAllText(Path.Combine(run, "evaluation.json")),
+            Is.EqualTo(File.ReadAllText(Path.Combine(Tool.TrainedRun, "evaluation.json"))));
         Assert.That(File.Exists(Path.Combine(run, "report.html")));
-        Tool.Fails(Tool.Run("import", weights, "--model", "beta-vae", "--data", "mnist", "--network", "mlp:32", "--out", run), 2, "--out", "exists already");
+        Tool.Fails(Tool.Run("import", weights, "--model", "beta-vae", "--data", "mnist", "--network", "mlp:32", "--out", run), 2, "--out",
+            "exists already");
         string failed = Path.Combine(folder, "failed");
-        Tool.Fails(Tool.Run("import", weights, "--model", "beta-vae", "--data", "mnist", "--network", "mlp:33", "--out", failed), 4, "encoder.fc1.weight", "[32, 784]");
+        Tool.Fails(Tool.Run("import", weights, "--model", "beta-vae", "--data", "mnist", "--network", "mlp:33", "--out", failed), 4,
+            "encoder.fc1.weight", "[32, 784]");
         Assert.That(Directory.Exists(failed), Is.False, "nothing half-written");
     }
 

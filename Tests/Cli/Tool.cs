@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Tests.Engine;
 
 namespace VaeFromScratch.Tests.Cli;
@@ -31,7 +31,8 @@ internal static class Tool
     public const int TestImages = 120;
 
     /// <summary>A model so small that a run takes a moment.</summary>
-    public static readonly string[] Tiny = ["--limit", "200", "--batch", "50", "--set", "latents=8", "--network", "mlp:32", "--set", "beta=1"];
+    public static readonly string[] Tiny =
+        ["--limit", "200", "--batch", "50", "--set", "latents=8", "--network", "mlp:32", "--set", "beta=1"];
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly Lazy<string> Data = new(MakeData);
@@ -70,17 +71,56 @@ internal static class Tool
     /// <summary>As <see cref="Run"/>, with environment variables.</summary>
     public static ToolResult RunWith((string Name, string Value)[] environment, params string[] arguments)
     {
+        using var process = StartWith(environment, arguments);
+        return Finish(process);
+    }
+
+    /// <summary>As <see cref="Start(string[])"/>, with environment variables.</summary>
+    public static Process StartWith((string Name, string Value)[] environment, params string[] arguments)
+    {
         var start = new ProcessStartInfo(Host);
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
-        using var process = Start(start, arguments);
-        return Finish(process);
+        return Start(start, arguments);
     }
 
     public static Process Start(params string[] arguments) => Start(new ProcessStartInfo(Host), arguments);
 
-    /// <summary>As <see cref="Start(string[])"/>, with SIGINT at its default: a shell that runs the tests in the background has it ignored, and children inherit that.</summary>
-    public static Process StartInterruptible(params string[] arguments) => Start(new ProcessStartInfo("env") { ArgumentList = { "--default-signal=INT", Host } }, arguments);
+    /// <summary>As <see cref="Start(string[])"/>, in another current folder.</summary>
+    public static Process StartIn(string folder, params string[] arguments) =>
+        Start(new ProcessStartInfo(Host) { WorkingDirectory = folder }, arguments);
+
+    /// <summary>
+    /// As <see cref="Start(string[])"/>, with SIGINT at its default: a shell that runs the tests in the background has it ignored, and
+    /// children inherit that.
+    /// </summary>
+    public static Process StartInterruptible(params string[] arguments) =>
+        Start(new ProcessStartInfo("env") { ArgumentList = { "--default-signal=INT", Host } }, arguments);
+
+    /// <summary>Starts the tool on ranks of this machine, of one thread each; skips or fails the test where there is no mpirun.</summary>
+    public static Process StartRanks(int ranks, (string Name, string Value)[] environment, params string[] arguments)
+    {
+        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder =>
+            File.Exists(Path.Combine(folder, "mpirun"))))
+            throw Environment.GetEnvironmentVariable("VAE_REQUIRE_MPI") == "1"
+                ? new AssertionException("there is no mpirun on the PATH, and VAE_REQUIRE_MPI=1 asks for one")
+                : new IgnoreException("there is no mpirun on the PATH; Debian's package is openmpi-bin");
+        var start = new ProcessStartInfo("mpirun")
+        {
+            ArgumentList = { "--oversubscribe", "--bind-to", "none", "-n", ranks.ToString(CultureInfo.InvariantCulture), Host },
+            Environment =
+            {
+                ["OMPI_ALLOW_RUN_AS_ROOT"] = "1",
+                ["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1",
+                // Containers seldom allow a process to read another's memory; without it Open MPI copies, and says nothing.
+                ["OMPI_MCA_btl_vader_single_copy_mechanism"] = "none",
+                ["OMPI_MCA_mpi_yield_when_idle"] = "1",
+            },
+        };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        return Start(start, [.. arguments, "--threads", "1"]);
+    }
 
     private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
 
@@ -88,7 +128,8 @@ internal static class Tool
     {
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
-        start.WorkingDirectory = WorkDir;
+        if (start.WorkingDirectory == "")
+            start.WorkingDirectory = WorkDir;
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "vae.dll"));
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);

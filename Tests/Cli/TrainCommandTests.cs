@@ -11,7 +11,8 @@ public sealed class TrainCommandTests
     public void A_run_has_all_its_files()
     {
         string run = Tool.TrainedRun;
-        string[] expected = ["checkpoint.safetensors", "config.json", "evaluation.json", "influence.csv", "influence.svg", "metrics.csv", "model.safetensors", "reduced.csv", "report.html"];
+        string[] expected = ["checkpoint.safetensors", "config.json", "evaluation.json", "influence.csv", "influence.svg", "metrics.csv",
+            "mixture.json", "model.safetensors", "reduced.csv", "report.html"];
         Assert.That(Directory.GetFiles(run).Select(Path.GetFileName), Is.EquivalentTo(expected));
     }
 
@@ -36,7 +37,8 @@ public sealed class TrainCommandTests
     public void Metrics_have_one_row_an_epoch()
     {
         string[] lines = File.ReadAllLines(Path.Combine(Tool.TrainedRun, "metrics.csv"));
-        Assert.That(lines[0], Is.EqualTo("epoch,step,seconds,images_per_second,train_loss,train_nll,train_kl,test_loss,test_nll,test_kl,sigma2"));
+        Assert.That(lines[0],
+            Is.EqualTo("epoch,step,seconds,images_per_second,train_loss,train_nll,train_kl,test_loss,test_nll,test_kl,sigma2"));
         Assert.That(lines.Skip(1).Select(l => l.Split(',')[..2]), Is.EqualTo(new[] { ["1", "4"], ["2", "8"], new[] { "3", "12" } }));
         foreach (string cell in lines.Skip(1).SelectMany(l => l.Split(',')))
             Assert.That(double.IsFinite(double.Parse(cell, CultureInfo.InvariantCulture)));
@@ -46,7 +48,8 @@ public sealed class TrainCommandTests
     public void Report_loads_nothing_and_runs_nothing()
     {
         string html = File.ReadAllText(Path.Combine(Tool.TrainedRun, "report.html"));
-        Assert.That(html, Does.StartWith("<!DOCTYPE html>").And.Contain("data:image/png;base64,").And.Contain("Information spectrum").And.Contain("Traversals").And.Contain("Samples"));
+        Assert.That(html, Does.StartWith("<!DOCTYPE html>").And.Contain("data:image/png;base64,").And.Contain(
+            "Information spectrum").And.Contain("Traversals").And.Contain("Samples"));
         Assert.That(html.Replace("http://www.w3.org/2000/svg", ""), Does.Not.Contain("://").And.Not.Contain("<script"));
     }
 
@@ -55,8 +58,10 @@ public sealed class TrainCommandTests
     {
         byte[] first = File.ReadAllBytes(Path.Combine(Tool.TrainedRun, "model.safetensors"));
         string folder = TestFiles.Folder("cli-seeds");
-        Tool.Run(["train", "--epochs", "3", .. Tool.Tiny, "--threads", "1", "--report", "false", "--out", Path.Combine(folder, "a")]).Succeeded();
-        Tool.Run(["train", "--epochs", "3", .. Tool.Tiny, "--seed", "2", "--report", "false", "--out", Path.Combine(folder, "b")]).Succeeded();
+        Tool.Run(["train", "--epochs", "3", .. Tool.Tiny, "--threads", "1", "--report", "false", "--out", Path.Combine(folder, "a")])
+            .Succeeded();
+        Tool.Run(["train", "--epochs", "3", .. Tool.Tiny, "--seed", "2", "--report", "false", "--out", Path.Combine(folder, "b")])
+            .Succeeded();
         Assert.That(File.ReadAllBytes(Path.Combine(folder, "a", "model.safetensors")), Is.EqualTo(first), "same seed on one thread");
         Assert.That(File.ReadAllBytes(Path.Combine(folder, "b", "model.safetensors")), Is.Not.EqualTo(first), "another seed");
         Assert.That(File.Exists(Path.Combine(folder, "a", "report.html")), Is.False, "--report false");
@@ -68,17 +73,20 @@ public sealed class TrainCommandTests
         string run = Path.Combine(TestFiles.Folder("cli-json"), "run");
         var json = Tool.Run(["train", "--epochs", "1", .. Tool.Tiny, "--json", "--out", run]).Json();
         Assert.That(json.GetProperty("images").GetInt32(), Is.EqualTo(Tool.TestImages));
-        Assert.That(json.GetProperty("evlb_nats").GetDouble(), Is.EqualTo(-json.GetProperty("nll_nats").GetDouble() - json.GetProperty("kl_nats").GetDouble()).Within(1e-9));
+        Assert.That(json.GetProperty("evlb_nats").GetDouble(),
+            Is.EqualTo(-json.GetProperty("nll_nats").GetDouble() - json.GetProperty("kl_nats").GetDouble()).Within(1e-9));
     }
 
     [Test]
     public void Without_out_a_run_gets_a_name_of_its_own()
     {
-        string[] options = ["train", "capacity-vae", "--epochs", "1", "--limit", "50", "--latent", "2", "--network", "mlp:8", "--report", "false"];
+        string[] options = ["train", "capacity-vae", "--epochs", "1", "--limit", "50", "--latents", "2", "--network", "mlp:8", "--report",
+            "false"];
         for (int i = 0; i < 2; i++)
             Tool.Run(options).Succeeded();
         string runs = Path.Combine(Tool.WorkDir, "runs");
-        Assert.That(Directory.GetDirectories(runs).Select(Path.GetFileName).ToArray(), Has.Length.EqualTo(2).And.All.Match(@"^\d{8}-\d{6}-capacity-vae-mnist(-2)?$"));
+        Assert.That(Directory.GetDirectories(runs).Select(Path.GetFileName).ToArray(),
+            Has.Length.EqualTo(2).And.All.Match(@"^\d{8}-\d{6}-capacity-vae-mnist(-2)?$"));
         Directory.Delete(runs, recursive: true);
     }
 
@@ -86,7 +94,8 @@ public sealed class TrainCommandTests
     public void A_batch_larger_than_the_data_is_one_batch()
     {
         string run = Path.Combine(TestFiles.Folder("cli-batch"), "run");
-        Tool.Run("train", "--epochs", "2", "--limit", "30", "--batch", "1000", "--latent", "2", "--network", "mlp:8", "--report", "false", "--out", run).Succeeded();
+        Tool.Run("train", "--epochs", "2", "--limit", "30", "--batch", "1000", "--latents", "2", "--network", "mlp:8", "--report", "false",
+            "--out", run).Succeeded();
         Assert.That(File.ReadAllLines(Path.Combine(run, "metrics.csv"))[^1], Does.StartWith("2,2,"));
     }
 
@@ -128,10 +137,12 @@ public sealed class TrainCommandTests
         string metricsFile = Path.Combine(killed, "metrics.csv");
         string rowsBefore = File.Exists(metricsFile) ? File.ReadAllText(metricsFile) : "";
         Tool.Run("train", "--resume", "--report", "false", "--out", killed).Succeeded();
-        Assert.That(File.ReadAllBytes(Path.Combine(killed, "model.safetensors")), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "model.safetensors"))));
+        Assert.That(File.ReadAllBytes(Path.Combine(killed, "model.safetensors")),
+            Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "model.safetensors"))));
         Assert.That(File.ReadAllText(metricsFile), Does.StartWith(rowsBefore));
         Assert.That(File.ReadAllLines(metricsFile), Has.Length.EqualTo(41));
-        Assert.That(Directory.GetFiles(killed, "*safetensors*").Select(Path.GetFileName), Is.EquivalentTo(new[] { "model.safetensors", "checkpoint.safetensors" }), "no temporary file is left");
+        Assert.That(Directory.GetFiles(killed, "*safetensors*").Select(Path.GetFileName),
+            Is.EquivalentTo(new[] { "model.safetensors", "checkpoint.safetensors" }), "no temporary file is left");
     }
 
     [Test]
@@ -153,7 +164,8 @@ public sealed class TrainCommandTests
         Assert.That(File.Exists(Path.Combine(stopped, "model.safetensors")), Is.False);
         var resumed = Tool.Run("train", "--resume", "--report", "false", "--out", stopped).Succeeded();
         Assert.That(resumed.Out, Does.Match(@"resumed at epoch \d+, step \d+"));
-        Assert.That(File.ReadAllBytes(Path.Combine(stopped, "model.safetensors")), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "model.safetensors"))));
+        Assert.That(File.ReadAllBytes(Path.Combine(stopped, "model.safetensors")),
+            Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "model.safetensors"))));
     }
 
     [Test]
@@ -161,7 +173,8 @@ public sealed class TrainCommandTests
     {
         string run = Path.Combine(TestFiles.Folder("cli-diverged"), "run");
         var stopped = Tool.Run(["train", "--epochs", "3", "--lr", "100", .. Tool.Tiny, "--report", "false", "--out", run]);
-        Tool.Fails(stopped, 1, "training diverged", "NaN", "between steps 1 and 4", "--lr (now 100)", $"vae train --resume --lr 10 --out {run}");
+        Tool.Fails(stopped, 1, "training diverged", "NaN", "between steps 1 and 4", "--lr (now 100)",
+            $"vae train --resume --lr 10 --out {run}");
         Assert.That(stopped.Out, Does.Not.Contain("NaN"));
         Assert.That(Directory.GetFiles(run).Select(Path.GetFileName), Is.EquivalentTo(new[] { "config.json", "checkpoint.safetensors" }));
         Tool.Fails(Tool.Run("train", "--resume", "--report", "false", "--out", run), 1, "training diverged");
@@ -203,7 +216,8 @@ public sealed class TrainCommandTests
     {
         string run = Tool.CopyOfRun();
         Tool.Fails(Tool.Run("train", "--resume", "--beta", "3", "--out", run), 2, "--beta 3", "another beta");
-        Tool.Fails(Tool.Run("train", "--resume", "--lr", "0.01", "--epochs", "5", "--limit", "100", "--out", run), 2, "--limit 100", "another limit");
+        Tool.Fails(Tool.Run("train", "--resume", "--lr", "0.01", "--epochs", "5", "--limit", "100", "--out", run), 2, "--limit 100",
+            "another limit");
         Tool.Fails(Tool.Run("train", "--resume", "--epochs", "2", "--out", run), 2, "--epochs 2", "larger --epochs");
         Tool.Fails(Tool.Run("train", "vae", "--resume", "--out", run), 2, "MODEL vae", "beta-vae");
         File.Delete(Path.Combine(run, "checkpoint.safetensors"));
@@ -219,5 +233,6 @@ public sealed class TrainCommandTests
     }
 
     private static Dictionary<string, string> Snapshot(string run) =>
-        Directory.GetFiles(run).ToDictionary(f => Path.GetFileName(f), f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))));
+        Directory.GetFiles(run).ToDictionary(f => Path.GetFileName(f),
+            f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))));
 }

@@ -1,5 +1,5 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 
 namespace VaeFromScratch.Tests.Engine;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine;
@@ -22,7 +22,8 @@ public sealed class EncodingsFileTests
         const int points = 3000;
         const int factors = 40;
         var random = new Random(4);
-        float[] Values() => [.. Enumerable.Range(0, points * factors).Select(_ => (float)(random.NextDouble() * Math.Pow(10, random.Next(-30, 30))))];
+        float[] Values() =>
+            [.. Enumerable.Range(0, points * factors).Select(_ => (float)(random.NextDouble() * Math.Pow(10, random.Next(-30, 30))))];
         var table = new EncodingTable(points, factors, Values(), Values(), null, 0, [.. Enumerable.Range(0, points)]);
         string path = Path.Combine(TestFiles.Folder("encodings"), "large.csv");
         EncodingsFile.Write(path, table);
@@ -35,16 +36,19 @@ public sealed class EncodingsFileTests
     [TestCase(100_000)]
     public void A_block_of_any_size_gives_the_same_rows(int blockValues)
     {
-        byte[] csv = Encoding.UTF8.GetBytes("\uFEFFmu_0,logvar_0,label\r\n" + string.Concat(Enumerable.Range(0, 50).Select(i => $"{i},{-0.5 * i},{i * i * i}\r\n")) + "\r\n \n\n");
+        byte[] csv = Encoding.UTF8.GetBytes("\uFEFFmu_0,logvar_0,label\r\n"
+            + string.Concat(Enumerable.Range(0, 50).Select(i => $"{i},{-0.5 * i},{i * i * i}\r\n")) + "\r\n \n\n");
         var blocks = EncodingsCsv.Read(new MemoryStream(csv), "encodings", blockValues).ToList();
         Assert.That(blocks, Has.Count.EqualTo(Math.Ceiling(50.0 / Math.Max(1, blockValues / 3))));
-        AssertSame(EncodingTable.Join(blocks), new(50, 1, [.. Enumerable.Range(0, 50).Select(i => (float)i)], [.. Enumerable.Range(0, 50).Select(i => -0.5f * i)], null, 0, [.. Enumerable.Range(0, 50).Select(i => i * i * i)]));
+        AssertSame(EncodingTable.Join(blocks), new(50, 1, [.. Enumerable.Range(0, 50).Select(i => (float)i)],
+            [.. Enumerable.Range(0, 50).Select(i => -0.5f * i)], null, 0, [.. Enumerable.Range(0, 50).Select(i => i * i * i)]));
     }
 
     [TestCase("mu_0,logvar_0\n1,2\n3,4\n5,6\n7,8\n9,x\n", "'x' in line 6")]
     [TestCase("mu_0,logvar_0\n1,2\n3,4\n5,6\n\n\n\n7,8\n", "1 field in line 5")]
     public void Lines_are_counted_across_blocks(string csv, string says) =>
-        Assert.That(() => EncodingsCsv.Read(new MemoryStream(Encoding.UTF8.GetBytes(csv)), "encodings", blockValues: 4).ToList(), Throws.TypeOf<DataException>().With.Message.Contains(says));
+        Assert.That(() => EncodingsCsv.Read(new MemoryStream(Encoding.UTF8.GetBytes(csv)), "encodings", blockValues: 4).ToList(),
+            Throws.TypeOf<DataException>().With.Message.Contains(says));
 
     [Test]
     public void An_npz_is_read_in_blocks_and_its_checksum_is_looked_at_last()
@@ -62,14 +66,16 @@ public sealed class EncodingsFileTests
 
         byte[] damaged = File.ReadAllBytes(path);
         damaged[4_000_000] ^= 1;
-        Assert.That(() => EncodingsFile.ReadBlocks(() => new MemoryStream(damaged), "encodings").Count(), Throws.TypeOf<DataException>().With.Message.Contains("checksum"));
+        Assert.That(() => EncodingsFile.ReadBlocks(() => new MemoryStream(damaged), "encodings").Count(),
+            Throws.TypeOf<DataException>().With.Message.Contains("checksum"));
     }
 
     [Test]
     public void Arrays_in_column_major_order_and_deflated_are_read_too()
     {
         byte[] values = [.. new[] { 1f, 2, 3, 4, 5, 6 }.SelectMany(BitConverter.GetBytes)];
-        var table = Read(NpyTests.Zip(("mu.npy", NpyTests.File("<f4", "(2, 3)", values, fortran: true)), ("logvar.npy", NpyTests.File("<f4", "(2, 3)", values))));
+        var table = Read(NpyTests.Zip(("mu.npy", NpyTests.File("<f4", "(2, 3)", values, fortran: true)),
+            ("logvar.npy", NpyTests.File("<f4", "(2, 3)", values))));
         Assert.That(table.Mu, Is.EqualTo(new float[] { 1, 3, 5, 2, 4, 6 }));
         Assert.That(table.LogVar, Is.EqualTo(new float[] { 1, 2, 3, 4, 5, 6 }));
     }
@@ -128,7 +134,8 @@ public sealed class EncodingsFileTests
     public void Arrays_of_other_types_are_read_from_npz()
     {
         byte[] doubles = [.. new[] { 0.5, -1 }.SelectMany(BitConverter.GetBytes)];
-        byte[] zip = NpyTests.Zip(("logvar.npy", NpyTests.File("<f8", "(1, 2)", doubles)), ("mu.npy", NpyTests.File("<f8", "(1, 2)", doubles)),
+        byte[] zip =
+            NpyTests.Zip(("logvar.npy", NpyTests.File("<f8", "(1, 2)", doubles)), ("mu.npy", NpyTests.File("<f8", "(1, 2)", doubles)),
             ("labels.npy", NpyTests.File("<i8", "(1,)", BitConverter.GetBytes(7L))), ("extra.npy", NpyTests.File("|O", "()", [])));
         var table = Read(zip);
         Assert.That(table.Mu, Is.EqualTo(new[] { 0.5f, -1 }));
@@ -148,7 +155,8 @@ public sealed class EncodingsFileTests
     {
         byte[] one = NpyTests.Zip(("mu.npy", NpyTests.File("|u1", "(1, 1)", [1])));
         Assert.That(() => Read(one), Throws.TypeOf<DataException>().With.Message.Contains("no array 'logvar'"));
-        byte[] nan = NpyTests.Zip(("mu.npy", NpyTests.File("<f4", "(2, 1)", [0, 0, 0, 0, 0, 0, 0xC0, 0x7F])), ("logvar.npy", NpyTests.File("|u1", "(2, 1)", [1, 2])));
+        byte[] nan = NpyTests.Zip(("mu.npy", NpyTests.File("<f4", "(2, 1)", [0, 0, 0, 0, 0, 0, 0xC0, 0x7F])),
+            ("logvar.npy", NpyTests.File("|u1", "(2, 1)", [1, 2])));
         Assert.That(() => Read(nan), Throws.TypeOf<DataException>().With.Message.Contains("NaN in row 1, column 0 of mu"));
     }
 
@@ -156,14 +164,17 @@ public sealed class EncodingsFileTests
     public void Only_csv_and_npz_are_written_and_only_tables_that_fit()
     {
         string folder = TestFiles.Folder("encodings");
-        Assert.That(() => EncodingsFile.Write(Path.Combine(folder, "e.txt"), Table(false, false)), Throws.ArgumentException.With.Message.Contains(".csv or .npz"));
-        Assert.That(() => EncodingsFile.Write(Path.Combine(folder, "e.csv"), Table(false, false) with { Points = 4 }), Throws.ArgumentException.With.Message.Contains("Mu has 6 values"));
+        Assert.That(() => EncodingsFile.Write(Path.Combine(folder, "e.txt"), Table(false, false)),
+            Throws.ArgumentException.With.Message.Contains(".csv or .npz"));
+        Assert.That(() => EncodingsFile.Write(Path.Combine(folder, "e.csv"), Table(false, false) with { Points = 4 }),
+            Throws.ArgumentException.With.Message.Contains("Mu has 6 values"));
         Assert.That(Directory.GetFileSystemEntries(folder), Is.Empty);
     }
 
     [Test]
     public void Damaged_tables_give_one_sentence() =>
-        HostileBytes.Check(Encoding.UTF8.GetBytes("mu_0,mu_1,logvar_0,logvar_1,prob_0,prob_1,label\n0.5,1.5,-2,3,0.25,0.75,4\n1,2,3,4,0.5,0.5,6\n"),
+        HostileBytes.Check(
+            Encoding.UTF8.GetBytes("mu_0,mu_1,logvar_0,logvar_1,prob_0,prob_1,label\n0.5,1.5,-2,3,0.25,0.75,4\n1,2,3,4,0.5,0.5,6\n"),
             bytes => Read(bytes), rounds: 4000);
 
     private static EncodingTable Table(bool probabilities, bool labels) => new(
@@ -185,5 +196,6 @@ public sealed class EncodingsFileTests
 
     private static EncodingTable Read(string csv) => Read(Encoding.UTF8.GetBytes(csv));
 
-    private static EncodingTable Read(byte[] file) => EncodingTable.Join([.. EncodingsFile.ReadBlocks(() => new MemoryStream(file), "encodings")]);
+    private static EncodingTable Read(byte[] file) =>
+        EncodingTable.Join([.. EncodingsFile.ReadBlocks(() => new MemoryStream(file), "encodings")]);
 }

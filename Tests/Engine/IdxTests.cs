@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine;
@@ -25,11 +25,13 @@ public sealed class IdxTests
     [TestCase(23, "cut short", TestName = "Too few compressed values are refused")]
     [TestCase(25, "more than", TestName = "Trailing compressed values are refused")]
     public void Wrong_compressed_lengths(int count, string says) =>
-        Assert.That(() => Read(File([2, 3, 4], new byte[count], compressed: true), axes: 3), Throws.TypeOf<DataException>().With.Message.Contains(says));
+        Assert.That(() => Read(File([2, 3, 4], new byte[count], compressed: true), axes: 3),
+            Throws.TypeOf<DataException>().With.Message.Contains(says));
 
     [Test]
     public void Labels_in_place_of_images_are_refused() =>
-        Assert.That(() => Read(File([4], [1, 2, 3, 4]), axes: 3), Throws.TypeOf<DataException>().With.Message.Contains("00000801").And.Message.Contains("swapped"));
+        Assert.That(() => Read(File([4], [1, 2, 3, 4]), axes: 3),
+            Throws.TypeOf<DataException>().With.Message.Contains("00000801").And.Message.Contains("swapped"));
 
     [TestCase(new[] { int.MaxValue, int.MaxValue, int.MaxValue })]
     [TestCase(new[] { 0, 28, 28 })]
@@ -39,7 +41,8 @@ public sealed class IdxTests
 
     [Test]
     public void A_compressed_header_that_promises_more_than_gzip_can_hold_is_refused() =>
-        Assert.That(() => Read(File([1000, 1000, 1000], [], compressed: true), axes: 3), Throws.TypeOf<DataException>().With.Message.Contains("promises 1000000000"));
+        Assert.That(() => Read(File([1000, 1000, 1000], [], compressed: true), axes: 3),
+            Throws.TypeOf<DataException>().With.Message.Contains("promises 1000000000"));
 
     [Test]
     public void A_gzip_bomb_is_read_no_further_than_its_header_says()
@@ -52,7 +55,19 @@ public sealed class IdxTests
 
     [Test]
     public void Damaged_files_give_one_sentence([Values] bool compressed) =>
-        HostileBytes.Check(File([5, 4, 3], [.. Enumerable.Range(0, 60).Select(i => (byte)(i * 37))], compressed), bytes => Read(bytes, axes: 3));
+        HostileBytes.Check(File([5, 4, 3], [.. Enumerable.Range(0, 60).Select(i => (byte)(i * 37))], compressed),
+            bytes => Read(bytes, axes: 3));
+
+    [Test]
+    public void A_gzip_file_is_complete_or_refused([Values(1, 2)] int members)
+    {
+        byte[] plain = File([5, 4, 3], [.. Enumerable.Range(0, 60).Select(i => (byte)(i * 37))]);
+        byte[] whole = members == 1 ? Compress(plain) : [.. Compress(plain[..20]), .. Compress(plain[20..])];
+        Assert.That(Read(whole, axes: 3).Data, Is.EqualTo(plain[16..]));
+        for (int missing = 1; missing <= 8; missing++)
+            Assert.That(() => Read(whole[..^missing], axes: 3), Throws.TypeOf<DataException>().With.Message.Contains("file.idx: "),
+                $"{missing} bytes of the last 8 missing");
+    }
 
     public static byte[] File(int[] shape, byte[] values, bool compressed = false)
     {

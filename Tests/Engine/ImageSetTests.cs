@@ -1,6 +1,6 @@
 using System.Text;
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine;
@@ -21,7 +21,8 @@ public sealed class ImageSetTests
             Assert.That(train.Labels![..5], Is.EqualTo(new byte[] { 6, 9, 9, 4, 1 }));
             Assert.That(test.Labels![..5], Is.EqualTo(new byte[] { 3, 8, 8, 0, 6 }));
             Assert.That(test.Labels!.CountBy(label => label).Select(pair => pair.Value), Is.All.EqualTo(1000));
-            Assert.That(DataVerify.Verify("cifar10", dataDir).Where(check => check.State != FileState.Missing).Select(check => check.State), Is.All.EqualTo(FileState.Ok).And.Exactly(2).Items);
+            Assert.That(DataVerify.Verify("cifar10", dataDir).Where(check => check.State != FileState.Missing).Select(check => check.State),
+                Is.All.EqualTo(FileState.Ok).And.Exactly(2).Items);
         });
     }
 
@@ -41,9 +42,12 @@ public sealed class ImageSetTests
     public void Damaged_cifar10_files_give_one_sentence([Values] bool compressed)
     {
         byte[] file = CifarFile(2);
-        HostileBytes.Check(compressed ? IdxTests.Compress(file) : file, bytes => Cifar10.Read(new MemoryStream(bytes), "batch", "train"), rounds: 800);
-        Assert.That(() => Cifar10.Read(new MemoryStream(IdxTests.Compress(new byte[40_000_000])), "batch", "train"), Throws.TypeOf<DataException>().With.Message.Contains("more than 30730000"));
-        Assert.That(() => Cifar10.Load(TestFiles.Folder("cifar")), Throws.TypeOf<DataException>().With.Message.Contains("data_batch_1.bin"));
+        HostileBytes.Check(compressed ? IdxTests.Compress(file) : file, bytes => Cifar10.Read(new MemoryStream(bytes), "batch", "train"),
+            rounds: 800);
+        Assert.That(() => Cifar10.Read(new MemoryStream(IdxTests.Compress(new byte[40_000_000])), "batch", "train"),
+            Throws.TypeOf<DataException>().With.Message.Contains("more than 30730000"));
+        Assert.That(() => Cifar10.Load(TestFiles.Folder("cifar")),
+            Throws.TypeOf<DataException>().With.Message.Contains("data_batch_1.bin"));
     }
 
     [Test]
@@ -53,7 +57,8 @@ public sealed class ImageSetTests
         Assert.That((set.Count, set.PixelsPerImage, set.PixelScale, set.Classes), Is.EqualTo((46_080, 4096, 1f, 3)));
         Assert.That(set.Factors!.Names, Is.EqualTo(new[] { "shape", "scale", "orientation", "position x", "position y" }));
         Assert.That(set.Factors.Sizes, Is.EqualTo(new[] { 3, 6, 10, 16, 16 }));
-        Assert.That(Enumerable.Range(0, set.Count).Select(i => string.Join(",", set.Factors.Classes[(5 * i)..(5 * i + 5)])).Distinct().Count(), Is.EqualTo(46_080));
+        Assert.That(Enumerable.Range(0, set.Count).Select(i => string.Join(",", set.Factors.Classes[(5 * i)..(5 * i + 5)])).Distinct()
+            .Count(), Is.EqualTo(46_080));
         Assert.That(set.Image(0).ToArray().Sum(pixel => pixel), Is.EqualTo(100));
         Assert.That(set.Factors.Values[9], Is.EqualTo(1 / 15.5).Within(1e-6), "position y of the second image");
     }
@@ -71,7 +76,8 @@ public sealed class ImageSetTests
         var seen = Keys(train).ToHashSet();
         Assert.That(Keys(test).Any(seen.Contains), Is.False);
 
-        static IEnumerable<string> Keys(ImageDataset set) => Enumerable.Range(0, set.Count).Select(i => string.Join(",", set.Factors!.Classes[(5 * i)..(5 * i + 5)]));
+        static IEnumerable<string> Keys(ImageDataset set) =>
+            Enumerable.Range(0, set.Count).Select(i => string.Join(",", set.Factors!.Classes[(5 * i)..(5 * i + 5)]));
     }
 
     [Test]
@@ -79,11 +85,14 @@ public sealed class ImageSetTests
     {
         byte[] images = new byte[4 * 4096];
         images[4096 * 2 + 5] = 1;
-        byte[] classes = [.. ((long[])[0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0]).SelectMany(BitConverter.GetBytes)];
+        byte[] classes =
+            [.. ((long[])[0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0]).SelectMany(BitConverter.GetBytes)];
         byte[] values = [.. Enumerable.Range(0, 24).SelectMany(i => BitConverter.GetBytes((double)i))];
         string path = Path.Combine(TestFiles.Folder("dsprites"), "official.npz");
-        byte[] Npz(byte[] pixels) => NpyTests.Zip(("metadata.npy", NpyTests.File("|O", "()", [1, 2])), ("imgs.npy", NpyTests.File("|u1", "(4, 64, 64)", pixels)),
-            ("latents_classes.npy", NpyTests.File("<i8", "(4, 6)", classes)), ("latents_values.npy", NpyTests.File("<f8", "(4, 6)", values)));
+        byte[] Npz(byte[] pixels) =>
+            NpyTests.Zip(("metadata.npy", NpyTests.File("|O", "()", [1, 2])), ("imgs.npy", NpyTests.File("|u1", "(4, 64, 64)", pixels)),
+            ("latents_classes.npy", NpyTests.File("<i8", "(4, 6)", classes)),
+                ("latents_values.npy", NpyTests.File("<f8", "(4, 6)", values)));
         File.WriteAllBytes(path, Npz(images));
 
         var set = DSprites.Read(path, mostImages: 100);
@@ -135,10 +144,12 @@ public sealed class ImageSetTests
         }
         File.WriteAllBytes(Path.Combine(dataDir, "yale-b", "yaleB01", "x.pgm.bad"), [1]);
         var splits = DatasetCatalogue.Load("yale-b", dataDir);
-        Assert.That((splits.Train.Count, splits.Test.Count, splits.Train.Height, splits.Train.Width, splits.Train.Classes), Is.EqualTo((8, 1, 192, 168, 2)));
+        Assert.That((splits.Train.Count, splits.Test.Count, splits.Train.Height, splits.Train.Width, splits.Train.Classes),
+            Is.EqualTo((8, 1, 192, 168, 2)));
         Assert.That(splits.Notes.Single(), Does.Contain("2 ambient").And.Contain("1 that"));
         File.WriteAllBytes(Path.Combine(dataDir, "yale-b", "yaleB01", "wide.pgm"), "P5 1 1 255\n0"u8.ToArray());
-        Assert.That(() => YaleB.Load(dataDir), Throws.TypeOf<DataException>().With.Message.Contains("wide.pgm").And.Message.Contains("1 x 1"));
+        Assert.That(() => YaleB.Load(dataDir),
+            Throws.TypeOf<DataException>().With.Message.Contains("wide.pgm").And.Message.Contains("1 x 1"));
     }
 
     [Test]
@@ -157,5 +168,6 @@ public sealed class ImageSetTests
         return file;
     }
 
-    private static GreyImage ReadPgm(string header, byte[] pixels) => Pgm.Read(new MemoryStream([.. Encoding.ASCII.GetBytes(header), .. pixels]), "picture");
+    private static GreyImage ReadPgm(string header, byte[] pixels) =>
+        Pgm.Read(new MemoryStream([.. Encoding.ASCII.GetBytes(header), .. pixels]), "picture");
 }

@@ -1,5 +1,5 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine;
@@ -25,11 +25,13 @@ public sealed class MnistTests
 
     [Test]
     public void Mnist_meets_its_published_checksums() =>
-        Assert.That(DataVerify.Verify("mnist", TestFiles.Datasets).Select(check => check.State), Is.All.EqualTo(FileState.Ok).And.Exactly(4).Items);
+        Assert.That(DataVerify.Verify("mnist", TestFiles.Datasets).Select(check => check.State),
+            Is.All.EqualTo(FileState.Ok).And.Exactly(4).Items);
 
     [Test]
     public void Fashion_mnist_meets_its_published_checksums() =>
-        Assert.That(DataVerify.Verify("fashion-mnist", TestFiles.SharedData("fashion-mnist")).Select(check => check.State), Is.All.EqualTo(FileState.Ok).And.Exactly(4).Items);
+        Assert.That(DataVerify.Verify("fashion-mnist", TestFiles.SharedData("fashion-mnist")).Select(check => check.State),
+            Is.All.EqualTo(FileState.Ok).And.Exactly(4).Items);
 
     [Test]
     public void Missing_wrong_and_unpacked_files_are_told_apart()
@@ -37,10 +39,12 @@ public sealed class MnistTests
         string dataDir = TestFiles.Folder("verify");
         string folder = Path.Combine(dataDir, "mnist");
         Directory.CreateDirectory(folder);
-        using (var packed = new System.IO.Compression.GZipStream(File.OpenRead(Path.Combine(TestFiles.Datasets, "mnist", "t10k-labels-idx1-ubyte.gz")), System.IO.Compression.CompressionMode.Decompress))
+        using (var packed = new System.IO.Compression.GZipStream(File.OpenRead(
+            Path.Combine(TestFiles.Datasets, "mnist", "t10k-labels-idx1-ubyte.gz")), System.IO.Compression.CompressionMode.Decompress))
         using (var plain = File.Create(Path.Combine(folder, "t10k-labels-idx1-ubyte")))
             packed.CopyTo(plain);
-        File.Copy(Path.Combine(TestFiles.Datasets, "mnist", "t10k-labels-idx1-ubyte.gz"), Path.Combine(folder, "train-labels-idx1-ubyte.gz"));
+        File.Copy(Path.Combine(TestFiles.Datasets, "mnist", "t10k-labels-idx1-ubyte.gz"),
+            Path.Combine(folder, "train-labels-idx1-ubyte.gz"));
 
         var checks = DataVerify.Verify("mnist", dataDir).ToDictionary(check => Path.GetFileName(check.File));
         Assert.Multiple(() =>
@@ -62,13 +66,16 @@ public sealed class MnistTests
         foreach (string prefix in (string[])["train", "t10k"])
         {
             File.WriteAllBytes(Path.Combine(folder, $"{prefix}-images-idx3-ubyte"), IdxTests.File([2, 28, 28], new byte[2 * 784]));
-            File.WriteAllBytes(Path.Combine(folder, $"{prefix}-labels-idx1-ubyte"), IdxTests.File([2], prefix == "train" ? [1, 2] : [1, 10]));
+            File.WriteAllBytes(Path.Combine(folder, $"{prefix}-labels-idx1-ubyte"),
+                IdxTests.File([2], prefix == "train" ? [1, 2] : [1, 10]));
         }
         Assert.That(() => Mnist.Load(dataDir), Throws.TypeOf<DataException>().With.Message.Contains("label 10 of image 1"));
         File.WriteAllBytes(Path.Combine(folder, "t10k-labels-idx1-ubyte"), IdxTests.File([3], [1, 2, 3]));
         Assert.That(() => Mnist.Load(dataDir), Throws.TypeOf<DataException>().With.Message.Contains("3 labels for 2 images"));
-        Assert.That(() => Mnist.Load(Path.Combine(dataDir, "absent")), Throws.TypeOf<DataException>().With.Message.Contains("no such file"));
-        Assert.That(() => DatasetCatalogue.Load("mnits", dataDir), Throws.ArgumentException.With.Message.Contains("use mnist, fashion-mnist"));
+        Assert.That(() => Mnist.Load(Path.Combine(dataDir, "absent")),
+            Throws.TypeOf<DataException>().With.Message.Contains("no such file"));
+        Assert.That(() => DatasetCatalogue.Load("mnits", dataDir),
+            Throws.ArgumentException.With.Message.Contains("data sets are mnist, fashion-mnist"));
     }
 
     [Test]
@@ -88,7 +95,8 @@ public sealed class MnistTests
     {
         Assert.Multiple(() =>
         {
-            Assert.That((train.Count, train.Height, train.Width, train.Channels, train.Classes, train.Split), Is.EqualTo((60_000, 28, 28, 1, 10, "train")));
+            Assert.That((train.Count, train.Height, train.Width, train.Channels, train.Classes, train.Split),
+                Is.EqualTo((60_000, 28, 28, 1, 10, "train")));
             Assert.That((test.Count, test.PixelsPerImage, test.Split), Is.EqualTo((10_000, 784, "test")));
             Assert.That(train.Labels![..5], Is.EqualTo(firstTrain));
             Assert.That(test.Labels![..5], Is.EqualTo(firstTest));

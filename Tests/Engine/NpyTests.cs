@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine;
@@ -15,7 +15,8 @@ public sealed class NpyTests
         using var stream = new MemoryStream();
         Npy.Write(stream, NpyArray.From([2, 3], [1f, 2, 3, 4, 5, 6]));
         string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".PadRight(117) + "\n";
-        byte[] expected = [0x93, .. "NUMPY"u8, 1, 0, 118, 0, .. Encoding.ASCII.GetBytes(header), .. new[] { 1f, 2, 3, 4, 5, 6 }.SelectMany(BitConverter.GetBytes)];
+        byte[] expected = [0x93, .. "NUMPY"u8, 1, 0, 118, 0, .. Encoding.ASCII.GetBytes(header),
+            .. new[] { 1f, 2, 3, 4, 5, 6 }.SelectMany(BitConverter.GetBytes)];
         Assert.That(stream.ToArray(), Is.EqualTo(expected));
     }
 
@@ -39,14 +40,17 @@ public sealed class NpyTests
 
     [Test]
     public void Integers_beyond_32_bits_are_not_cut_off() =>
-        Assert.That(() => Read(File("<i8", "()", BitConverter.GetBytes(1L << 40))).ToInts("a.npy"), Throws.TypeOf<DataException>().With.Message.Contains("1099511627776"));
+        Assert.That(() => Read(File("<i8", "()", BitConverter.GetBytes(1L << 40))).ToInts("a.npy"),
+            Throws.TypeOf<DataException>().With.Message.Contains("1099511627776"));
 
     [Test]
     public void Column_major_arrays_are_turned_into_row_major_ones()
     {
         // Element [i, j, k] of a (2, 3, 2) array is 100 i + 10 j + k; column-major files store i fastest.
-        byte[] columnMajor = [.. from k in Enumerable.Range(0, 2) from j in Enumerable.Range(0, 3) from i in Enumerable.Range(0, 2) select (byte)(100 * i + 10 * j + k)];
-        byte[] rowMajor = [.. from i in Enumerable.Range(0, 2) from j in Enumerable.Range(0, 3) from k in Enumerable.Range(0, 2) select (byte)(100 * i + 10 * j + k)];
+        byte[] columnMajor = [.. from k in Enumerable.Range(0, 2) from j in Enumerable.Range(0, 3) from i in Enumerable.Range(0,
+            2) select (byte)(100 * i + 10 * j + k)];
+        byte[] rowMajor = [.. from i in Enumerable.Range(0, 2) from j in Enumerable.Range(0, 3) from k in Enumerable.Range(0,
+            2) select (byte)(100 * i + 10 * j + k)];
         var array = Read(File("|u1", "(2, 3, 2)", columnMajor, fortran: true));
         Assert.That(array.Bytes, Is.EqualTo(rowMajor));
         Assert.That(array.Shape, Is.EqualTo(new[] { 2, 3, 2 }));
@@ -78,11 +82,13 @@ public sealed class NpyTests
     [Test]
     public void A_zip_of_arrays_comes_back_and_its_bytes_depend_on_nothing_else()
     {
-        var arrays = new[] { ("mu", NpyArray.From([2, 2], [1f, 2, 3, float.NaN])), ("labels", NpyArray.From([3], [7, -1, int.MaxValue])), ("pixels", NpyArray.From([1], new byte[] { 9 })) };
+        var arrays = new[] { ("mu", NpyArray.From([2, 2], [1f, 2, 3, float.NaN])), ("labels", NpyArray.From([3], [7, -1, int.MaxValue])),
+            ("pixels", NpyArray.From([1], new byte[] { 9 })) };
         string folder = TestFiles.Folder("npz");
         Npz.Write(Path.Combine(folder, "a.npz"), arrays);
         Npz.Write(Path.Combine(folder, "b.npz"), arrays);
-        Assert.That(System.IO.File.ReadAllBytes(Path.Combine(folder, "a.npz")), Is.EqualTo(System.IO.File.ReadAllBytes(Path.Combine(folder, "b.npz"))));
+        Assert.That(System.IO.File.ReadAllBytes(Path.Combine(folder, "a.npz")),
+            Is.EqualTo(System.IO.File.ReadAllBytes(Path.Combine(folder, "b.npz"))));
 
         var read = Npz.Read(Path.Combine(folder, "a.npz"));
         Assert.That(read.Keys, Is.EquivalentTo(arrays.Select(a => a.Item1)));
@@ -99,7 +105,8 @@ public sealed class NpyTests
     {
         byte[] zip = Zip(("metadata.npy", File("|O", "()", [0x80, 0x02, (byte)'.'])), ("x.npy", File("|u1", "(1,)", [4])));
         Assert.That(Npz.Read(new MemoryStream(zip), "f.npz").Keys, Is.EqualTo(new[] { "x" }));
-        Assert.That(() => Npz.Read(new MemoryStream(zip), "f.npz", ["metadata"]), Throws.TypeOf<DataException>().With.Message.Contains("f.npz/metadata.npy").And.Message.Contains("Python objects"));
+        Assert.That(() => Npz.Read(new MemoryStream(zip), "f.npz", ["metadata"]),
+            Throws.TypeOf<DataException>().With.Message.Contains("f.npz/metadata.npy").And.Message.Contains("Python objects"));
     }
 
     [Test]
@@ -136,7 +143,8 @@ public sealed class NpyTests
     [Test]
     public void Damaged_zips_give_one_sentence([Values] bool compressed)
     {
-        byte[] zip = Zip(compressed ? CompressionLevel.Optimal : CompressionLevel.NoCompression, ("mu.npy", File("<f4", "(30, 4)", new byte[480])), ("x.npy", File("|u1", "(5,)", [1, 2, 3, 4, 5])));
+        byte[] zip = Zip(compressed ? CompressionLevel.Optimal : CompressionLevel.NoCompression,
+            ("mu.npy", File("<f4", "(30, 4)", new byte[480])), ("x.npy", File("|u1", "(5,)", [1, 2, 3, 4, 5])));
         HostileBytes.Check(zip, bytes => Npz.Read(new MemoryStream(bytes), "f.npz"), rounds: 4000);
     }
 

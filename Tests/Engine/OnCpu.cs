@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine;
 using VaeFromScratch.Kernels.Cpu;
 
 namespace VaeFromScratch.Tests.Engine;

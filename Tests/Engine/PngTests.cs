@@ -6,6 +6,18 @@ namespace VaeFromScratch.Tests.Engine;
 public sealed class PngTests
 {
     [Test]
+    public void A_picture_of_more_pixels_than_asked_for_is_refused_before_memory_is_taken()
+    {
+        byte[] large = Png.Encode(new(3000, 2000, 1, new byte[6_000_000]));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        var error = Assert.Throws<DataException>(() => Png.Decode(large, "large.png", mostPixels: 5_999_999))!;
+        Assert.That(error.Message, Does.Contain("3000 x 2000").And.Contain("at most 5999999"));
+        HostileBytes.AssertOneSentence(error.Message);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(1 << 20));
+        Assert.That(Png.Decode(large, "large.png", mostPixels: 6_000_000).Width, Is.EqualTo(3000));
+    }
+
+    [Test]
     public void Pictures_come_back_byte_by_byte([Values(1, 3)] int channels, [Values(1, 2, 31)] int width)
     {
         // Noise, flat areas and ramps, so that different rows choose different filters.
@@ -15,7 +27,14 @@ public sealed class PngTests
         for (int i = 0; i < pixels.Length; i++)
         {
             int y = i / (width * channels);
-            pixels[i] = (y / 4) switch { 0 => (byte)random.Next(256), 1 => 200, 2 => (byte)(3 * i), 3 => (byte)(5 * y), _ => (byte)(i / channels * 2 + 7 * y) };
+            pixels[i] = (y / 4) switch
+            {
+                0 => (byte)random.Next(256),
+                1 => 200,
+                2 => (byte)(3 * i),
+                3 => (byte)(5 * y),
+                _ => (byte)(i / channels * 2 + 7 * y)
+            };
         }
         byte[] png = Png.Encode(new(width, height, channels, pixels));
         var read = Png.Decode(png, "picture");
@@ -27,8 +46,10 @@ public sealed class PngTests
     [Test]
     public void A_picture_that_another_program_made_is_read()
     {
-        // 2 x 2, colour with opacity, rows with filters 0 and 1, a text chunk and two data chunks, written with Python's zlib and struct modules.
-        byte[] png = Convert.FromHexString("89504E470D0A1A0A0000000D494844520000000200000002080600000072B60D240000000374455874610062DC49A23B000000074944415478010112"
+        // 2 x 2, colour with opacity, rows with filters 0 and 1, a text chunk and two data chunks, written with Python's zlib and struct
+        // modules.
+        byte[] png = Convert.FromHexString(
+            "89504E470D0A1A0A0000000D494844520000000200000002080600000072B60D240000000374455874610062DC49A23B000000074944415478010112"
             + "00EDFF5C2F4245000000164944415400010203040506070801090A0B0C04040404030B006039004EA70000000049454E44AE426082");
         var read = Png.Decode(png, "picture");
         Assert.That((read.Width, read.Height, read.Channels), Is.EqualTo((2, 2, 4)));

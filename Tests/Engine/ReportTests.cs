@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Xml.Linq;
 using NUnit.Framework;
 using VaeFromScratch.Engine.IO;
-using VaeFromScratch.Engine.Report;
+using VaeFromScratch.Reports;
 
 namespace VaeFromScratch.Tests.Engine;
 
@@ -12,11 +12,13 @@ public sealed class ReportTests
 
     private static readonly Chart[] Charts =
     [
-        new LineChart([new(Hostile, [0, 1, 2], [1, double.NaN, 3]), new("b", [0, 2], [-1, 1e7])]) { Title = Hostile, XLabel = Hostile, YLabel = Hostile },
+        new LineChart([new(Hostile, [0, 1, 2], [1, double.NaN, 3]), new("b", [0, 2], [-1, 1e7])]) { Title = Hostile, XLabel = Hostile,
+            YLabel = Hostile },
         new LineChart([new("a", [1, 10, 1000], [0.001, -1, 100])]) { LogX = true, LogY = true },
         new LineChart([]),
         new LineChart([new("one point", [5], [5])]),
-        new BarChart("bars", [3, 1, double.NaN, -2]) { Labels = ["a", Hostile, "c"], Overlay = new("line", "right", [1, 2, 3, double.PositiveInfinity]), Threshold = 2, ThresholdLabel = Hostile },
+        new BarChart("bars", [3, 1, double.NaN, -2]) { Labels = ["a", Hostile, "c"],
+            Overlay = new("line", "right", [1, 2, 3, double.PositiveInfinity]), Threshold = 2, ThresholdLabel = Hostile },
         new BarChart("none", []),
         new BarChart("many", [.. Enumerable.Range(0, 500).Select(i => 1.0 / (i + 1))]),
         new ScatterChart([1, 2, double.NaN], [1, 2, 3], [0, 1, 0]) { ClassNames = [Hostile, "b"], Circles = [new(0, 0, 2, 12)] },
@@ -36,7 +38,8 @@ public sealed class ReportTests
         {
             Assert.That(root.Name.LocalName, Is.EqualTo("svg"));
             Assert.That(svg, Does.Not.Contain("NaN").And.Not.Contain("Infinity").And.Not.Contain("∞"));
-            Assert.That(svg.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal), Does.Not.Contain("http").And.Not.Contain("<script"));
+            Assert.That(svg.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal),
+                Does.Not.Contain("http").And.Not.Contain("<script"));
             Assert.That(chart.ToSvg(), Is.EqualTo(svg));
             foreach (var text in Elements(root, "text"))
             {
@@ -50,7 +53,8 @@ public sealed class ReportTests
     public void Text_is_shown_as_it_was_given()
     {
         var root = XDocument.Parse(Charts[0].ToSvg()).Root!;
-        Assert.That(Elements(root, "text").Count(text => text.Value == "<script>alert(\"1\")</script> & 'two' ?"), Is.EqualTo(4), "title, legend and both axes");
+        Assert.That(Elements(root, "text").Count(text => text.Value == "<script>alert(\"1\")</script> & 'two' ?"), Is.EqualTo(4),
+            "title, legend and both axes");
     }
 
     [Test]
@@ -81,7 +85,20 @@ public sealed class ReportTests
         Assert.That(bars, Has.Count.EqualTo(3));
         Assert.That(Number(bars[0], "height") / Number(bars[1], "height"), Is.EqualTo(2).Within(0.01));
         Assert.That(Number(bars[0], "height") / Number(bars[2], "height"), Is.EqualTo(10).Within(0.05));
-        Assert.That(bars[1].Attribute("fill")!.Value, Is.EqualTo(bars[0].Attribute("fill")!.Value).And.Not.EqualTo(bars[2].Attribute("fill")!.Value));
+        Assert.That(bars[1].Attribute("fill")!.Value,
+            Is.EqualTo(bars[0].Attribute("fill")!.Value).And.Not.EqualTo(bars[2].Attribute("fill")!.Value));
+    }
+
+    [TestCase(1)]
+    [TestCase(3)]
+    [TestCase(40)]
+    public void What_the_threshold_means_stands_where_no_bar_is(int bars)
+    {
+        var chart = new BarChart("information", [.. Enumerable.Repeat(4.0, bars)]) { Threshold = 0.5, ThresholdLabel = "limit" };
+        var root = XDocument.Parse(chart.ToSvg()).Root!;
+        var label = Elements(root, "text").Single(text => text.Value == "limit");
+        double top = Elements(root, "rect").Where(rect => rect.HasElements).Min(rect => Number(rect, "y"));
+        Assert.That(Number(label, "y"), Is.LessThan(top));
     }
 
     [Test]
@@ -109,14 +126,18 @@ public sealed class ReportTests
         Assert.Multiple(() =>
         {
             Assert.That(html, Does.Not.Contain("<script").And.Not.Contain("\u0001"));
-            Assert.That(html.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal), Does.Not.Match("(src|href)=\"(?!data:|#)"));
+            Assert.That(html.Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal),
+                Does.Not.Match("(src|href)=\"(?!data:|#)"));
             Assert.That(html, Does.Contain("<td class=\"n\">1.5</td>").And.Contain("<td>x</td>"));
             Assert.That(html, Does.Contain("<nav><a href=\"#s1\">").And.Contain("<h2 id=\"s3\">Three</h2>"));
         });
-        Assert.That(() => new HtmlPage("t").Table(["a", "b"], [["1"]]), Throws.ArgumentException.With.Message.Contains("1 cells under a header of 2"));
+        Assert.That(() => new HtmlPage("t").Table(["a", "b"], [["1"]]),
+            Throws.ArgumentException.With.Message.Contains("1 cells under a header of 2"));
     }
 
-    private static IEnumerable<XElement> Elements(XElement root, string name) => root.Descendants().Where(element => element.Name.LocalName == name);
+    private static IEnumerable<XElement> Elements(XElement root, string name) =>
+        root.Descendants().Where(element => element.Name.LocalName == name);
 
-    private static double Number(XElement element, string attribute) => double.Parse(element.Attribute(attribute)!.Value, CultureInfo.InvariantCulture);
+    private static double Number(XElement element, string attribute) =>
+        double.Parse(element.Attribute(attribute)!.Value, CultureInfo.InvariantCulture);
 }

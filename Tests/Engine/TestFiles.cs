@@ -11,14 +11,27 @@ internal static class TestFiles
     /// <summary>The data sets that come with the repository.</summary>
     public static string Datasets => Path.Combine(RepositoryRoot, "datasets");
 
-    /// <summary>The folder of further data sets ($VAE_SHARED/data, else shared/data beside the repository); the test is skipped when <paramref name="needed"/> is not in it.</summary>
+    /// <summary>
+    /// The folder of further data sets ($VAE_SHARED/data, else shared/data beside the repository); the test is skipped when <paramref
+    /// name="needed"/> is not in it.
+    /// </summary>
     public static string SharedData(string needed)
     {
-        string shared = Environment.GetEnvironmentVariable("VAE_SHARED") is { Length: > 0 } set ? set : Path.Combine(RepositoryRoot, "..", "shared");
-        string data = Path.Combine(shared, "data");
+        string data = Path.Combine(Shared, "data");
         if (!File.Exists(Path.Combine(data, needed)) && !Directory.Exists(Path.Combine(data, needed)))
             Assert.Ignore($"{needed} is not under {data}; set VAE_SHARED to the folder that holds data/{needed}");
         return data;
+    }
+
+    /// <summary>
+    /// A file or folder of $VAE_SHARED/cases, small inputs that once came out wrong; the test is skipped when it is not there.
+    /// </summary>
+    public static string SharedCase(string name)
+    {
+        string path = Path.Combine(Shared, "cases", name);
+        if (!File.Exists(path) && !Directory.Exists(path))
+            Assert.Ignore($"there is no {path}; set VAE_SHARED to the folder that holds cases/{name}");
+        return path;
     }
 
     /// <summary>A fresh folder of this test.</summary>
@@ -29,6 +42,9 @@ internal static class TestFiles
         return folder;
     }
 
+    private static string Shared => Environment.GetEnvironmentVariable("VAE_SHARED") is { Length: > 0 } set ? set
+        : Path.Combine(RepositoryRoot, "..", "shared");
+
     private static string FindRoot()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
@@ -38,7 +54,9 @@ internal static class TestFiles
     }
 }
 
-/// <summary>Feeds readers with damaged files: whatever the damage, they return a value or throw a <see cref="DataException"/> of one sentence.</summary>
+/// <summary>
+/// Feeds readers with damaged files: whatever the damage, they return a value or throw a <see cref="DataException"/> of one sentence.
+/// </summary>
 internal static class HostileBytes
 {
     private const long AllocationLimit = 64 << 20;

@@ -3,7 +3,7 @@ using VaeFromScratch.Estimators;
 
 namespace VaeFromScratch.Tests.Estimators;
 
-/// <summary>(G6).</summary>
+/// <summary>The subspace of the code that an image activates, equations.md (G6).</summary>
 public sealed class ActivatedSubspaceTests
 {
     [Test]
@@ -22,13 +22,15 @@ public sealed class ActivatedSubspaceTests
         // Class 0: weights 0.8 and 0.2 on mu 1 and 3 (variance 4 * 0.16), v 0.5 and 1 (mean 0.6).
         Assert.That(result.FStatistic[0, 0], Is.EqualTo(0.64 / 0.6).Within(1e-5));
         Assert.That(result.VNat[0, 0], Is.EqualTo(Math.Log(0.8 * 8 + 0.2 * 4)).Within(1e-5));
-        Assert.That((result.FStatistic[0, 1], result.VNat[0, 1]), Is.EqualTo((0.0, 0.0)).Within(1e-5), "the prior's own width and a constant mean");
+        Assert.That((result.FStatistic[0, 1], result.VNat[0, 1]), Is.EqualTo((0.0, 0.0)).Within(1e-5),
+            "the prior's own width and a constant mean");
         // Class 1: weights 3/7 and 4/7 on mu 0 and 4, v 0.25 and 0.5.
         Assert.That(result.FStatistic[1, 0], Is.EqualTo(16 * 12 / 49.0 / ((3 * 0.25 + 4 * 0.5) / 7)).Within(1e-5));
         Assert.That(result.VNat[1, 0], Is.EqualTo(Math.Log((3 * 4 + 4 * 2) / 7.0)).Within(1e-5));
         Assert.That(result.ByF(0), Is.EqualTo(new[] { 0 }));
         Assert.That(result.ByVNat(1), Is.EqualTo(new[] { 0 }));
-        Assert.That(result.Slack([0.5, 0.5], klUpperBound: 1, categoryKl: 0.3), Is.EqualTo(0.3 + 0.25 * (result.VNat[0, 0] + result.VNat[1, 0]) - 1).Within(1e-6));
+        Assert.That(result.Slack([0.5, 0.5], klUpperBound: 1, categoryKl: 0.3),
+            Is.EqualTo(0.3 + 0.25 * (result.VNat[0, 0] + result.VNat[1, 0]) - 1).Within(1e-6));
     }
 
     [Test]

@@ -31,8 +31,10 @@ public sealed class CategoryTests
     [Test]
     public void Logits_are_refused()
     {
-        Assert.That(() => CategoryInformation.Compute(new float[] { 0.5f, 0.5f, 2, -1 }, 2), Throws.TypeOf<EstimatorException>().With.Message.Contains("category 0 in row 1 is 2"));
-        Assert.That(() => CategoryInformation.Compute(new float[] { 0.5f, 0.4f }, 2), Throws.TypeOf<EstimatorException>().With.Message.Contains("sum to 0.9"));
+        Assert.That(() => CategoryInformation.Compute(new float[] { 0.5f, 0.5f, 2, -1 }, 2),
+            Throws.TypeOf<EstimatorException>().With.Message.Contains("category 0 in row 1 is 2"));
+        Assert.That(() => CategoryInformation.Compute(new float[] { 0.5f, 0.4f }, 2),
+            Throws.TypeOf<EstimatorException>().With.Message.Contains("sum to 0.9"));
     }
 
     [Test]
@@ -96,7 +98,8 @@ public sealed class CategoryTests
         var majority = table.MajorityTable();
         Assert.That(majority, Is.EqualTo([0, 0, 2, 0, 3]), "the unseen category 3 takes the commonest label");
         Assert.That(table.Accuracy(majority), Is.EqualTo(0.8).Within(1e-12));
-        Assert.That(new ContingencyTable([0, 1, 3], [1, 0, 0], 5, 4).Accuracy(majority), Is.EqualTo(2.0 / 3).Within(1e-12), "fitted on other points");
+        Assert.That(new ContingencyTable([0, 1, 3], [1, 0, 0], 5, 4).Accuracy(majority), Is.EqualTo(2.0 / 3).Within(1e-12),
+            "fitted on other points");
     }
 
     [Test]
@@ -115,7 +118,8 @@ public sealed class CategoryTests
         Assert.That(new ContingencyTable(categories, halves).MutualInformation().Value, Is.EqualTo(Math.Log(2)).Within(1e-12));
         int[] independent = [.. Enumerable.Range(0, 600).Select(i => i / 6 % 2)];
         Assert.That(new ContingencyTable(categories, independent).MutualInformation().Value, Is.EqualTo(0).Within(1e-12));
-        Assert.That(() => new ContingencyTable([0, -1], [0, 0]), Throws.TypeOf<EstimatorException>().With.Message.Contains("category -1 of point 1"));
+        Assert.That(() => new ContingencyTable([0, -1], [0, 0]),
+            Throws.TypeOf<EstimatorException>().With.Message.Contains("category -1 of point 1"));
     }
 
     [Test]

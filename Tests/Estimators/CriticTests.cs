@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Estimators.Critics;
 using VaeFromScratch.Kernels.Cpu;
@@ -37,11 +36,15 @@ public sealed class CriticTests
         void Expect(string name, Estimate estimate, BoundKind bound, double below, double above)
         {
             Assert.That(estimate.Bound, Is.EqualTo(bound), name);
-            Assert.That(estimate.Value, Is.InRange(truth - below - 4 * estimate.StandardError, truth + above + 4 * estimate.StandardError + 1e-6), name);
+            Assert.That(estimate.Value,
+                Is.InRange(truth - below - 4 * estimate.StandardError, truth + above + 4 * estimate.StandardError + 1e-6), name);
         }
     }
 
-    /// <summary>The total information spread evenly over the columns. A lower bound may say little, never too much; an upper bound may say too much, never too little.</summary>
+    /// <summary>
+    /// The total information spread evenly over the columns. A lower bound may say little, never too much; an upper bound may say too much,
+    /// never too little.
+    /// </summary>
     [TestCase(1, 3.0)]
     [TestCase(1, 10.0)]
     [TestCase(2, 10.0)]
@@ -53,7 +56,8 @@ public sealed class CriticTests
     public void Bounds_keep_their_order_from_1_to_64_dimensions_and_up_to_10_nats(int columns, double total)
     {
         using var compute = new Compute(new CpuBackend(threads: 1));
-        // Many weak dependences take more samples to see than few strong ones; a q that has not seen them puts CLUB below the information, as its documentation says.
+        // Many weak dependences take more samples to see than few strong ones; a q that has not seen them puts CLUB below the information,
+        // as its documentation says.
         var (x, y) = SampleInformationTests.Pairs(columns < 64 ? 8192 : 32768, columns, Math.Sqrt(1 - Math.Exp(-2 * total / columns)));
         var options = Quick with { Steps = columns < 64 ? 300 : 1000, Embedding = 32 };
         var infoNce = new InfoNce(options).Fit(compute, x, columns, y, columns, seed: 1);
@@ -61,7 +65,8 @@ public sealed class CriticTests
         var club = new Club(options).Fit(compute, x, columns, y, columns, seed: 1);
         Assert.Multiple(() =>
         {
-            Assert.That(infoNce.Value, Is.LessThanOrEqualTo(Math.Min(total, Math.Log(options.Batch)) + 4 * infoNce.StandardError + 1e-6), "infonce");
+            Assert.That(infoNce.Value, Is.LessThanOrEqualTo(Math.Min(total, Math.Log(options.Batch)) + 4 * infoNce.StandardError + 1e-6),
+                "infonce");
             Assert.That(nwj.Value, Is.LessThanOrEqualTo(total + 4 * nwj.StandardError + 1e-6), "nwj");
             Assert.That(club.Value, Is.GreaterThanOrEqualTo(total - 4 * club.StandardError - 0.02), "club");
             if (total > 0)
@@ -96,6 +101,7 @@ public sealed class CriticTests
     public void Too_few_samples_are_refused()
     {
         using var compute = new Compute(new CpuBackend(threads: 1));
-        Assert.That(() => new InfoNce().Fit(compute, new float[100], 1, new float[100], 1, seed: 1), Throws.TypeOf<EstimatorException>().With.Message.StartsWith("infonce: 100 samples for batches of 128"));
+        Assert.That(() => new InfoNce().Fit(compute, new float[100], 1, new float[100], 1, seed: 1),
+            Throws.TypeOf<EstimatorException>().With.Message.StartsWith("infonce: 100 samples for batches of 128"));
     }
 }

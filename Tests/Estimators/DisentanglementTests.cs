@@ -27,7 +27,59 @@ public sealed class DisentanglementTests
             Assert.That(scores.Modularity.Mean, Is.EqualTo(0.75).Within(0.01), "the dead code counts 0");
             Assert.That(scores.FactorVae.Mean, Is.EqualTo(1));
             Assert.That(scores.BetaVae.Mean, Is.EqualTo(1));
+            Assert.That(scores.Mcc!.Mean, Is.EqualTo(1).Within(1e-6));
         });
+    }
+
+    /// <summary>A factor that only the category tells, under other names for its values.</summary>
+    [Test]
+    public void A_factor_that_is_held_in_a_category_counts_as_coded()
+    {
+        var perfect = Perfect();
+        int[] names = [2, 0, 1];
+        var means = new float[Points * 2];
+        var (logVar, probabilities) = (new float[Points * 2], new float[Points * 3]);
+        Array.Fill(logVar, -8);
+        for (int m = 0; m < Points; m++)
+        {
+            perfect.Means.Span.Slice(m * 4 + 1, 2).CopyTo(means.AsSpan(m * 2));
+            probabilities[m * 3 + names[perfect.Factors.Span[m * 3]]] = 1;
+        }
+        var without = new LabelledCodes(Points, means, perfect.Factors, [true, false, false], logVar);
+        var with = new LabelledCodes(Points, means, perfect.Factors, [true, false, false], logVar, probabilities);
+        var scores = DisentanglementScores.Compute(Synthetic.Backend, with, seed: 1);
+        Assert.Multiple(() =>
+        {
+            Assert.That(InformationMetrics.Mig(without, 1), Is.EqualTo(2.0 / 3).Within(0.02),
+                "without the category its factor is not coded");
+            Assert.That(scores.Mig.Mean, Is.EqualTo(1).Within(0.01));
+            Assert.That(scores.MigSampled!.Mean, Is.EqualTo(1).Within(0.02));
+            // (M2): a factor of C classes without an order has chance 1/C as its second best.
+            Assert.That(scores.Sap.Mean, Is.EqualTo((2 + 1 - 1.0 / 3) / 3).Within(0.03));
+            Assert.That(scores.DciDisentanglement.Mean, Is.EqualTo(1).Within(0.02));
+            Assert.That(scores.DciCompleteness.Mean, Is.EqualTo(1).Within(0.02));
+            Assert.That(scores.DciInformativeness.Mean, Is.GreaterThan(0.98));
+            Assert.That(scores.Modularity.Mean, Is.EqualTo(1).Within(0.01));
+            Assert.That(scores.FactorVae.Mean, Is.EqualTo(1));
+            Assert.That(scores.BetaVae.Mean, Is.EqualTo(1));
+            Assert.That(with.Draw(100, 1).Codes.Span[2], Is.EqualTo(names[with.Draw(100, 1).Factors.Span[0]]), "rows keep their category");
+        });
+    }
+
+    /// <summary>
+    /// (M1) of sampled codes: a category that is right with probability 0.9 has H(y) - H(0.9, 0.05, 0.05) nats in common with its factor.
+    /// </summary>
+    [Test]
+    public void A_category_that_is_unsure_counts_as_much_as_its_draws_tell()
+    {
+        var perfect = Perfect();
+        var probabilities = new float[Points * 3];
+        for (int m = 0; m < Points; m++)
+            for (int k = 0; k < 3; k++)
+                probabilities[m * 3 + k] = k == perfect.Factors.Span[m * 3] ? 0.9f : 0.05f;
+        var data = new LabelledCodes(Points, perfect.Means, perfect.Factors, default, perfect.LogVar, probabilities);
+        double expected = Math.Log(3) + 0.9 * Math.Log(0.9) + 0.1 * Math.Log(0.05);
+        Assert.That(InformationMetrics.SampledInformation(Synthetic.Backend, data, 1)[4, 0], Is.EqualTo(expected).Within(0.02));
     }
 
     [Test]
@@ -43,14 +95,16 @@ public sealed class DisentanglementTests
         }
         var logVar = new float[Points * 6];
         Array.Fill(logVar, -4);
-        var scores = DisentanglementScores.Compute(Synthetic.Backend, new(Points, Synthetic.Flatten(noise), factors, default, logVar), seed: 1);
+        var scores =
+            DisentanglementScores.Compute(Synthetic.Backend, new(Points, Synthetic.Flatten(noise), factors, default, logVar), seed: 1);
         Assert.Multiple(() =>
         {
             Assert.That(scores.Mig.Mean, Is.EqualTo(0).Within(0.01));
             Assert.That(scores.MigSampled!.Mean, Is.EqualTo(0).Within(0.02));
             Assert.That(scores.Sap.Mean, Is.EqualTo(0).Within(0.01));
             Assert.That(scores.DciInformativeness.Mean, Is.EqualTo(0).Within(0.01));
-            Assert.That(scores.Modularity.Mean, Is.LessThan(0.6), "plug-in information of noise is not 0 but grows with the number of classes");
+            Assert.That(scores.Modularity.Mean, Is.LessThan(0.6),
+                "plug-in information of noise is not 0 but grows with the number of classes");
             Assert.That(scores.FactorVae.Mean, Is.EqualTo(1.0 / 3).Within(0.1));
             Assert.That(scores.BetaVae.Mean, Is.EqualTo(1.0 / 3).Within(0.1));
             Assert.That(scores.BetaVae.HalfWidth, Is.GreaterThan(0));
@@ -148,12 +202,15 @@ public sealed class DisentanglementTests
         var data = Perfect();
         var constant = new LabelledCodes(Points, data.Codes, new int[Points]);
         Assert.That(() => InformationMetrics.Mig(constant, 1), Throws.TypeOf<EstimatorException>());
-        Assert.That(() => FactorVaeScore.Compute(constant, 1), Throws.TypeOf<EstimatorException>().With.Message.StartsWith("factorvae score"));
+        Assert.That(() => FactorVaeScore.Compute(constant, 1),
+            Throws.TypeOf<EstimatorException>().With.Message.StartsWith("factorvae score"));
         Assert.That(() => BetaVaeScore.Compute(constant, 1), Throws.TypeOf<EstimatorException>().With.Message.StartsWith("beta-vae score"));
         Assert.That(() => Dci.Compute(constant, 1), Throws.TypeOf<EstimatorException>());
         Assert.That(() => Sap.Compute(constant, 1), Throws.TypeOf<EstimatorException>());
-        Assert.That(() => InformationMetrics.MigSampled(Synthetic.Backend, NumPyTests.LabelledCodes(), 1), Throws.TypeOf<EstimatorException>().With.Message.Contains("no log variances"));
-        Assert.That(() => new LabelledCodes(2, new float[2], new int[] { 0, -3 }), Throws.TypeOf<EstimatorException>().With.Message.Contains("point 1 is -3"));
+        Assert.That(() => InformationMetrics.MigSampled(Synthetic.Backend, NumPyTests.LabelledCodes(), 1),
+            Throws.TypeOf<EstimatorException>().With.Message.Contains("no log variances"));
+        Assert.That(() => new LabelledCodes(2, new float[2], new int[] { 0, -3 }),
+            Throws.TypeOf<EstimatorException>().With.Message.Contains("point 1 is -3"));
         Assert.That(data.WithFactors(2, 0).Sizes, Is.EqualTo([5, 3]));
     }
 

@@ -62,13 +62,15 @@ public sealed class EncodingStreamTests
         stream.Add(e);
         var p = e.Probabilities.ToArray();
         p[3 * 4] = 2;
-        Assert.That(() => stream.Add(new(30, 5, e.Mu, e.LogVar, p)), Throws.TypeOf<EstimatorException>().With.Message.Contains("in row 34"));
+        Assert.That(() => stream.Add(new(30, 5, e.Mu, e.LogVar, p)),
+            Throws.TypeOf<EstimatorException>().With.Message.Contains("in row 34"));
     }
 
     private static Encodings Labelled(int points)
     {
         var e = Synthetic.NumPyEncodings(points);
-        return new(points, e.Factors, e.Mu, e.LogVar, e.Probabilities, Enumerable.Range(0, points).Select(i => 1000 * (i % 4) - 7).ToArray());
+        return new(points, e.Factors, e.Mu, e.LogVar, e.Probabilities,
+            Enumerable.Range(0, points).Select(i => 1000 * (i % 4) - 7).ToArray());
     }
 
     private static EncodingStream Streamed(Encodings e, int blockRows)

@@ -125,7 +125,8 @@ public sealed class IndicatorTests
         for (int c = 0; c < Chunks; c++)
             moments.Add(mu, logVar);
         var factor = moments.Result().Factors[0];
-        double variance = logVar.Average(v => Math.Exp(v)), square = mu.Average(v => (double)v * v), logarithm = logVar.Average(v => (double)v);
+        double variance = logVar.Average(v => Math.Exp(v)), square = mu.Average(v => (double)v * v),
+            logarithm = logVar.Average(v => (double)v);
         Assert.That(factor.Information, Is.EqualTo(0.5 * (Math.Log(variance + square) - logarithm)).Within(1e-6));
         Assert.That(factor.VarianceOfMean, Is.EqualTo(1.0 / 12).Within(1e-3));
     }
@@ -145,7 +146,8 @@ public sealed class IndicatorTests
     [Test]
     public void Wrong_lengths_are_refused()
     {
-        Assert.That(() => new Encodings(3, 2, new float[6], new float[5]), Throws.TypeOf<EstimatorException>().With.Message.Contains("logVar has 5 values where [3, 2] needs 6"));
+        Assert.That(() => new Encodings(3, 2, new float[6], new float[5]),
+            Throws.TypeOf<EstimatorException>().With.Message.Contains("logVar has 5 values where [3, 2] needs 6"));
         using var moments = new MomentAccumulator(Synthetic.Backend, 4);
         Assert.That(() => moments.Add(new float[6], new float[6]), Throws.TypeOf<EstimatorException>());
         Assert.That(moments.Result, Throws.TypeOf<EstimatorException>().With.Message.Contains("no encodings"));

@@ -26,8 +26,10 @@ public sealed class MixtureTests
             Assert.That(upper.Information, Is.EqualTo(total).Within(0.002 * factors));
             foreach (var f in mixture.Factors)
             {
-                Assert.That(f.Information.Value, Is.EqualTo(total / factors).Within(4 * f.Information.StandardError + 2e-3), $"factor {f.Factor}");
-                Assert.That(f.Information.Value, Is.LessThanOrEqualTo(upper.Factors[f.Factor].Information + 4 * f.Information.StandardError + 1e-4));
+                Assert.That(f.Information.Value, Is.EqualTo(total / factors).Within(4 * f.Information.StandardError + 2e-3),
+                    $"factor {f.Factor}");
+                Assert.That(f.Information.Value,
+                    Is.LessThanOrEqualTo(upper.Factors[f.Factor].Information + 4 * f.Information.StandardError + 1e-4));
             }
         });
     }
@@ -58,7 +60,8 @@ public sealed class MixtureTests
             logVar[2 * m] = logVar[2 * m + 1] = (float)Math.Log(S2);
         }
         var mixture = MixtureInformation.Compute(Synthetic.Backend, new(Points, 2, mu, logVar), seed: 5);
-        Assert.That(mixture.TotalCorrelation.Value, Is.EqualTo(Gaussian.Information(rho * (1 - S2))).Within(4 * mixture.TotalCorrelation.StandardError + 0.01));
+        Assert.That(mixture.TotalCorrelation.Value,
+            Is.EqualTo(Gaussian.Information(rho * (1 - S2))).Within(4 * mixture.TotalCorrelation.StandardError + 0.01));
         // |Sigma_x (1 - s2) + s2 I| / s2^2 = ((1)^2 - (rho (1 - s2))^2) / s2^2.
         double information = 0.5 * Math.Log((1 - Math.Pow(rho * (1 - S2), 2)) / (S2 * S2));
         Assert.That(mixture.Information.Value, Is.EqualTo(information).Within(4 * mixture.Information.StandardError + 0.02));
@@ -80,7 +83,8 @@ public sealed class MixtureTests
         // (R2) with a permutation and flips; the posterior is diagonal, so other rotations change its family.
         var e = Synthetic.NumPyEncodings(1500);
         var turned = Synthetic.Rearrange(e, [3, 0, 4, 2, 1], [1, -1, -1, 1, -1]);
-        var (a, b) = (MixtureInformation.Compute(Synthetic.Backend, e, seed: 1), MixtureInformation.Compute(Synthetic.Backend, turned, seed: 2));
+        var (a, b) =
+            (MixtureInformation.Compute(Synthetic.Backend, e, seed: 1), MixtureInformation.Compute(Synthetic.Backend, turned, seed: 2));
         double error = Math.Sqrt(Math.Pow(a.Information.StandardError, 2) + Math.Pow(b.Information.StandardError, 2));
         Assert.That(a.Information.Value, Is.EqualTo(b.Information.Value).Within(4 * error));
         error = Math.Sqrt(Math.Pow(a.TotalCorrelation.StandardError, 2) + Math.Pow(b.TotalCorrelation.StandardError, 2));
@@ -90,7 +94,8 @@ public sealed class MixtureTests
     [Test]
     public void Stratified_weights_recover_far_apart_posteriors()
     {
-        // (X4): a batch of B stands for N points, none of which overlap. Row i weighs itself 1 / N; with the 1 / N laid down a column instead, 4.25 comes out.
+        // (X4): a batch of B stands for N points, none of which overlap. Row i weighs itself 1 / N; with the 1 / N laid down a column
+        // instead, 4.25 comes out.
         const int B = 64, N = 60_000, M = B - 1;
         var weights = new PairLogWeights(Own: -MathF.Log(N), Next: MathF.Log((float)(N - M) / ((float)N * M)), Other: -MathF.Log(M));
         Assert.That(Math.Exp(weights.Own) + Math.Exp(weights.Next) + (B - 2) * Math.Exp(weights.Other), Is.EqualTo(1).Within(1e-6));
@@ -101,7 +106,7 @@ public sealed class MixtureTests
         var (z, logVar, joint, marginal) = (pool.Rent<float>(2 * B), pool.Rent<float>(2 * B), pool.Rent<float>(B), pool.Rent<float>(2 * B));
         Synthetic.Backend.Upload<float>(mu, z);
         Synthetic.Backend.Upload<float>(new float[2 * B], logVar);
-        Synthetic.Backend.MixtureLogDensity(B, B, 2, z, z, logVar, weights, 0, default, joint, marginal);
+        Synthetic.Backend.MixtureLogDensity(new(B, B, 2, z, z, logVar, weights, joint, marginal));
         // z = mu: log q(z|x) is 2 log N(0 | 0, 1).
         double own = 2 * Gaussian.LogDensity(0, 0, 0);
         double information = own - joint.AsSpan().ToArray().Average(v => (double)v);
@@ -144,7 +149,8 @@ public sealed class MixtureTests
         Assert.That(rows, Is.Ordered.Ascending.And.Unique);
         Assert.That(rows, Has.Length.EqualTo(10_000));
         for (int tenth = 0; tenth < 10; tenth++)
-            Assert.That(rows.Count(r => r / 10_000 == tenth), Is.EqualTo(1000).Within(150), $"tenth {tenth}; 5 standard deviations are 150");
+            Assert.That(rows.Count(r => r / 10_000 == tenth), Is.EqualTo(1000).Within(150),
+                $"tenth {tenth}; 5 standard deviations are 150");
         Assert.That(PointSubset.Choose(100_000, 10_000, seed: 3).Intersect(rows).Count(), Is.EqualTo(1000).Within(150));
 
         // What a stream keeps, followed by displacement.
@@ -187,7 +193,8 @@ public sealed class MixtureTests
             (mu[m], logVar[m]) = ((float)(100 + 0.01 * u[m]), -10);
         var e = new Encodings(600, 1, mu, logVar);
         var shifted = new Encodings(600, 1, Array.ConvertAll(mu, v => v - 100), logVar);
-        var (far, near) = (MixtureInformation.Compute(Synthetic.Backend, e, seed: 1), MixtureInformation.Compute(Synthetic.Backend, shifted, seed: 1));
+        var (far, near) =
+            (MixtureInformation.Compute(Synthetic.Backend, e, seed: 1), MixtureInformation.Compute(Synthetic.Backend, shifted, seed: 1));
         Assert.That(far.Information.Value, Is.EqualTo(near.Information.Value).Within(1e-3));
     }
 
@@ -207,11 +214,16 @@ public sealed class MixtureTests
     public void What_cannot_be_is_an_error()
     {
         var e = new Encodings(2, 1, new float[] { 0, 1 }, new float[] { 0, -90 });
-        Assert.That(() => MixtureInformation.Compute(Synthetic.Backend, e, 1), Throws.TypeOf<EstimatorException>().With.Message.Contains("logvar of factor 0 in row 1 is -90"));
-        Assert.That(() => MixtureInformation.Compute(Synthetic.Backend, Synthetic.Gaussian(10, 1), 1, components: 0), Throws.TypeOf<EstimatorException>());
-        Assert.That(() => MixtureInformation.CheckInformation("I(x; z)", new(9.3, 0.01, BoundKind.Lower, Math.Log(10_000), 10_000), 0.01), Throws.TypeOf<EstimatorException>().With.Message.Contains("outside 0 to 9.21034"));
-        Assert.That(() => MixtureInformation.CheckInformation("I(x; z)", new(-0.1, 0.01, BoundKind.Lower, Math.Log(10_000), 10_000), 0.01), Throws.TypeOf<EstimatorException>());
-        Assert.That(() => MixtureInformation.CheckNotNegative("TC", new(double.NaN, 0.01, BoundKind.Neither, 1, 100), 0.01), Throws.TypeOf<EstimatorException>());
+        Assert.That(() => MixtureInformation.Compute(Synthetic.Backend, e, 1),
+            Throws.TypeOf<EstimatorException>().With.Message.Contains("logvar of factor 0 in row 1 is -90"));
+        Assert.That(() => MixtureInformation.Compute(Synthetic.Backend, Synthetic.Gaussian(10, 1), 1, components: 0),
+            Throws.TypeOf<EstimatorException>());
+        Assert.That(() => MixtureInformation.CheckInformation("I(x; z)", new(9.3, 0.01, BoundKind.Lower, Math.Log(10_000), 10_000), 0.01),
+            Throws.TypeOf<EstimatorException>().With.Message.Contains("outside 0 to 9.21034"));
+        Assert.That(() => MixtureInformation.CheckInformation("I(x; z)", new(-0.1, 0.01, BoundKind.Lower, Math.Log(10_000), 10_000), 0.01),
+            Throws.TypeOf<EstimatorException>());
+        Assert.That(() => MixtureInformation.CheckNotNegative("TC", new(double.NaN, 0.01, BoundKind.Neither, 1, 100), 0.01),
+            Throws.TypeOf<EstimatorException>());
     }
 
     [Test]

@@ -83,7 +83,8 @@ public sealed class NumPyTests
             }
             Assert.That(indicators.Dtilde, Is.EqualTo(9.88920834976997).Within(1e-5));
         });
-        Assert.That(CategoryInformation.Compute(Synthetic.NumPyEncodings()).Information.Value, Is.EqualTo(0.22994163009637802).Within(1e-6));
+        Assert.That(CategoryInformation.Compute(Synthetic.NumPyEncodings()).Information.Value,
+            Is.EqualTo(0.22994163009637802).Within(1e-6));
     }
 
     [Test]

@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine;
 using VaeFromScratch.Estimators.Critics;
 using VaeFromScratch.Tests.Engine;
 
@@ -68,8 +67,10 @@ public sealed class QBoundTests : OnCpu
         for (int n = 0; n < points; n++)
             category[k * n + 3] = 1;
         var set = new CodedImages(images, 4, category, []);
-        Assert.That(new QBound(Options).Fit(Compute, _ => set, set, k, 0, categoryEntropy: 0, 0, seed: 1).Category!.Value.Value, Is.InRange(-0.02, 1e-6));
+        Assert.That(new QBound(Options).Fit(Compute, _ => set, set, k, 0, categoryEntropy: 0, 0, seed: 1).Category!.Value.Value,
+            Is.InRange(-0.02, 1e-6));
     }
 
-    private static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+    private static double Normal(Random random) =>
+        Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 }

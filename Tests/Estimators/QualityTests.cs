@@ -20,8 +20,10 @@ public sealed class QualityTests
         {
             for (int i = 0; i < Images; i++)
             {
-                double x = 0.1 * i - 2, mean = 0.5 * x + 0.1, z = mean + Math.Sqrt(0.7) * MathNet.Numerics.Distributions.Normal.Sample(random, 0, 1);
-                weights[i] = (float)(Gaussian.LogDensity(x, z, 0) + Gaussian.LogDensity(z, 0, 0) - Gaussian.LogDensity(z, mean, Math.Log(0.7)));
+                double x = 0.1 * i - 2, mean = 0.5 * x + 0.1,
+                    z = mean + Math.Sqrt(0.7) * MathNet.Numerics.Distributions.Normal.Sample(random, 0, 1);
+                weights[i] =
+                    (float)(Gaussian.LogDensity(x, z, 0) + Gaussian.LogDensity(z, 0, 0) - Gaussian.LogDensity(z, mean, Math.Log(0.7)));
             }
             likelihood.Add(weights);
             if (s == 0)
@@ -68,7 +70,8 @@ public sealed class QualityTests
         Array.Fill(b, 0.75f);
         double expected = (2 * 0.25 * 0.75 + 1e-4) / (0.0625 + 0.5625 + 1e-4);
         Assert.That(ssim.Compare(a, b), Is.EqualTo(expected).Within(1e-7));
-        Assert.That(new Ssim(11, 11, 1, range: 2).Compare(a, b), Is.EqualTo((0.375 + 4e-4) / (0.625 + 4e-4)).Within(1e-7), "the range scales the constants");
+        Assert.That(new Ssim(11, 11, 1, range: 2).Compare(a, b), Is.EqualTo((0.375 + 4e-4) / (0.625 + 4e-4)).Within(1e-7),
+            "the range scales the constants");
     }
 
     [Test]
@@ -113,7 +116,8 @@ public sealed class QualityTests
     [Test]
     public void The_reconstruction_bound_is_met_by_the_gaussian_channel()
     {
-        // X ~ N(0, s2 I_D) sent through z = X + noise: error per dimension s2 n2 / (s2 + n2), information D / 2 log(1 + s2 / n2). Equality holds.
+        // X ~ N(0, s2 I_D) sent through z = X + noise: error per dimension s2 n2 / (s2 + n2), information D / 2 log(1 + s2 / n2). Equality
+        // holds.
         const int D = 3;
         const double S2 = 2, N2 = 0.5;
         double entropy = D * 0.5 * Math.Log(2 * Math.PI * Math.E * S2), information = D * 0.5 * Math.Log(1 + S2 / N2);

@@ -9,7 +9,9 @@ internal static class Synthetic
 {
     public static readonly CpuBackend Backend = new(threads: 2);
 
-    /// <summary>SplitMix64 of salt 2^32 + i, its upper 24 bits as a number in [0, 1): as uniform() in Tests/Interop/estimators.py.</summary>
+    /// <summary>
+    /// SplitMix64 of salt 2^32 + i, its upper 24 bits as a number in [0, 1): as uniform() in Tests/Interop/estimators.py.
+    /// </summary>
     public static double[] Uniform(int n, ulong salt)
     {
         var u = new double[n];
@@ -34,7 +36,8 @@ internal static class Synthetic
     }
 
     /// <summary>
-    /// Encodings mu_h = a_h x_h, sigma_h^2 = s2_h with independent Gaussian x_h and unit aggregate variance, so that I(x; z_h) = 1/2 log(1 + a^2 / s2) is
+    /// Encodings mu_h = a_h x_h, sigma_h^2 = s2_h with independent Gaussian x_h and unit aggregate variance, so that I(x; z_h) = 1/2 log(1
+    /// + a^2 / s2) is
     /// <paramref name="information"/>[h].
     /// </summary>
     public static Encodings Gaussian(int points, params double[] information)

@@ -88,9 +88,12 @@ public sealed class CpuDeterminismTests
         var state = pool.Rent<uint>(4);
         RandomCases.State.CopyTo(state.AsSpan());
         Slice<float> x = In(n), g = In(n), positive = In(n, 0.1f, 4), row = In(d), one = In(1, 0.5f, 1), gRows = In(rows);
-        Slice<float> y1 = Out(n), y2 = Out(n), y3 = Out(n), y4 = Out(n), y5 = Out(n), y6 = Out(n), y7 = Out(n), y8 = Out(n), y9 = Out(n), y10 = Out(n), y11 = Out(n), y12 = Out(n);
-        Slice<float> r1 = Out(rows), r2 = Out(rows), r3 = Out(rows), r4 = Out(rows), r5 = Out(rows), c1 = Out(d), c2 = Out(d), c3 = Out(d), c4 = Out(d), c5 = Out(d), s1 = Out(1), s2 = Out(1), moments = Out(8 * d);
-        Slice<float> z = In(rows * h), mu = In(rows * h), logVar = In(rows * h, -2, 1), joint = Out(rows), marginal = Out(rows * h), dz = Out(rows * h), dmu = Out(rows * h), dlogVar = Out(rows * h);
+        Slice<float> y1 = Out(n), y2 = Out(n), y3 = Out(n), y4 = Out(n), y5 = Out(n), y6 = Out(n), y7 = Out(n), y8 = Out(n), y9 = Out(n),
+            y10 = Out(n), y11 = Out(n), y12 = Out(n);
+        Slice<float> r1 = Out(rows), r2 = Out(rows), r3 = Out(rows), r4 = Out(rows), r5 = Out(rows), c1 = Out(d), c2 = Out(d), c3 = Out(d),
+            c4 = Out(d), c5 = Out(d), s1 = Out(1), s2 = Out(1), moments = Out(8 * d);
+        Slice<float> z = In(rows * h), mu = In(rows * h), logVar = In(rows * h, -2, 1), joint = Out(rows), marginal = Out(rows * h),
+            dz = Out(rows * h), dmu = Out(rows * h), dlogVar = Out(rows * h);
         Slice<float> m = Out(n), v = Out(n), p = Out(n), hyper = In(3, 0.1f, 0.2f);
         var weights = PairLogWeights.Uniform(rows);
         outputs = results;
@@ -120,13 +123,14 @@ public sealed class CpuDeterminismTests
             k.Random(Distribution.Gumbel, new(state, 4), p);
             k.Adam(p, g, m, v, new(0.9f, 0.999f, 1e-8f, 0.01f), hyper);
             k.Reparameterise(rows, d, x, g, new(state, 5), y1, y2, r3);
-            k.ReparameteriseGradient(rows, d, g, gRows, x, g, y1, y4, y5, true);
+            k.ReparameteriseGradient(rows, d, new(x, g, y1), g, gRows, y4, y5, true);
             k.GaussianNll(rows, d, x, g, one, r4, r5);
             k.BernoulliNll(rows, d, positive, x, r4);
-            k.BatchNormForward(rows, d, x, row, c1, c2, c4, 0.1f, 1e-5f, c3, c5, y6, Activation.Relu);
+            k.BatchNormForward(rows, d, x, new(row, c1, c2, c4, 0.1f, 1e-5f), new(c3, c5), y6, Activation.Relu);
             k.EncodingMoments(rows, d, x, g, moments);
-            k.MixtureLogDensity(rows, rows, h, z, mu, logVar, weights, 0, default, joint, marginal);
-            k.MixtureLogDensityGradient(rows, rows, h, z, mu, logVar, weights, 0, default, joint, marginal, joint, marginal, dz, dmu, dlogVar, default);
+            var mixture = new MixtureOperands(rows, rows, h, z, mu, logVar, weights, joint, marginal);
+            k.MixtureLogDensity(mixture);
+            k.MixtureLogDensityGradient(mixture, joint, marginal, dz, dmu, dlogVar, default);
         };
     }
 }

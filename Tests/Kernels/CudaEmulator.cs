@@ -21,10 +21,16 @@ internal static unsafe class CudaEmulator
     public static void Open(int computeCapability = 90)
     {
         Environment.SetEnvironmentVariable(DriverLibrary.CudaVariable, Path);
-        Configure(computeCapability: computeCapability);
-        CudaDriver.Check(CudaDriver.cuInit(0));
-        // Only now: other tests ask which devices this machine has.
-        Environment.SetEnvironmentVariable(DriverLibrary.CudaVariable, null);
+        try
+        {
+            Configure(computeCapability: computeCapability);
+            CudaDriver.Check(CudaDriver.cuInit(0));
+        }
+        finally
+        {
+            // Other tests ask which devices this machine has.
+            Environment.SetEnvironmentVariable(DriverLibrary.CudaVariable, null);
+        }
         FailIn(null);
         if (context == 0)
             fixed (nint* made = &context)

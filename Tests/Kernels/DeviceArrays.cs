@@ -29,5 +29,6 @@ internal static class DeviceArrays
     }
 
     /// <summary>To nearest, ties away from zero: 19 bits of a float32 are left.</summary>
-    public static float ToTf32(float x) => float.IsNaN(x) ? x : BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits(x) + 0x1000) & 0xffffe000);
+    public static float ToTf32(float x) =>
+        float.IsNaN(x) ? x : BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits(x) + 0x1000) & 0xffffe000);
 }

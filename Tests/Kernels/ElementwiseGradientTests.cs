@@ -20,23 +20,29 @@ public sealed class ElementwiseGradientTests
     {
         var inputs = Grid(k.Low, k.High).Where(x => k.Kinks.All(kink => Math.Abs(x - kink) > 1e-3)).ToArray();
         using var pool = new BufferPool(Backend);
-        Slice<float> x = Upload(pool, inputs), g = Upload(pool, inputs.Select(_ => 1f)), y = pool.Rent<float>(inputs.Length), dx = pool.Rent<float>(inputs.Length);
+        Slice<float> x = Upload(pool, inputs), g = Upload(pool, inputs.Select(_ => 1f)), y = pool.Rent<float>(inputs.Length),
+            dx = pool.Rent<float>(inputs.Length);
         k.Calls().Forward(Backend, x, y, k.P);
         k.Calls().Gradient(Backend, g, x, y, dx, false, k.P);
         for (int i = 0; i < inputs.Length; i++)
         {
             double difference = (k.F(inputs[i] + Step, k.P) - k.F(inputs[i] - Step, k.P)) / (2 * Step);
-            Assert.That(dx.AsSpan()[i], Is.EqualTo(difference).Within(1e-5 * Math.Max(1, Math.Abs(difference))), $"{k.Name} at {inputs[i]}");
+            Assert.That(dx.AsSpan()[i], Is.EqualTo(difference).Within(1e-5 * Math.Max(1, Math.Abs(difference))),
+                $"{k.Name} at {inputs[i]}");
         }
     }
 
     [TestCaseSource(nameof(Binary))]
     public void Binary_gradients_are_the_central_differences(BinaryReference k)
     {
-        var pairs = (from first in Grid(-2, 2) from second in Grid(k.LowB, k.HighB) where Math.Abs(first - second) > 1e-3 select (A: first, B: second)).ToArray();
+        var pairs = (from first in Grid(-2, 2)
+                     from second in Grid(k.LowB, k.HighB)
+                     where Math.Abs(first - second) > 1e-3
+                     select (A: first, B: second)).ToArray();
         int n = pairs.Length;
         using var pool = new BufferPool(Backend);
-        Slice<float> a = Upload(pool, pairs.Select(p => p.A)), b = Upload(pool, pairs.Select(p => p.B)), g = Upload(pool, pairs.Select(_ => 1f)), y = pool.Rent<float>(n);
+        Slice<float> a = Upload(pool, pairs.Select(p => p.A)), b = Upload(pool, pairs.Select(p => p.B)),
+            g = Upload(pool, pairs.Select(_ => 1f)), y = pool.Rent<float>(n);
         Slice<float> da = pool.Rent<float>(n), db = pool.Rent<float>(n);
         k.Calls().Forward(Backend, a, b, y);
         k.Calls().Gradient(Backend, true, g, a, b, y, da, false);
@@ -50,7 +56,8 @@ public sealed class ElementwiseGradientTests
         }
     }
 
-    private static IEnumerable<float> Grid(double low, double high) => Enumerable.Range(0, 61).Select(i => (float)(low + (high - low) * (i + 0.37) / 61));
+    private static IEnumerable<float> Grid(double low, double high) =>
+        Enumerable.Range(0, 61).Select(i => (float)(low + (high - low) * (i + 0.37) / 61));
 
     private static Slice<float> Upload(BufferPool pool, IEnumerable<float> values)
     {

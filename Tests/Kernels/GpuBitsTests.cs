@@ -7,7 +7,9 @@ using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Tests.Kernels;
 
-/// <summary>Functions and draws are the same formulas on every device, with every rounding stated: not one bit differs from the CPU's.</summary>
+/// <summary>
+/// Functions and draws are the same formulas on every device, with every rounding stated: not one bit differs from the CPU's.
+/// </summary>
 [TestFixture, Category("Gpu")]
 public sealed class GpuBitsTests
 {
@@ -32,7 +34,8 @@ public sealed class GpuBitsTests
         float[] first = Values(-2, 2, 1), second = Values(k.LowB, k.HighB, 2), g = Values(-1, 1, 3);
         var y = OnBoth(k.Name, [first, second], (b, s, to) => k.Calls().Forward(b, s[0], s[1], to));
         foreach (bool ofA in new[] { true, false })
-            OnBoth($"{k.Name}, gradient", [g, first, second, y], (b, s, to) => k.Calls().Gradient(b, ofA, s[0], s[1], s[2], s[3], to, false));
+            OnBoth($"{k.Name}, gradient", [g, first, second, y],
+                (b, s, to) => k.Calls().Gradient(b, ofA, s[0], s[1], s[2], s[3], to, false));
     }
 
     [Test]
@@ -42,12 +45,15 @@ public sealed class GpuBitsTests
         OnBoth($"{distribution}", [state], (b, s, to) => b.Random(distribution, new(new Slice<uint>(s[0].Address, state.Length), 5), to));
     }
 
-    /// <summary>Half from the range that a function is for, the rest of any magnitude: subnormal, huge, infinite, zeros of both signs. No NaN.</summary>
+    /// <summary>
+    /// Half from the range that a function is for, the rest of any magnitude: subnormal, huge, infinite, zeros of both signs. No NaN.
+    /// </summary>
     private static float[] Values(double low, double high, ulong seed)
     {
         var random = new Philox(seed, 0, 0);
         var x = new float[N];
-        float[] planted = [0f, -0f, float.Epsilon, -float.Epsilon, float.PositiveInfinity, float.NegativeInfinity, float.MaxValue, -float.MaxValue, 1.17549435e-38f, -1e-40f];
+        float[] planted = [0f, -0f, float.Epsilon, -float.Epsilon, float.PositiveInfinity, float.NegativeInfinity, float.MaxValue,
+            -float.MaxValue, 1.17549435e-38f, -1e-40f];
         for (int i = 0; i < N; i++)
         {
             x[i] = i % 2 == 0 ? (float)(low + (high - low) * random.NextUniform()) : BitConverter.UInt32BitsToSingle(random.NextWord());
@@ -65,7 +71,9 @@ public sealed class GpuBitsTests
         int count = 0;
         for (int i = 0; i < N; i++)
             if (expectedBits[i] != actualBits[i] && !(float.IsNaN(expected[i]) && float.IsNaN(actual[i])) && count++ < 5)
-                different.Add($"[{i}] of {string.Join(", ", inputs.Where(x => x.Length == N).Select(x => $"{x[i]:G9}"))}: CPU {expected[i]:G9}, device {actual[i]:G9}");
+                different.Add(
+                    $"[{i}] of {string.Join(", ", inputs.Where(x => x.Length == N).Select(x => $"{x[i]:G9}"))}: CPU {expected[i]:G9}, "
+                    + $"device {actual[i]:G9}");
         Assert.That(count, Is.Zero, $"{what}: {string.Join("; ", different)}");
         return expected;
     }

@@ -47,14 +47,18 @@ public sealed class GpuKernelTests
         return OnGpu.Difference(called, replayed, "replayed") ?? OnGpu.Difference(called, OnGpu.Words(context), "called again");
     });
 
-    /// <summary>Kernels that take four floats at a time may do so only at addresses that allow it, and must compute the same by other means elsewhere.</summary>
+    /// <summary>
+    /// Kernels that take four floats at a time may do so only at addresses that allow it, and must compute the same by other means
+    /// elsewhere.
+    /// </summary>
     [TestCaseSource(nameof(Operations))]
     public void Arrays_may_begin_anywhere(string operation) => OnGpu.All(operation, kernelCase =>
     {
         using CaseContext aligned = OnGpu.Prepare(kernelCase), odd = OnGpu.Prepare(kernelCase, skip: 1);
         aligned.Call!(Backend);
         odd.Call!(Backend);
-        var comparable = odd.Buffers.Zip(OnGpu.Words(aligned)).Where(pair => pair.First.Address % sizeof(float) == 0).Select(pair => pair.Second).ToList();
+        var comparable = odd.Buffers.Zip(OnGpu.Words(aligned)).Where(pair => pair.First.Address % sizeof(float) == 0)
+            .Select(pair => pair.Second).ToList();
         return OnGpu.Difference(comparable, OnGpu.Words(odd), "one element on");
     });
 
@@ -89,9 +93,24 @@ public sealed class GpuKernelTests
     {
         using var pool = new BufferPool(Backend);
         var x = DeviceArrays.Upload(Backend, pool, [1, 2, 3]);
-        foreach (Action<IBackend> call in new Action<IBackend>[] { b => b.Upload<float>([1], x), b => b.Download(x, new float[3]), b => b.Synchronise(), b => b.Capture(_ => { }) })
-            Assert.That(() => Backend.Capture(call), Throws.InvalidOperationException.With.Message.Contains("while a step is being captured"));
+        foreach (Action<IBackend> call in new Action<IBackend>[] { b => b.Upload<float>([1], x), b => b.Download(x, new float[3]),
+            b => b.Synchronise(), b => b.Capture(_ => { }) })
+            Assert.That(() => Backend.Capture(call),
+                Throws.InvalidOperationException.With.Message.Contains("while a step is being captured"));
         Assert.That(DeviceArrays.Download(Backend, x), Is.EqualTo(new[] { 1f, 2, 3 }), "and the backend works on");
+    }
+
+    [Test]
+    public void A_device_with_its_clock_times_calls_and_others_refuse()
+    {
+        using var timed = Device.OpenTimed(Backend.Name);
+        using var pool = new BufferPool(timed);
+        Slice<float> few = pool.Rent<float>(1 << 10), many = pool.Rent<float>(1 << 22);
+        double little = timed.DeviceSeconds(b => b.Fill(few, 1)), much = timed.DeviceSeconds(b => b.Fill(many, 1));
+        Assert.That(little, Is.Positive);
+        Assert.That(much, Is.GreaterThan(little));
+        Assert.That(() => Backend.DeviceSeconds(_ => { }), Throws.TypeOf<NotSupportedException>());
+        Assert.That(() => Device.OpenTimed("cpu"), Throws.TypeOf<DeviceException>().With.Message.Contains("no clock of its own"));
     }
 
     [Test]
@@ -99,6 +118,7 @@ public sealed class GpuKernelTests
     {
         nint address = Backend.Allocate(64);
         Backend.Free(address, 64);
-        Assert.That(() => Backend.Fill(new(address, 16), 1), Throws.ArgumentException.With.Message.Contains("not in this device's memory, or was freed"));
+        Assert.That(() => Backend.Fill(new(address, 16), 1),
+            Throws.ArgumentException.With.Message.Contains("not in this device's memory, or was freed"));
     }
 }

@@ -30,7 +30,8 @@ public sealed class GpuNonFiniteTests
         }
         cpu.Call!(Cpu);
         gpu.Call!(OnGpu.Backend);
-        return cpu.Buffers.Select((buffer, i) => Difference(DeviceArrays.Download(Cpu, buffer), DeviceArrays.Download(OnGpu.Backend, gpu.Buffers[i]), $"array {i}"))
+        return cpu.Buffers.Select((buffer, i) =>
+            Difference(DeviceArrays.Download(Cpu, buffer), DeviceArrays.Download(OnGpu.Backend, gpu.Buffers[i]), $"array {i}"))
             .FirstOrDefault(difference => difference is not null);
     });
 

@@ -4,12 +4,16 @@ using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Tests.Kernels;
 
-/// <summary>The simulator runs kernels as C#, under a debugger if need be, and takes a thousand times as long: a few small cases, with and without barriers.</summary>
+/// <summary>
+/// The simulator runs kernels as C#, under a debugger if need be, and takes a thousand times as long: a few small cases, with and without
+/// barriers.
+/// </summary>
 [TestFixture, Category("Gpu")]
 public sealed class GpuSimulatorTests
 {
     private static IEnumerable<KernelCase> Cases =>
-        from operation in new[] { "Fill", "Unary Tanh", "Random", "Sum", "Reparameterise", "Softmax", "MatMul", "Conv2dForward", "EncodingMoments", "Adam" }
+        from operation in new[] { "Fill", "Unary Tanh", "Random", "Sum", "Reparameterise", "Softmax", "MatMul", "Conv2dForward",
+            "EncodingMoments", "Adam" }
         select KernelCases.All().First(c => c.Operation == operation);
 
     [Test]

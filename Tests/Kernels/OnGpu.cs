@@ -7,7 +7,8 @@ using VaeFromScratch.Reference;
 namespace VaeFromScratch.Tests.Kernels;
 
 /// <summary>
-/// The GPU backend of a test run: one, because a second would compile every kernel again. Where there is no such device, tests that ask for it are skipped by name, or
+/// The GPU backend of a test run: one, because a second would compile every kernel again. Where there is no such device, tests that ask for
+/// it are skipped by name, or
 /// fail if VAE_REQUIRE_OPENCL=1 says so.
 /// </summary>
 internal static class OnGpu
@@ -19,7 +20,10 @@ internal static class OnGpu
 
     private static readonly ILookup<string, KernelCase> Cases = KernelCases.All().ToLookup(c => c.Operation);
 
-    /// <summary>What the cases are grouped by. A test for each of some thousand cases would be too many: from 2 000 on, the adapter ignores a filter and runs everything.</summary>
+    /// <summary>
+    /// What the cases are grouped by. A test for each of some thousand cases would be too many: from 2 000 on, the adapter ignores a filter
+    /// and runs everything.
+    /// </summary>
     public static IEnumerable<string> Operations => Cases.Select(group => group.Key);
 
     public static IEnumerable<KernelCase> CasesOf(string operation) => Cases[operation];
@@ -76,7 +80,8 @@ internal static class OnGpu
     }
 
     /// <summary>What a case's arrays hold, as words; arrays of bytes that do not begin at a word are left out.</summary>
-    public static List<uint[]> Words(CaseContext context) => [.. context.Buffers.Where(b => b.Address % sizeof(float) == 0).Select(b => Words(context.Backend, b))];
+    public static List<uint[]> Words(CaseContext context) =>
+        [.. context.Buffers.Where(b => b.Address % sizeof(float) == 0).Select(b => Words(context.Backend, b))];
 
     public static uint[] Words(IBackend backend, Slice<float> slice)
     {
@@ -90,7 +95,8 @@ internal static class OnGpu
     {
         for (int a = 0; a < expected.Count; a++)
             if (expected[a].AsSpan().CommonPrefixLength(actual[a]) is var same && same < expected[a].Length)
-                return $"{when}, array {a} at {same}: {BitConverter.UInt32BitsToSingle(expected[a][same]):G9} became {BitConverter.UInt32BitsToSingle(actual[a][same]):G9}";
+                return $"{when}, array {a} at {same}: {BitConverter.UInt32BitsToSingle(expected[a][same]):G9} became "
+                    + $"{BitConverter.UInt32BitsToSingle(actual[a][same]):G9}";
         return null;
     }
 

@@ -14,8 +14,10 @@ public sealed class PhiloxTests
 
     // Known-answer vectors of the Random123 library.
     [TestCase(0u, 0u, 0u, 0u, 0u, 0u, 0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u)]
-    [TestCase(uint.MaxValue, uint.MaxValue, uint.MaxValue, uint.MaxValue, uint.MaxValue, uint.MaxValue, 0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu)]
-    [TestCase(0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u, 0xa4093822u, 0x299f31d0u, 0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u)]
+    [TestCase(uint.MaxValue, uint.MaxValue, uint.MaxValue, uint.MaxValue, uint.MaxValue, uint.MaxValue, 0x408f276du, 0x41c83b0eu,
+        0xa20bc7c6u, 0x6d5451fdu)]
+    [TestCase(0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u, 0xa4093822u, 0x299f31d0u, 0xd16cfe09u, 0x94fdccebu, 0x5001e420u,
+        0x24126ea1u)]
     public void Words_are_the_published_ones(uint c0, uint c1, uint c2, uint c3, uint k0, uint k1, uint w0, uint w1, uint w2, uint w3) =>
         Assert.That(Philox.Words(c0, c1, c2, c3, k0, k1), Is.EqualTo((w0, w1, w2, w3)));
 
@@ -48,7 +50,8 @@ public sealed class PhiloxTests
         Assert.That(Moment(y, 4), Is.EqualTo(3).Within(4 * Math.Sqrt(96) * s));
         Assert.That(ChiSquare(y, NormalDistribution, 256), Is.InRange(160, 370));
         Assert.That(y.Zip(y.Skip(1), (a, b) => (double)a * b).Average(), Is.EqualTo(0).Within(4 * s), "neighbours are uncorrelated");
-        Assert.That(y.Zip(y.Skip(1), (a, b) => ((double)a * a - 1) * ((double)b * b - 1)).Average(), Is.EqualTo(0).Within(8 * s), "so are their squares");
+        Assert.That(y.Zip(y.Skip(1), (a, b) => ((double)a * a - 1) * ((double)b * b - 1)).Average(), Is.EqualTo(0).Within(8 * s),
+            "so are their squares");
     }
 
     [Test]

@@ -5,7 +5,10 @@ using VaeFromScratch.Kernels.Cpu;
 
 namespace VaeFromScratch.Tests.Kernels;
 
-/// <summary>What matrix products and convolutions promise beside their values: the same bits on any number of threads, no allocation, the machine's widest vectors.</summary>
+/// <summary>
+/// What matrix products and convolutions promise beside their values: the same bits on any number of threads, no allocation, the machine's
+/// widest vectors.
+/// </summary>
 public sealed class ProductTests
 {
     /// <summary>A call on outputs and inputs that are filled alike each time.</summary>
@@ -16,15 +19,22 @@ public sealed class ProductTests
 
     private static IEnumerable<Call> Calls()
     {
-        foreach (var (m, n, k) in ((int, int, int)[])[(100, 500, 784), (37, 70, 1200), (900, 96, 100), (700, 40, 900), (1, 300, 700), (64, 64, 4000)])
-            foreach (var s in (MatMulShape[])[new(m, n, k), new(m, n, k, TransposeB: true), new(m, n, k, TransposeA: true), new(m, n, k, true, true, Accumulate: true)])
+        foreach (var (m, n, k) in ((int, int, int)[])[(100, 500, 784), (37, 70, 1200), (900, 96, 100), (700, 40, 900), (1, 300, 700),
+            (64, 64, 4000)])
+            foreach (var s in (MatMulShape[])[new(m, n, k), new(m, n, k, TransposeB: true), new(m, n, k, TransposeA: true),
+                new(m, n, k, true, true, Accumulate: true)])
                 yield return new($"MatMul {s}", m * n, [m * k, k * n, n], (b, y, x) => b.MatMul(s, x[0], x[1], y, x[2], Activation.Relu));
-        foreach (var s in (ConvShape[])[new(20, 28, 28, 1, 32, 4, 4, 2, 1), new(20, 14, 14, 32, 32, 4, 4, 2, 1), new(3, 64, 64, 3, 33, 5, 5, 2, 2), new(1, 48, 48, 16, 40, 3, 3, 1, 1), new(50, 8, 8, 64, 64, 4, 4, 2, 1), new(9, 12, 12, 40, 24, 1, 1, 1, 0)])
+        foreach (var s in (ConvShape[])[new(20, 28, 28, 1, 32, 4, 4, 2, 1), new(20, 14, 14, 32, 32, 4, 4, 2, 1), new(3, 64, 64, 3, 33, 5, 5,
+            2, 2), new(1, 48, 48, 16, 40, 3, 3, 1, 1), new(50, 8, 8, 64, 64, 4, 4, 2, 1), new(9, 12, 12, 40, 24, 1, 1, 1, 0)])
         {
-            yield return new($"Conv2dForward {s}", s.OutSize, [s.InSize, s.WeightSize, s.OutChannels], (b, y, x) => b.Conv2dForward(s, x[0], x[1], y, x[2], Activation.Relu));
-            yield return new($"Conv2dBackwardData {s}", s.InSize, [s.OutSize, s.WeightSize, s.InSize], (b, y, x) => b.Conv2dBackwardData(s, x[0], x[1], y, reluMask: x[2]));
-            yield return new($"Conv2dBackwardWeight {s}", s.WeightSize, [s.InSize, s.OutSize], (b, y, x) => b.Conv2dBackwardWeight(s, x[0], x[1], y, accumulate: false));
-            yield return new($"BiasGradient {s}", s.OutChannels, [s.OutSize], (b, y, x) => b.BiasGradient(s.OutSize / s.OutChannels, s.OutChannels, x[0], y, accumulate: false));
+            yield return new($"Conv2dForward {s}", s.OutSize, [s.InSize, s.WeightSize, s.OutChannels],
+                (b, y, x) => b.Conv2dForward(s, x[0], x[1], y, x[2], Activation.Relu));
+            yield return new($"Conv2dBackwardData {s}", s.InSize, [s.OutSize, s.WeightSize, s.InSize],
+                (b, y, x) => b.Conv2dBackwardData(s, x[0], x[1], y, reluMask: x[2]));
+            yield return new($"Conv2dBackwardWeight {s}", s.WeightSize, [s.InSize, s.OutSize],
+                (b, y, x) => b.Conv2dBackwardWeight(s, x[0], x[1], y, accumulate: false));
+            yield return new($"SumColumns {s}", s.OutChannels, [s.OutSize],
+                (b, y, x) => b.SumColumns([new(s.OutSize / s.OutChannels, s.OutChannels, x[0], y, Accumulate: false)]));
         }
     }
 
@@ -93,9 +103,12 @@ public sealed class ProductTests
         using var backend = new CpuBackend(1);
         using var pool = new BufferPool(backend);
         var three = pool.Rent<float>(3);
-        Assert.That(() => backend.MatMul(new(2, 2, 2), three, three, three, default, Activation.None, default), Throws.ArgumentException.With.Message.Contains("a has 3 elements"));
-        Assert.That(() => backend.Conv2dForward(new(1, 2, 2, 1, 1, 4, 4, 1, 0), three, three, three, default, Activation.None, false, default), Throws.ArgumentException.With.Message.Contains("no output"));
-        Assert.That(() => backend.MaxPool(new(1, 2, 2, 1, 4, 1), three, three, default), Throws.ArgumentException.With.Message.Contains("no window"));
+        Assert.That(() => backend.MatMul(new(2, 2, 2), three, three, three, default, Activation.None, default),
+            Throws.ArgumentException.With.Message.Contains("a has 3 elements"));
+        Assert.That(() => backend.Conv2dForward(new(1, 2, 2, 1, 1, 4, 4, 1, 0), three, three, three, default, Activation.None, false,
+            default), Throws.ArgumentException.With.Message.Contains("no output"));
+        Assert.That(() => backend.MaxPool(new(1, 2, 2, 1, 4, 1), three, three, default),
+            Throws.ArgumentException.With.Message.Contains("no window"));
     }
 
     [Test]

@@ -89,7 +89,8 @@ internal sealed partial class PtxText
         return found;
     }
 
-    private static bool Ends(PtxInstruction instruction) => instruction.Code is "ret" or "exit" || instruction.Code.StartsWith("bra", StringComparison.Ordinal);
+    private static bool Ends(PtxInstruction instruction) =>
+        instruction.Code is "ret" or "exit" || instruction.Code.StartsWith("bra", StringComparison.Ordinal);
 
     [GeneratedRegex(@"^\s*(\w+):\s*$")]
     private static partial Regex Label();

@@ -25,10 +25,12 @@ public sealed class RealMathTests
     public void Tanh_is_within_its_stated_accuracy() => AssertUlp<Tanh>(Math.Tanh, float.NegativeInfinity, float.PositiveInfinity, 1.5);
 
     [Test]
-    public void Sigmoid_is_within_its_stated_accuracy() => AssertUlp<Sigmoid>(ElementwiseReference.Sigmoid, -110, float.PositiveInfinity, 2.6);
+    public void Sigmoid_is_within_its_stated_accuracy() =>
+        AssertUlp<Sigmoid>(ElementwiseReference.Sigmoid, -110, float.PositiveInfinity, 2.6);
 
     [Test]
-    public void Softplus_is_within_its_stated_accuracy() => AssertUlp<Softplus>(ElementwiseReference.Softplus, float.NegativeInfinity, float.PositiveInfinity, 2);
+    public void Softplus_is_within_its_stated_accuracy() =>
+        AssertUlp<Softplus>(ElementwiseReference.Softplus, float.NegativeInfinity, float.PositiveInfinity, 2);
 
     private static void AssertUlp<K>(Func<double, double> f, float low, float high, double bound) where K : struct, IUnaryKernel
     {
@@ -56,7 +58,8 @@ public sealed class RealMathTests
                 Assert.That(to.AsSpan()[i], Is.EqualTo((float)expected), $"{K.Name}({inputs[i]:G9})");
                 continue;
             }
-            double unit = Math.ScaleB(1, Math.Max(-149, (expected == 0 ? -149 : Math.ILogB(expected)) - 23)), error = Math.Abs(to.AsSpan()[i] - expected) / unit;
+            double unit = Math.ScaleB(1, Math.Max(-149, (expected == 0 ? -149 : Math.ILogB(expected)) - 23)),
+                error = Math.Abs(to.AsSpan()[i] - expected) / unit;
             if (error > worst)
                 (worst, at) = (error, inputs[i]);
         }

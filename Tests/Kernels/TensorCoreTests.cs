@@ -52,7 +52,8 @@ public sealed class TensorCoreTests(Precision precision)
     {
         (float X, float Rounded)[] roundings = precision == Precision.Bf16
             ? [(1.00390625f, 1), (1.01171875f, 1.015625f), (1.00390637f, 1.0078125f), (-1.00390625f, -1), (3.4e38f, float.PositiveInfinity)]
-            : [(1.00048828125f, 1.0009765625f), (1.0004882f, 1), (-1.00048828125f, -1.0009765625f), (float.MinValue, float.NegativeInfinity)];
+            : [(1.00048828125f, 1.0009765625f), (1.0004882f, 1), (-1.00048828125f, -1.0009765625f),
+                (float.MinValue, float.NegativeInfinity)];
         using var pool = new BufferPool(backend);
         IBackend b = backend;
         foreach (var (x, rounded) in roundings)

@@ -129,5 +129,6 @@ public sealed class ThreadTeamTests
     }
 
     [Test]
-    public void A_negative_number_of_threads_is_refused() => Assert.That(() => new ThreadTeam(-1), Throws.InstanceOf<ArgumentOutOfRangeException>());
+    public void A_negative_number_of_threads_is_refused() =>
+        Assert.That(() => new ThreadTeam(-1), Throws.InstanceOf<ArgumentOutOfRangeException>());
 }

@@ -1,6 +1,4 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Optim;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Models.Distributions;
 using VaeFromScratch.Models.Nets;
@@ -13,12 +11,14 @@ namespace VaeFromScratch.Tests.Models;
 /// <summary>Estimates of q(z) where the answer is known.</summary>
 public sealed class AggregateTests : OnCpu
 {
-    /// <summary>(X4): the true information of far-apart posteriors is log N; weights laid down a column instead of the diagonal would say 4.25.</summary>
+    /// <summary>
+    /// (X4): the true information of far-apart posteriors is log N; weights laid down a column instead of the diagonal would say 4.25.
+    /// </summary>
     [Test]
     public void Stratified_weights_give_the_information_of_far_apart_posteriors()
     {
         const int images = 60_000, batch = 64, latents = 3;
-        using var tape = new Tape(Compute, gradients: false);
+        using var tape = Compute.Tape(gradients: false);
         float[] places = [.. Enumerable.Range(0, batch * latents).Select(i => 50f * (i / latents))];
         var q = new DiagonalGaussian(tape.Constant(new(batch, latents), places), tape.Full(new(batch, latents), 0));
         using var rng = new Rng(Compute, 4);
@@ -27,7 +27,8 @@ public sealed class AggregateTests : OnCpu
         Assert.That(Information(MinibatchEstimate.Batch), Is.EqualTo(Math.Log(batch)).Within(1e-3));
         Assert.That(Information(MinibatchEstimate.Weighted), Is.EqualTo(Math.Log((double)images * batch)).Within(1e-3));
 
-        double Information(MinibatchEstimate estimate) => new AggregatePosterior(q, z, estimate, images).MutualInformation.Value.ToArray().Average();
+        double Information(MinibatchEstimate estimate) =>
+            new AggregatePosterior(q, z, estimate, images).MutualInformation.Value.ToArray().Average();
     }
 
     [TestCase(2, 60_000)]
@@ -45,12 +46,32 @@ public sealed class AggregateTests : OnCpu
     {
         const int rows = 3000;
         const double ofMeans = 0.7, rho = 0.9;
-        using var tape = new Tape(Compute, gradients: false);
+        using var tape = Compute.Tape(gradients: false);
         using var rng = new Rng(Compute, 4);
-        var q = new DiagonalGaussian(tape.Constant(new(rows, 2), Correlated(rows, rho, ofMeans, seed: 2)), tape.Full(new(rows, 2), (float)Math.Log(1 - ofMeans)));
+        var q = new DiagonalGaussian(tape.Constant(new(rows, 2), Correlated(rows, rho, ofMeans, seed: 2)),
+            tape.Full(new(rows, 2), (float)Math.Log(1 - ofMeans)));
         double tc = new AggregatePosterior(q, q.Sample(rng).Z, MinibatchEstimate.Batch, rows).TotalCorrelation.Value.ToArray().Average();
         double ofCodes = rho * ofMeans;
         Assert.That(tc, Is.EqualTo(-0.5 * Math.Log(1 - ofCodes * ofCodes)).Within(0.03));
+    }
+
+    /// <summary>(X3), (X4): posteriors that are all the prior leave y independent of z, so that TC(y; z) is 0 in every batch.</summary>
+    [TestCase(MinibatchEstimate.Batch, 250)]
+    [TestCase(MinibatchEstimate.Stratified, 250)]
+    [TestCase(MinibatchEstimate.Stratified, 128)]
+    public void Total_correlation_with_an_independent_category_is_zero(MinibatchEstimate estimate, int batch)
+    {
+        const int categories = 10, images = 60_000;
+        using var tape = Compute.Tape(gradients: false);
+        using var rng = new Rng(Compute, 4);
+        var random = new Random(1);
+        var logits = new float[batch * categories];
+        for (int i = 0; i < batch; i++)
+            logits[i * categories + random.Next(categories)] = 30;
+        var q = new DiagonalGaussian(tape.Full(new(batch, 2), 0), tape.Full(new(batch, 2), 0));
+        var c = new Categorical(tape.Constant(new(batch, categories), logits));
+        var aggregate = new AggregatePosterior(q, q.Sample(rng).Z, estimate, images, c, c.MostProbable());
+        Assert.That(aggregate.TotalCorrelation.Value.ToArray().Average(), Is.EqualTo(0).Within(1e-4));
     }
 
     /// <summary>(X6): the mean log-odds of a discriminator that has learned to tell codes from permuted codes.</summary>
@@ -59,13 +80,13 @@ public sealed class AggregateTests : OnCpu
     {
         const double rho = 0.8;
         const int batch = 500;
-        var discriminator = new Discriminator(2, new([32, 32], LearningRate: 0.01, Seed: 1));
+        var discriminator = new Discriminator(2, new() { Widths = new(32, 32) }, seed: 1);
         using var arena = new ParameterArena(Compute, discriminator.Parameters);
-        using var optimiser = new Adam(Compute, arena, DiscriminatorSettings.Beta1, DiscriminatorSettings.Beta2);
+        using var optimiser = new Adam(Compute, arena, beta1: 0.5, beta2: 0.9);
         using var shuffle = new ColumnShuffle(Compute, batch, 2, seed: 3);
         for (int step = 1; step <= 800; step++)
         {
-            using var tape = new Tape(Compute);
+            using var tape = Compute.Tape();
             shuffle.Draw((uint)step, batch);
             var codes = tape.Constant(new(batch, 2), Correlated(batch, rho, 1, step));
             var permuted = shuffle.Apply(tape.Constant(new(batch, 2), Correlated(batch, rho, 1, -step)));
@@ -73,7 +94,7 @@ public sealed class AggregateTests : OnCpu
             optimiser.BeginStep(step, step < 500 ? 0.01 : 0.001);
             optimiser.Update();
         }
-        using var last = new Tape(Compute, gradients: false);
+        using var last = Compute.Tape(gradients: false);
         double tc = discriminator.Forward(last.Constant(new(20_000, 2), Correlated(20_000, rho, 1, 12_345))).ToArray().Average();
         Assert.That(tc, Is.EqualTo(-0.5 * Math.Log(1 - rho * rho)).Within(0.07));
     }
@@ -86,7 +107,8 @@ public sealed class AggregateTests : OnCpu
         float[] codes = [.. Enumerable.Range(0, rows * columns).Select(i => (float)(i / columns + 1000 * (i % columns)))];
         float[] first = Apply(7);
         for (int column = 0; column < columns; column++)
-            Assert.That(Enumerable.Range(0, rows).Select(r => first[r * columns + column]).Order(), Is.EqualTo(Enumerable.Range(0, rows).Select(r => (float)(r + 1000 * column))));
+            Assert.That(Enumerable.Range(0, rows).Select(r => first[r * columns + column]).Order(),
+                Is.EqualTo(Enumerable.Range(0, rows).Select(r => (float)(r + 1000 * column))));
         int together = Enumerable.Range(0, rows).Count(r => (int)first[r * columns] == (int)first[r * columns + 1] - 1000);
         Assert.That(together, Is.LessThan(8), "factors of one image should hardly ever stay together");
         Assert.That(Apply(7), Is.EqualTo(first));
@@ -95,7 +117,7 @@ public sealed class AggregateTests : OnCpu
         float[] Apply(uint step)
         {
             shuffle.Draw(step, rows);
-            using var tape = new Tape(Compute, gradients: false);
+            using var tape = Compute.Tape(gradients: false);
             return shuffle.Apply(tape.Constant(new(rows, columns), codes)).ToArray();
         }
     }
@@ -111,7 +133,7 @@ public sealed class AggregateTests : OnCpu
 
         (double, double) Penalties(float[] mu, bool ofSamples)
         {
-            using var tape = new Tape(Compute, gradients: false);
+            using var tape = Compute.Tape(gradients: false);
             var penalty = new CovariancePenalty(new(tape.Constant(new(4, 2), mu), tape.Full(new(4, 2), 0)), ofSamples);
             return (penalty.OffDiagonal.Value.Item(), penalty.Diagonal.Value.Item());
         }
@@ -125,8 +147,8 @@ public sealed class AggregateTests : OnCpu
         double[] equal = new double[draws], shifted = new double[draws];
         for (int i = 0; i < draws; i++)
         {
-            using var tape = new Tape(Compute, gradients: false);
-            Tensor a = rng.Draw(Distribution.Normal, new(12, 3)), b = rng.Draw(Distribution.Normal, new(12, 3));
+            using var tape = Compute.Tape(gradients: false);
+            Tensor a = rng.Normal(new(12, 3)), b = rng.Normal(new(12, 3));
             equal[i] = MaximumMeanDiscrepancy.Squared(a, b).Item();
             shifted[i] = MaximumMeanDiscrepancy.Squared(a + 1, b).Item();
         }
@@ -139,7 +161,7 @@ public sealed class AggregateTests : OnCpu
     [Test]
     public void Mmd_of_a_single_code_has_no_pairs_within()
     {
-        using var tape = new Tape(Compute, gradients: false);
+        using var tape = Compute.Tape(gradients: false);
         Assert.That(float.IsFinite(MaximumMeanDiscrepancy.Squared(tape.Full(new(1, 3), 1), tape.Full(new(1, 3), 0)).Item()));
     }
 
@@ -150,7 +172,8 @@ public sealed class AggregateTests : OnCpu
         var values = new float[2 * n];
         for (int i = 0; i < n; i++)
         {
-            double a = MathNet.Numerics.Distributions.Normal.Sample(random, 0, 1), b = MathNet.Numerics.Distributions.Normal.Sample(random, 0, 1);
+            double a = MathNet.Numerics.Distributions.Normal.Sample(random, 0, 1),
+                b = MathNet.Numerics.Distributions.Normal.Sample(random, 0, 1);
             values[2 * i] = (float)(Math.Sqrt(variance) * a);
             values[2 * i + 1] = (float)(Math.Sqrt(variance) * (rho * a + Math.Sqrt(1 - rho * rho) * b));
         }

@@ -1,6 +1,6 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Engine.Data.Eeg;
+using VaeFromScratch.Data;
+using VaeFromScratch.Data.Eeg;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Classification;
 using VaeFromScratch.Models.Training;
@@ -10,13 +10,16 @@ namespace VaeFromScratch.Tests.Models;
 
 public sealed class ClassificationTests : OnCpu
 {
-    /// <summary>A few seconds of made-up EEG through the VAE and the LSTM; its truth is that valence and arousal set the strength of four sources.</summary>
+    /// <summary>
+    /// A few seconds of made-up EEG through the VAE and the LSTM; its truth is that valence and arousal set the strength of four sources.
+    /// </summary>
     [Test]
     public void Emotions_are_told_apart_from_all_factors_by_a_few_of_them_less_well_and_from_none_by_chance()
     {
         var recordings = Enumerable.Range(1, 10).Select(participant => SyntheticEeg.Record(participant, seed: 1, trials: 40, seconds: 6));
         var data = EegDataset.From(recordings, "synthetic-eeg", new() { TrainShare = 0.6 }).ToSplits();
-        var configuration = Small.Configuration() with { Network = "mlp:64", Latents = 16, Batch = 50, Epochs = 10, KlWarmUpEpochs = 2, LearningRate = 2e-3 };
+        var configuration = Small.Configuration().With(("network", "mlp:64"), ("latents", 16), ("batch", 50), ("epochs", 10),
+            ("kl_warm_up_epochs", 2), ("learning_rate", 2e-3));
         using var model = Train(data, configuration);
         var settings = ClassifierSettings.Sequence with { Hidden = 32, Epochs = 25 };
         var table = ClassificationTable.Compute(model, data, configuration, settings, [100, 12.5, 0]);
@@ -31,11 +34,12 @@ public sealed class ClassificationTests : OnCpu
     public void Halves_are_told_apart_by_a_linear_classifier_the_same_every_time()
     {
         var data = new DatasetSplits(Small.Halves(200), Small.Halves(80, split: "test", seed: 4));
-        var configuration = Small.Configuration() with { Epochs = 10 };
+        var configuration = Small.Configuration().With(("epochs", 10));
         using var model = Train(data, configuration);
         var table = ClassificationTable.Compute(model, data, configuration, ClassifierSettings.Linear, [100, 0]);
         Assert.That(table.Rows[0].TestAccuracy, Is.EqualTo(1));
-        Assert.That(table.Rows[1].TestAccuracy, Is.EqualTo(table.MostFrequent).Or.EqualTo(1 - table.MostFrequent), "without factors, one class for all");
+        Assert.That(table.Rows[1].TestAccuracy, Is.EqualTo(table.MostFrequent).Or.EqualTo(1 - table.MostFrequent),
+            "without factors, one class for all");
         Assert.That(table.Rows[1].Kept.Information, Is.Zero);
         string folder = TestFiles.Folder("classify"), file = Path.Combine(folder, "classification.csv");
         table.SaveCsv(file);
@@ -50,10 +54,12 @@ public sealed class ClassificationTests : OnCpu
     public void Accuracies_are_means_over_classifiers_from_other_weights()
     {
         var data = new DatasetSplits(Small.Halves(40), Small.Halves(30, split: "test", seed: 4));
-        var configuration = Small.Configuration() with { Epochs = 1 };
+        var configuration = Small.Configuration().With(("epochs", 1));
         using var model = Train(data, configuration);
         var settings = ClassifierSettings.Linear with { Epochs = 1 };
-        double[] each = [.. Enumerable.Range(0, 3).Select(i => ClassificationTable.Compute(model, data, configuration with { Seed = configuration.Seed + (ulong)i }, settings, [100]).Rows[0].TestAccuracy)];
+        double[] each = [.. Enumerable.Range(0, 3).Select(i =>
+            ClassificationTable.Compute(model, data, configuration.With(("seed", configuration.Training.Seed + (ulong)i)), settings,
+            [100]).Rows[0].TestAccuracy)];
         var table = ClassificationTable.Compute(model, data, configuration, settings, [100], repeats: 3);
         double mean = each.Average();
         Assert.That(table.Rows[0].TestAccuracy, Is.EqualTo(mean).Within(1e-12));
@@ -72,7 +78,7 @@ public sealed class ClassificationTests : OnCpu
 
     private VaeModel Train(DatasetSplits data, RunConfiguration configuration)
     {
-        using var training = new TrainingData(Compute, data.Train, "none", configuration.Seed);
+        using var training = new TrainingData(Compute, data.Train, Binarise.None, configuration.Training.Seed);
         var model = Small.Create(Compute, configuration, data.Train, training.Variance);
         using var trainer = new Trainer(model, training, configuration);
         while (!trainer.IsFinished)

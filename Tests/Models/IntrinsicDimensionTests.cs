@@ -1,6 +1,5 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data.Synthetic;
+using VaeFromScratch.Data.Synthetic;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Models;
@@ -19,20 +18,12 @@ public sealed class IntrinsicDimensionTests
     public void A_vae_of_32_factors_uses_as_many_as_there_are(int dimension, double beta)
     {
         var data = new GaussianFactors(new() { Factors = dimension, Noise = PlantedNoise.Gaussian }).CreateSplits(train: 5000, test: 1000);
-        var configuration = ModelCatalogue.Find("beta-vae").Defaults with
-        {
-            Network = "mlp:64",
-            Latents = 32,
-            Beta = beta,
-            KlWarmUpEpochs = 0,
-            Noise = "fixed:0.005",
-            LearningRate = 3e-3,
-            Batch = 50,
-            Epochs = 20,
-        };
+        var configuration = ModelCatalogue.Find("beta-vae").Defaults
+            .With(("network", "mlp:64"), ("latents", 32), ("beta", beta), ("kl_warm_up_epochs", 0), ("noise", "fixed:0.005"),
+            ("learning_rate", 3e-3), ("batch", 50), ("epochs", 20));
         using var compute = new Compute(new CpuBackend(threads: 2));
-        using var training = new TrainingData(compute, data.Train, "none", configuration.Seed);
-        using var model = ModelCatalogue.Create(compute, configuration, new(28, 28, 1), training.Variance, data.Train.Count);
+        using var training = new TrainingData(compute, data.Train, Binarise.None, configuration.Training.Seed);
+        using var model = configuration.CreateModel(compute, new(28, 28, 1), training.Variance, data.Train.Count);
         using var trainer = new Trainer(model, training, configuration);
         while (!trainer.IsFinished)
             trainer.TrainEpoch();

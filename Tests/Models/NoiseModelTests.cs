@@ -1,9 +1,8 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Optim;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Noise;
+using VaeFromScratch.Models.Training;
 using VaeFromScratch.Tests.Engine;
 
 namespace VaeFromScratch.Tests.Models;
@@ -32,7 +31,7 @@ public sealed class NoiseModelTests : OnCpu
         float[] logits = Values(12, 5, -3, 3);
         var noise = new BernoulliNoise();
         Assert.That(Nll(noise, logits), Is.EqualTo(PerImage(i => Math.Log(1 + Math.Exp(logits[i])) - X[i] * logits[i])).Within(1e-5));
-        using var tape = new Tape(Compute, gradients: false);
+        using var tape = Compute.Tape(gradients: false);
         Assert.That(noise.Mean(tape.Constant(new(1), [0f])).Item(), Is.EqualTo(0.5f).Within(1e-6));
     }
 
@@ -40,10 +39,12 @@ public sealed class NoiseModelTests : OnCpu
     public void Weighted_noise_is_no_likelihood_and_has_no_evlb()
     {
         float[] mean = Values(12, 6, 0, 1);
-        Assert.That(Nll(new WeightedNoise(), mean), Is.EqualTo(PerImage(i => 0.5 * (X[i] - mean[i]) * (X[i] - mean[i]) / (X[i] * (1.0 - X[i]) + 0.02))).Within(1e-4));
-        Assert.That(Nll(new WeightedNoise(0.5), mean), Is.EqualTo(PerImage(i => 0.5 * (X[i] - mean[i]) * (X[i] - mean[i]) / (X[i] * (1.0 - X[i]) + 0.5))).Within(1e-4));
+        Assert.That(Nll(new WeightedNoise(), mean),
+            Is.EqualTo(PerImage(i => 0.5 * (X[i] - mean[i]) * (X[i] - mean[i]) / (X[i] * (1.0 - X[i]) + 0.02))).Within(1e-4));
+        Assert.That(Nll(new WeightedNoise(0.5), mean),
+            Is.EqualTo(PerImage(i => 0.5 * (X[i] - mean[i]) * (X[i] - mean[i]) / (X[i] * (1.0 - X[i]) + 0.5))).Within(1e-4));
         var data = Small.Halves(30);
-        var configuration = Small.Configuration() with { Noise = "weighted" };
+        var configuration = Small.Configuration().With(("noise", "weighted"));
         using var model = Small.Create(Compute, configuration, data);
         Assert.That(EvaluationResult.Compute(model, data, configuration).ToJson()["evlb_nats"], Is.Null);
         using var evaluator = new Evaluator(model, data, configuration);
@@ -59,9 +60,9 @@ public sealed class NoiseModelTests : OnCpu
         double[] s2 = [0.2, 0.02, 0.002];
         double Density(int i, int k) => Math.Exp(-0.5 * (X[i] - mean[i]) * (X[i] - mean[i]) / s2[k]) / Math.Sqrt(2 * Math.PI * s2[k]) / 3;
         Assert.That(Nll(noise, mean), Is.EqualTo(PerImage(i => -Math.Log(Enumerable.Range(0, 3).Sum(k => Density(i, k))))).Within(1e-4));
-        using var tape = new Tape(Compute, gradients: false);
+        using var tape = Compute.Tape(gradients: false);
         var gamma = noise.Memberships(tape.Constant(new(3, 2, 2, 1), X), tape.Constant(new(3, 2, 2, 1), mean));
-        Assert.That(gamma.Shape, Is.EqualTo(new VaeFromScratch.Engine.Shape(3, 3, 2, 2, 1)));
+        Assert.That(gamma.Shape, Is.EqualTo(new Shape(3, 3, 2, 2, 1)));
         var values = gamma.ToArray();
         for (int i = 0; i < 12; i++)
         {
@@ -129,9 +130,11 @@ public sealed class NoiseModelTests : OnCpu
         for (int step = 1; step <= 600; step++)
         {
             var random = new Random(step);
-            float[] x = [.. Enumerable.Range(0, images * pixels).Select(i => (float)(0.5 + Math.Sqrt(planted[i % pixels]) * Normal(random)))];
-            using var tape = new Tape(Compute);
-            tape.Backward(noise.NegativeLogLikelihood(tape.Constant(new(images, 1, pixels, 1), x), output.Value.RepeatRows(images).Reshape(images, 1, pixels, 2)).Value.Mean());
+            float[] x = [.. Enumerable.Range(0, images * pixels)
+                .Select(i => (float)(0.5 + Math.Sqrt(planted[i % pixels]) * Normal(random)))];
+            using var tape = Compute.Tape();
+            tape.Backward(noise.NegativeLogLikelihood(tape.Constant(new(images, 1, pixels, 1), x),
+                output.Value.RepeatRows(images).Reshape(images, 1, pixels, 2)).Value.Mean());
             optimiser.BeginStep(step, step < 300 ? 0.05 : 0.005);
             optimiser.Update();
         }
@@ -140,13 +143,15 @@ public sealed class NoiseModelTests : OnCpu
             Assert.That(map[d], Is.EqualTo(planted[d]).Within(5).Percent);
     }
 
-    /// <summary>(N1): the fixed variance s2 with weight 1 and the variance 1 with weight s2 have the same gradients but for the factor s2.</summary>
+    /// <summary>
+    /// (N1): the fixed variance s2 with weight 1 and the variance 1 with weight s2 have the same gradients but for the factor s2.
+    /// </summary>
     [Test]
     public void A_fixed_variance_is_a_beta()
     {
         const double s2 = 0.04;
-        var specified = Gradients(Small.Configuration() with { Noise = FormattableString.Invariant($"fixed:{s2}"), Beta = 1 });
-        var weighted = Gradients(Small.Configuration() with { Noise = "fixed:1", Beta = s2 });
+        var specified = Gradients(Small.Configuration().With(("noise", FormattableString.Invariant($"fixed:{s2}")), ("beta", 1)));
+        var weighted = Gradients(Small.Configuration().With(("noise", "fixed:1"), ("beta", s2)));
         double largest = weighted.Max(Math.Abs);
         Assert.That(largest, Is.Positive);
         for (int i = 0; i < weighted.Length; i++)
@@ -163,8 +168,8 @@ public sealed class NoiseModelTests : OnCpu
     public void Every_noise_model_trains_and_is_reported(string noise)
     {
         var data = Small.Halves(60);
-        var configuration = Small.Configuration() with { Noise = noise, Epochs = 12, LearningRate = 3e-3 };
-        using var training = new VaeFromScratch.Models.Training.TrainingData(Compute, data, "none", 1);
+        var configuration = Small.Configuration().With(("noise", noise), ("epochs", 12), ("learning_rate", 3e-3));
+        using var training = new VaeFromScratch.Models.Training.TrainingData(Compute, data, Binarise.None, 1);
         using var model = Small.Create(Compute, configuration, data);
         using var trainer = new VaeFromScratch.Models.Training.Trainer(model, training, configuration);
         double first = trainer.TrainEpoch()!.Terms[0].Value, last = first;
@@ -172,7 +177,8 @@ public sealed class NoiseModelTests : OnCpu
             last = trainer.TrainEpoch()!.Terms[0].Value;
         Assert.That(last, Is.LessThan(first));
         var json = EvaluationResult.Compute(model, data, configuration).ToJson();
-        Assert.That(json["sigma2"] is not null, Is.EqualTo(noise != "bernoulli" && !noise.StartsWith("weighted", StringComparison.Ordinal)));
+        Assert.That(json["sigma2"] is not null,
+            Is.EqualTo(noise != "bernoulli" && !noise.StartsWith("weighted", StringComparison.Ordinal)));
         Assert.That(json["noise_components"]?.AsArray().Count ?? 0, Is.EqualTo(noise == "mog:2" ? 2 : 0));
         Assert.That(json["bce_nats"] is not null, Is.EqualTo(noise == "bernoulli"));
         Assert.That(MembershipMaps.Draw(model, data) is not null, Is.EqualTo(noise == "mog:2"));
@@ -182,7 +188,7 @@ public sealed class NoiseModelTests : OnCpu
     {
         var data = Small.Halves(5);
         using var model = Small.Create(Compute, configuration, data);
-        using var tape = new Tape(Compute);
+        using var tape = Compute.Tape();
         model.Rng.BeginStep(1);
         tape.Backward(model.Objective(tape.Constant(new(5, 8, 8, 1), data.ToFloats(0, 5))).Seeds());
         return [.. model.Arena.Parameters.Where(p => p.Trainable).SelectMany(p => p.Value.GradientToArray()).Select(g => (double)g)];
@@ -190,17 +196,19 @@ public sealed class NoiseModelTests : OnCpu
 
     private double[] Nll(NoiseModel noise, float[] decoded, int outputChannels = 1)
     {
-        using var tape = new Tape(Compute, gradients: false);
-        return Array.ConvertAll(noise.NegativeLogLikelihood(tape.Constant(new(3, 2, 2, 1), X), tape.Constant(new(3, 2, 2, outputChannels), decoded)).Value.ToArray(), v => (double)v);
+        using var tape = Compute.Tape(gradients: false);
+        return Array.ConvertAll(noise.NegativeLogLikelihood(tape.Constant(new(3, 2, 2, 1), X),
+            tape.Constant(new(3, 2, 2, outputChannels), decoded)).Value.ToArray(), v => (double)v);
     }
 
-    private static double[] PerImage(Func<int, double> pixel) => [.. Enumerable.Range(0, 3).Select(m => Enumerable.Range(4 * m, 4).Sum(pixel))];
+    private static double[] PerImage(Func<int, double> pixel) =>
+        [.. Enumerable.Range(0, 3).Select(m => Enumerable.Range(4 * m, 4).Sum(pixel))];
 
     /// <summary>The NLL of residuals around 0, then the update.</summary>
     private double Step(NoiseModel noise, float[] residuals)
     {
-        using var tape = new Tape(Compute);
-        var shape = new VaeFromScratch.Engine.Shape(1, 1, residuals.Length, 1);
+        using var tape = Compute.Tape();
+        var shape = new Shape(1, 1, residuals.Length, 1);
         double nll = noise.NegativeLogLikelihood(tape.Constant(shape, residuals), tape.Full(shape, 0)).Value.Item();
         noise.AfterStep();
         return nll;

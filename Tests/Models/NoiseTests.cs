@@ -1,6 +1,4 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Optim;
 using VaeFromScratch.Models.Noise;
 using VaeFromScratch.Tests.Engine;
 
@@ -59,7 +57,7 @@ public sealed class NoiseTests : OnCpu
         using var optimiser = new Adam(Compute, arena);
         for (int i = 1; i <= 300; i++)
         {
-            using var tape = new Tape(Compute);
+            using var tape = Compute.Tape();
             tape.Backward(noise.NegativeLogLikelihood(tape.Constant(new(Rows, Pixels), x), tape.Full(new(Rows, Pixels), 0)).Value.Mean());
             optimiser.BeginStep(i, 0.02);
             optimiser.Update();
@@ -69,7 +67,7 @@ public sealed class NoiseTests : OnCpu
 
     private void Step(NoiseModel noise, float[] x)
     {
-        using var tape = new Tape(Compute);
+        using var tape = Compute.Tape();
         noise.NegativeLogLikelihood(tape.Constant(new(Rows, Pixels), x), tape.Full(new(Rows, Pixels), 0));
         noise.AfterStep();
     }

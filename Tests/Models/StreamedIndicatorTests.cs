@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Kernels.Maths;
@@ -12,7 +11,7 @@ namespace VaeFromScratch.Tests.Models;
 /// <summary>The indicators summed on the device as images are encoded are those of stored encodings.</summary>
 public sealed class StreamedIndicatorTests
 {
-    public static IEnumerable<string> Models => ModelCatalogue.All.Select(m => m.Name);
+    public static IEnumerable<string> Models => ModelCatalogue.Names;
 
     [TestCaseSource(nameof(Models))]
     public void Indicators_without_stored_encodings_are_those_with(string model)
@@ -20,7 +19,7 @@ public sealed class StreamedIndicatorTests
         var configuration = Small.Configuration(model);
         using var compute = new Compute(new CpuBackend(2));
         var data = Small.Halves(620);
-        using var training = new TrainingData(compute, data, "none", 1);
+        using var training = new TrainingData(compute, data, Binarise.None, 1);
         using var vae = Small.Create(compute, configuration, data);
         using var trainer = new Trainer(vae, training, configuration);
         trainer.TrainEpoch();

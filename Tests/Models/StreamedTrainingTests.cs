@@ -1,6 +1,6 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Engine.Data.Streaming;
+using VaeFromScratch.Data;
+using VaeFromScratch.Data.Streaming;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Training;
@@ -27,15 +27,17 @@ public sealed class StreamedTrainingTests : OnCpu
         Assert.That(streamed.Image(7).ToArray(), Is.EqualTo(whole.Image(7).ToArray()));
         Assert.That(streamed.ToFloats(3, 2), Is.EqualTo(whole.ToFloats(3, 2)));
         var some = streamed.Take(10);
-        Assert.That((some.Stored, some.Pixels.Length, some.Split), Is.EqualTo(((CachedImages?)null, 640, "train")), "a few images are read into memory");
+        Assert.That((some.Stored, some.Pixels.Length, some.Split), Is.EqualTo(((CachedImages?)null, 640, "train")),
+            "a few images are read into memory");
         Assert.That(streamed.Select([9, 2], "test").Image(0).ToArray(), Is.EqualTo(whole.Image(9).ToArray()));
         Assert.That(streamed.CheckConsistency("file"), Is.SameAs(streamed));
     }
 
     [Test]
-    public void A_streamed_run_learns_and_continues_bit_for_bit([Values("beta-vae", "factor-vae")] string model, [Values("none", "dynamic")] string binarise)
+    public void A_streamed_run_learns_and_continues_bit_for_bit([Values("beta-vae", "factor-vae")] string model,
+        [Values("none", "dynamic")] string binarise)
     {
-        var configuration = Small.Configuration(model) with { Epochs = 3, Binarise = binarise };
+        var configuration = Small.Configuration(model).WithOwn(("epochs", 3), ("binarise", binarise));
         float[] once = Run(interruptAfter: null);
         Assert.That(Run(interruptAfter: 8), Is.EqualTo(once));
         Assert.That(once[^1], Is.LessThan(once[^2]), "the loss falls");
@@ -44,7 +46,7 @@ public sealed class StreamedTrainingTests : OnCpu
         {
             using var cache = Cache();
             var data = cache.Train.Open(mostBytes: 0);
-            using var training = new TrainingData(Compute, data, configuration.Binarise, 1);
+            using var training = new TrainingData(Compute, data, configuration.Data.Binarise, 1);
             TrainingState? state = null;
             float firstLoss = 0;
             if (interruptAfter is { } steps)
@@ -81,10 +83,11 @@ public sealed class StreamedTrainingTests : OnCpu
         using var second = new Evaluator(model, streamed, configuration);
         Assert.That(second.Encode().Mu.ToArray(), Is.EqualTo(first.Encode().Mu.ToArray()));
         Assert.That(second.Likelihoods().Nll, Is.EqualTo(first.Likelihoods().Nll));
-        using var data = new TrainingData(Compute, inMemory, "none", 1);
-        using var stream = new TrainingData(Compute, streamed, "none", 1);
+        using var data = new TrainingData(Compute, inMemory, Binarise.None, 1);
+        using var stream = new TrainingData(Compute, streamed, Binarise.None, 1);
         Assert.That(stream.Variance, Is.EqualTo(data.Variance));
-        Assert.That(() => new TrainingData(Compute, streamed, "static", 1), Throws.TypeOf<OptionException>().With.Message.Contains("streamed"));
+        Assert.That(() => new TrainingData(Compute, streamed, Binarise.Static, 1),
+            Throws.TypeOf<OptionException>().With.Message.Contains("streamed"));
     }
 
     private ImageCache Cache() => Small.Cache(whole, Images);

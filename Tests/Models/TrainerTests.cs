@@ -1,6 +1,5 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine;
-using VaeFromScratch.Engine.Data;
+using VaeFromScratch.Data;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Models;
 using VaeFromScratch.Models.Evaluation;
@@ -11,14 +10,15 @@ namespace VaeFromScratch.Tests.Models;
 
 public sealed class TrainerTests : OnCpu
 {
-    public static IEnumerable<string> Models => ModelCatalogue.All.Select(m => m.Name);
+    public static IEnumerable<string> Models => ModelCatalogue.Names;
 
     [TestCaseSource(nameof(Models))]
     public void Every_model_overfits_one_batch(string name)
     {
         var data = Small.Halves(20);
-        var configuration = Small.Configuration(name) with { Epochs = 400, Noise = "fixed:0.01", LearningRate = 3e-3, Augment = 0 };
-        using var training = new TrainingData(Compute, data, "none", 1);
+        var configuration = Small.Configuration(name).WithOwn(("epochs", 400), ("noise", "fixed:0.01"), ("learning_rate", 3e-3),
+            ("augment", 0));
+        using var training = new TrainingData(Compute, data, Binarise.None, 1);
         using var model = Small.Create(Compute, configuration, data);
         using var trainer = new Trainer(model, training, configuration);
         double first = trainer.TrainEpoch()!.Terms.First(t => t.Name == "nll").Value, last = first;
@@ -34,13 +34,13 @@ public sealed class TrainerTests : OnCpu
     [Test]
     public void A_run_continued_from_saved_state_equals_an_uninterrupted_one_bit_for_bit([Values("learned", "fixed:0.02")] string noise)
     {
-        var configuration = Small.Configuration() with { Epochs = 3, Noise = noise, KlWarmUpEpochs = 1, Binarise = "dynamic" };
+        var configuration = Small.Configuration().With(("epochs", 3), ("noise", noise), ("kl_warm_up_epochs", 1), ("binarise", "dynamic"));
         Assert.That(Run(interruptAfter: 8), Is.EqualTo(Run(interruptAfter: null)));
 
         float[] Run(int? interruptAfter)
         {
             var data = Small.Halves(105);
-            using var training = new TrainingData(Compute, data, configuration.Binarise, 1);
+            using var training = new TrainingData(Compute, data, configuration.Data.Binarise, 1);
             TrainingState? state = null;
             if (interruptAfter is { } steps)
             {
@@ -62,6 +62,26 @@ public sealed class TrainerTests : OnCpu
         }
     }
 
+    [TestCase("beta-vae", 0.0)]
+    [TestCase("beta-vae", 2.0)]
+    [TestCase("beta-tcvae", 0.0)]
+    public void The_loss_is_the_sum_of_the_terms_by_their_weights(string model, double warmUp)
+    {
+        var data = Small.Halves(100);
+        var configuration = Small.Configuration(model).WithOwn(("beta", 4), ("kl_warm_up_epochs", warmUp));
+        using var training = new TrainingData(Compute, data, Binarise.None, 1);
+        using var vae = Small.Create(Compute, configuration, data);
+        using var trainer = new Trainer(vae, training, configuration);
+        while (!trainer.IsFinished)
+        {
+            var summary = trainer.TrainEpoch()!;
+            double sum = summary.Terms.Skip(1).Sum(t => summary.Weights[t.Name] * t.Value);
+            Assert.That(sum, Is.EqualTo(summary.Terms[0].Value).Within(1e-6 * Math.Abs(summary.Terms[0].Value)));
+            if (warmUp > 0)
+                Assert.That(summary.Weights["kl"], Is.GreaterThan(0).And.LessThan(4));
+        }
+    }
+
     [Test]
     public void The_number_of_threads_does_not_change_a_bit()
     {
@@ -70,8 +90,8 @@ public sealed class TrainerTests : OnCpu
         {
             using var compute = new Compute(new CpuBackend(threads));
             var data = Small.Halves(90, size: 28);
-            var configuration = Small.Configuration() with { Network = "conv", Epochs = 1, Batch = 32 };
-            using var training = new TrainingData(compute, data, "none", 1);
+            var configuration = Small.Configuration().With(("network", "conv"), ("epochs", 1), ("batch", 32));
+            using var training = new TrainingData(compute, data, Binarise.None, 1);
             using var model = Small.Create(compute, configuration, data);
             using var trainer = new Trainer(model, training, configuration);
             trainer.TrainEpoch();
@@ -85,8 +105,8 @@ public sealed class TrainerTests : OnCpu
     public void The_reported_loss_is_the_weighted_sum_of_the_terms()
     {
         var data = Small.Halves(45);
-        var configuration = Small.Configuration() with { Beta = 3, Epochs = 1 };
-        using var training = new TrainingData(Compute, data, "none", 1);
+        var configuration = Small.Configuration().With(("beta", 3), ("epochs", 1));
+        using var training = new TrainingData(Compute, data, Binarise.None, 1);
         using var model = Small.Create(Compute, configuration, data);
         using var trainer = new Trainer(model, training, configuration);
         var terms = trainer.TrainEpoch()!.Terms.ToDictionary(t => t.Name, t => t.Value);
@@ -97,8 +117,8 @@ public sealed class TrainerTests : OnCpu
     public void A_larger_batch_than_the_data_is_one_batch()
     {
         var data = Small.Halves(7);
-        var configuration = Small.Configuration() with { Batch = 100, Epochs = 1 };
-        using var training = new TrainingData(Compute, data, "none", 1);
+        var configuration = Small.Configuration().With(("batch", 100), ("epochs", 1));
+        using var training = new TrainingData(Compute, data, Binarise.None, 1);
         using var model = Small.Create(Compute, configuration, data);
         using var trainer = new Trainer(model, training, configuration);
         Assert.That(trainer.StepsPerEpoch, Is.EqualTo(1));
@@ -114,7 +134,7 @@ public sealed class TrainerTests : OnCpu
         {
             var data = Small.Halves(60);
             var configuration = Small.Configuration();
-            using var training = new TrainingData(Compute, data, "none", 1);
+            using var training = new TrainingData(Compute, data, Binarise.None, 1);
             using var model = Small.Create(Compute, configuration, data);
             using var trainer = new Trainer(model, training, configuration);
             trainer.TrainEpoch();

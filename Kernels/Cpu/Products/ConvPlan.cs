@@ -1,14 +1,19 @@
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
-/// The geometry of one convolution read as matrix products without im2col: which floats of an image each row of a tile starts from, and where its results go.
+/// The geometry of one convolution read as matrix products without im2col: which floats of an image each row of a tile starts from, and
+/// where its results go.
 /// </summary>
 /// <remarks>
 /// Forward: y[p] = sum over taps t of x[stride p + t - padding] w[t].
-/// Backward-data with stride s: the pixels of dx fall into s x s phases by (position + padding) mod s, and each phase is a convolution of stride 1 over dy with its own
-/// part of the taps: position p, with p + padding = s q + r, gets dy[q - j] w[r + s j] for j = 0, 1, ... No multiplication by a zero between pixels is done.
-/// In both, pixels whose window leaves the image have fewer taps. Pixels of the same phase and the same taps form a class, and tiles are cut from a class, over several
-/// images where one gives too few. So nothing is padded, copied or multiplied by zero. A plan depends only on shapes: it is made once and kept.
+/// Backward-data with stride s: the pixels of dx fall into s x s phases by (position + padding) mod s, and each phase is a convolution of
+/// stride 1 over dy with its own
+/// part of the taps: position p, with p + padding = s q + r, gets dy[q - j] w[r + s j] for j = 0, 1, ... No multiplication by a zero
+/// between pixels is done.
+/// In both, pixels whose window leaves the image have fewer taps. Pixels of the same phase and the same taps form a class, and tiles are
+/// cut from a class, over several
+/// images where one gives too few. So nothing is padded, copied or multiplied by zero. A plan depends only on shapes: it is made once and
+/// kept.
 /// </remarks>
 internal sealed class ConvPlan
 {
@@ -17,7 +22,9 @@ internal sealed class ConvPlan
 
     private const int TasksPerThread = 4;
 
-    /// <summary>Output pixels of one phase that use the same taps: Rows x Columns of them, from tap (FirstRow, FirstColumn) of the phase's.</summary>
+    /// <summary>
+    /// Output pixels of one phase that use the same taps: Rows x Columns of them, from tap (FirstRow, FirstColumn) of the phase's.
+    /// </summary>
     internal readonly record struct PixelClass(Phase Phase, int FirstRow, int Rows, int FirstColumn, int Columns);
 
     /// <summary>Taps of a phase (all there are in the forward direction), and the row of the packed weights at which they start.</summary>
@@ -37,12 +44,15 @@ internal sealed class ConvPlan
     public readonly PixelTile[] Tiles;
     public readonly Part[] Parts;
 
-    /// <summary>Where each pixel's window starts in the source, and where its result goes; pinned, because kernels read them through pointers.</summary>
+    /// <summary>
+    /// Where each pixel's window starts in the source, and where its result goes; pinned, because kernels read them through pointers.
+    /// </summary>
     public readonly nint[] SourceOffsets, TargetOffsets;
     public readonly int SourceWidth, SourceChannels, TargetChannels, Tasks;
     public readonly nint SourceImage, TargetImage;
     private readonly int batch, bands;
 
+    /// <param name="threads">That share the tasks; 0 for a caller who does them all, one after the other.</param>
     public ConvPlan(ConvShape shape, bool backward, int threads)
     {
         batch = shape.Batch;
@@ -65,7 +75,7 @@ internal sealed class ConvPlan
         int pixels = targetHeight * targetWidth / (phases * phases);
         int least = Math.Min(TasksPerThread * threads, batch * targetHeight);
         bands = batch >= least ? 1 : (least + batch - 1) / batch;
-        Tasks = bands > 1 ? batch * bands : Math.Max(least, (int)Math.Min(batch, (long)batch * pixels / TaskPixels));
+        Tasks = bands > 1 ? batch * bands : Math.Max(Math.Max(least, 1), (int)Math.Min(batch, (long)batch * pixels / TaskPixels));
 
         List<PixelClass> classes = [];
         List<PixelTile> tiles = [];
@@ -96,9 +106,11 @@ internal sealed class ConvPlan
             return new(firstTile, tiles.Count);
         }
         if (bands > 1)
-            Parts = [.. Enumerable.Range(0, bands).Select(band => AddPart(targetHeight * band / bands, targetHeight * (band + 1) / bands, 1))];
+            Parts = [.. Enumerable.Range(0, bands)
+                .Select(band => AddPart(targetHeight * band / bands, targetHeight * (band + 1) / bands, 1))];
         else
-            Parts = [AddPart(0, targetHeight, batch / Tasks), .. batch % Tasks == 0 ? [] : (Part[])[AddPart(0, targetHeight, batch / Tasks + 1)]];
+            Parts = [AddPart(0, targetHeight, batch / Tasks), .. batch % Tasks == 0 ? []
+                : (Part[])[AddPart(0, targetHeight, batch / Tasks + 1)]];
         Classes = [.. classes];
         Tiles = [.. tiles];
         SourceOffsets = Pinned(from);

@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
-/// A convolution, or its data gradient, as matrix products over a <see cref="ConvPlan"/>: pixels are the rows of A, read straight from the image;
+/// A convolution, or its data gradient, as matrix products over a <see cref="ConvPlan"/>: pixels are the rows of A, read straight from the
+/// image;
 /// a run of k is taps across x channels, which NHWC keeps contiguous; the weights are B.
 /// </summary>
 internal unsafe struct CorrelateJob : IProductJob
@@ -18,7 +19,8 @@ internal unsafe struct CorrelateJob : IProductJob
     private float* initial, packed;
     private int nextPack, nextTask;
 
-    public CorrelateJob(ConvShape shape, bool backward, ConvPlan plan, float* source, float* weights, float* target, float* bias, Activation activation, bool accumulate, float* mask)
+    public CorrelateJob(ConvShape shape, bool backward, ConvPlan plan, float* source, float* weights, float* target, float* bias,
+        Activation activation, bool accumulate, float* mask)
     {
         this.plan = plan;
         this.shape = shape;
@@ -36,7 +38,8 @@ internal unsafe struct CorrelateJob : IProductJob
         packItems = !packWeights ? 0 : backward ? shape.KernelHeight * shape.KernelWidth * panels : panels;
     }
 
-    public readonly long SharedFloats => (long)panels * Microkernels.Panel + 64 + (packWeights ? plan.WeightRows * panels * Microkernels.Panel : 0);
+    public readonly long SharedFloats =>
+        (long)panels * Microkernels.Panel + 64 + (packWeights ? plan.WeightRows * panels * Microkernels.Panel : 0);
 
     public readonly long ThreadFloats => 0;
 
@@ -50,15 +53,30 @@ internal unsafe struct CorrelateJob : IProductJob
         Packing.Clear(initial + given, floats - given);
     }
 
+    /// <summary>Takes the weights and the bias as another job of the same convolution has packed them into its shared memory.</summary>
+    public void PlacePacked(float* shared)
+    {
+        initial = shared;
+        packed = shared + (panels * Microkernels.Panel + 63) / 64 * 64;
+        nextPack = packItems;
+    }
+
+    /// <summary>Packs the weights: a part of <see cref="Run"/>, for those that keep them.</summary>
+    public void Pack()
+    {
+        for (int i; (i = Interlocked.Increment(ref nextPack) - 1) < packItems;)
+            if (backward)
+                PackTap(i / panels, i % panels);
+            else
+                Packing.Copy(weights + (nint)i * Microkernels.Panel, plan.TargetChannels, Columns(i), (int)plan.WeightRows,
+                    Panel(plan.Phases[0], i), Microkernels.Panel);
+    }
+
     public void Run(int thread)
     {
         if (packItems > 0)
         {
-            for (int i; (i = Interlocked.Increment(ref nextPack) - 1) < packItems;)
-                if (backward)
-                    PackTap(i / panels, i % panels);
-                else
-                    Packing.Copy(weights + (nint)i * Microkernels.Panel, plan.TargetChannels, Columns(i), (int)plan.WeightRows, Panel(plan.Phases[0], i), Microkernels.Panel);
+            Pack();
             team?.Barrier();
         }
         for (int i; (i = Interlocked.Increment(ref nextTask) - 1) < plan.Tasks;)

@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics;
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
-/// A product of a few rows with a transposed matrix, c = a b^T: both are read along k, so every element is a dot product and packing b would cost more than the product.
+/// A product of a few rows with a transposed matrix, c = a b^T: both are read along k, so every element is a dot product and packing b
+/// would cost more than the product.
 /// </summary>
 internal unsafe struct DotJob(MatMulShape shape, float* a, float* b, float* c, float* bias, bool relu, float* mask) : IJob
 {

@@ -1,15 +1,22 @@
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
-/// One matrix product, as every thread runs it. The operand that all tasks share is packed first, together; then tasks of whole tiles are taken one by one.
-/// Each element of C is the sum over the same blocks of k, each block in ascending k, whoever computes it: no result depends on the number of threads.
+/// One matrix product, as every thread runs it. The operand that all tasks share is packed first, together; then tasks of whole tiles are
+/// taken one by one.
+/// Each element of C is the sum over the same blocks of k, each block in ascending k, whoever computes it: no result depends on the number
+/// of threads.
 /// </summary>
 internal unsafe struct MatMulJob : IProductJob
 {
-    /// <summary>Depth of a block of k: a panel of B and a tile's rows of A stay in the first-level cache, and rounding errors of long sums stay apart.</summary>
+    /// <summary>
+    /// Depth of a block of k: a panel of B and a tile's rows of A stay in the first-level cache, and rounding errors of long sums stay
+    /// apart.
+    /// </summary>
     private const int BlockDepth = 384;
 
-    /// <summary>Up to this many rows the tasks are column panels (all of A is shared); above, they are row blocks (all of B is shared).</summary>
+    /// <summary>
+    /// Up to this many rows the tasks are column panels (all of A is shared); above, they are row blocks (all of B is shared).
+    /// </summary>
     private const int ColumnSplitRows = 384;
 
     /// <summary>Up to this many columns packing A costs more than reading it in place.</summary>
@@ -26,7 +33,8 @@ internal unsafe struct MatMulJob : IProductJob
     private float* initial, zeros, shared, threadScratch;
     private int nextPack, nextTask;
 
-    public MatMulJob(MatMulShape shape, float* a, float* b, float* c, float* bias, Activation activation, float* mask, int firstColumn, int columns, int threads)
+    public MatMulJob(MatMulShape shape, float* a, float* b, float* c, float* bias, Activation activation, float* mask, int firstColumn,
+        int columns, int threads)
     {
         this.shape = shape;
         this.a = a;
@@ -64,10 +72,12 @@ internal unsafe struct MatMulJob : IProductJob
     }
 
     /// <summary>Shared working memory: padded bias, zeros, and the packed operand.</summary>
-    public readonly long SharedFloats => (panels + 1L) * Microkernels.Panel + 64 + (columnSplit ? packA ? (long)shape.M * shape.K : 0 : (long)panels * Microkernels.Panel * shape.K);
+    public readonly long SharedFloats => (panels + 1L) * Microkernels.Panel + 64
+        + (columnSplit ? packA ? (long)shape.M * shape.K : 0 : (long)panels * Microkernels.Panel * shape.K);
 
     /// <summary>Working memory of each thread: its own packed panel of B, or block of A.</summary>
-    public readonly long ThreadFloats => 1024 + (columnSplit ? Microkernels.Panel : packA ? (long)(rowTiles / tasks + 1) * Microkernels.MaxRows : 0) * (long)(Math.Min(shape.K, BlockDepth) + 1);
+    public readonly long ThreadFloats => 1024 + (columnSplit ? Microkernels.Panel : packA
+        ? (long)(rowTiles / tasks + 1) * Microkernels.MaxRows : 0) * (long)(Math.Min(shape.K, BlockDepth) + 1);
 
     public void Place(float* sharedBlock, float* threadBlock, ThreadTeam? team)
     {
@@ -130,7 +140,8 @@ internal unsafe struct MatMulJob : IProductJob
             SetBlock(tile, block, panel);
             for (int t = from; t < to; t++)
             {
-                tile->B = tile->BStep == Microkernels.Panel && (packB || valid < width) ? own : b + DepthFrom(block) * ldb + (nint)panel * Microkernels.Panel;
+                tile->B = tile->BStep == Microkernels.Panel && (packB || valid < width) ? own
+                    : b + DepthFrom(block) * ldb + (nint)panel * Microkernels.Panel;
                 Multiply(tile, t, block, panel, packA ? SharedTile(t, block) : null, width, valid);
             }
         }
@@ -199,7 +210,8 @@ internal unsafe struct MatMulJob : IProductJob
 
     private readonly nint DepthFrom(int block) => (nint)((long)shape.K * block / blocks);
 
-    private readonly float* SharedTile(int rowTile, int block) => shared + DepthFrom(block) * shape.M + RowFrom(rowTile) * (DepthFrom(block + 1) - DepthFrom(block));
+    private readonly float* SharedTile(int rowTile, int block) =>
+        shared + DepthFrom(block) * shape.M + RowFrom(rowTile) * (DepthFrom(block + 1) - DepthFrom(block));
 
     private readonly float* SharedPanel(int panel, int block) =>
         shared + (DepthFrom(block) * panels + panel * (DepthFrom(block + 1) - DepthFrom(block))) * Microkernels.Panel;

@@ -3,7 +3,8 @@ using System.Runtime.Intrinsics;
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
-/// What one microkernel call computes: c[row i] = [mask &gt; 0] (initial + sum over k of a[i, k] b[k]), added to c and rectified when asked. Counts and offsets are in floats.
+/// What one microkernel call computes: c[row i] = [mask &gt; 0] (initial + sum over k of a[i, k] b[k]), added to c and rectified when
+/// asked. Counts and offsets are in floats.
 /// </summary>
 internal unsafe struct Tile
 {
@@ -12,7 +13,9 @@ internal unsafe struct Tile
     public nint* ARows;
     /// <summary>B at k = 0: one or two vectors.</summary>
     public float* B;
-    /// <summary>How far A and B move with each k, then extra at the end of each run of <see cref="Depth"/> and each group of <see cref="Runs"/>.</summary>
+    /// <summary>
+    /// How far A and B move with each k, then extra at the end of each run of <see cref="Depth"/> and each group of <see cref="Runs"/>.
+    /// </summary>
     public nint AStep, BStep, ARunSkip, BRunSkip, AGroupSkip, BGroupSkip;
     public nint Depth, Runs, Groups;
     /// <summary>What each row of the tile starts from: the bias, or zeros.</summary>
@@ -26,8 +29,10 @@ internal unsafe struct Tile
 
 /// <summary>The register-tile kernels of the machine's vector width. Everything that multiplies goes through them.</summary>
 /// <remarks>
-/// The ladder, for a 4 x 4 convolution of stride 2 from 14 x 14 x 32 to 7 x 7 x 32 on one Zen 4 core (peak 117 GFLOP/s; docs/cpu-kernels.md has the story):
-/// six scalar loops 2.9 GFLOP/s; vectors across output channels 66; a tile with its sums in a stack array 57; this tile in named registers over padded copies 111;
+/// The ladder, for a 4 x 4 convolution of stride 2 from 14 x 14 x 32 to 7 x 7 x 32 on one Zen 4 core (peak 117 GFLOP/s; docs/cpu-kernels.md
+/// has the story):
+/// six scalar loops 2.9 GFLOP/s; vectors across output channels 66; a tile with its sums in a stack array 57; this tile in named registers
+/// over padded copies 111;
 /// over pixels grouped by the taps inside the image 133 (by the naive count of operations, of which 14 % are no longer done).
 /// </remarks>
 internal static unsafe partial class Microkernels
@@ -50,7 +55,9 @@ internal static unsafe partial class Microkernels
     private static readonly delegate*<Tile*, void>[] ColumnKernels = MakeColumns(Lanes);
     private static readonly delegate*<Tile*, void>[] RowKernels = MakeRows(Lanes);
 
-    /// <summary>The kernel for tiles whose rows are neighbours in memory; <paramref name="width"/> is <see cref="Lanes"/> or <see cref="Panel"/>.</summary>
+    /// <summary>
+    /// The kernel for tiles whose rows are neighbours in memory; <paramref name="width"/> is <see cref="Lanes"/> or <see cref="Panel"/>.
+    /// </summary>
     public static delegate*<Tile*, void> Columns(int rows, int width) => ColumnKernels[rows - 1 + (width == Panel ? MaxRows : 0)];
 
     /// <summary>The kernel for tiles whose rows lie anywhere.</summary>
@@ -60,7 +67,8 @@ internal static unsafe partial class Microkernels
     public static int WidthFor(int columns) => columns <= Lanes ? Lanes : Panel;
 
     /// <summary>
-    /// Runs a kernel whose tile may be wider than the columns there are: then it goes through a buffer, so that nothing outside them is read or written.
+    /// Runs a kernel whose tile may be wider than the columns there are: then it goes through a buffer, so that nothing outside them is
+    /// read or written.
     /// </summary>
     public static void Run(delegate*<Tile*, void> kernel, Tile* tile, int rows, int width, int columns)
     {
@@ -83,7 +91,8 @@ internal static unsafe partial class Microkernels
         inner.Add = inner.Relu = inner.Prefetch = false;
         kernel(&inner);
         for (int i = 0; i < rows; i++)
-            StoreRow(buffer + i * width, tile->C + tile->CRows[i], tile->Mask == null ? null : tile->Mask + tile->CRows[i], columns, tile->Add, tile->Relu);
+            StoreRow(buffer + i * width, tile->C + tile->CRows[i], tile->Mask == null ? null : tile->Mask + tile->CRows[i], columns,
+                tile->Add, tile->Relu);
     }
 
     /// <summary>The end of a kernel, for one row in memory: y = relu(y + [mask &gt; 0] x), each step where asked.</summary>
@@ -94,7 +103,8 @@ internal static unsafe partial class Microkernels
         {
             var v = Vector128.Load(x + j);
             if (mask != null)
-                v = Vector128.ConditionalSelect(Vector128.LessThanOrEqual(Vector128.Load(mask + j), Vector128<float>.Zero), Vector128<float>.Zero, v);
+                v = Vector128.ConditionalSelect(Vector128.LessThanOrEqual(Vector128.Load(mask + j), Vector128<float>.Zero),
+                    Vector128<float>.Zero, v);
             if (add)
                 v += Vector128.Load(y + j);
             if (relu)

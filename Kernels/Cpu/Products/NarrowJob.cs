@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics;
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
-/// Backward-data towards few channels (a decoder's last layer): with 1 channel a vector of output channels would hold 15 zeros, so the columns are the taps instead.
+/// Backward-data towards few channels (a decoder's last layer): with 1 channel a vector of output channels would hold 15 zeros, so the
+/// columns are the taps instead.
 /// Each pixel of dy times w gives its whole [KH, KW, C] patch of dx in registers; the patches are then added where they overlap.
 /// </summary>
 internal unsafe struct NarrowJob : IProductJob
@@ -59,7 +60,8 @@ internal unsafe struct NarrowJob : IProductJob
     public void Run(int thread)
     {
         for (int i; (i = Interlocked.Increment(ref nextPack) - 1) < panels;)
-            Packing.Transpose(w + (nint)i * Microkernels.Panel * shape.OutChannels, shape.OutChannels, Math.Min(Microkernels.Panel, taps - i * Microkernels.Panel), shape.OutChannels,
+            Packing.Transpose(w + (nint)i * Microkernels.Panel * shape.OutChannels, shape.OutChannels,
+                Math.Min(Microkernels.Panel, taps - i * Microkernels.Panel), shape.OutChannels,
                 packed + (nint)i * Microkernels.Panel * shape.OutChannels, Microkernels.Panel);
         team?.Barrier();
         float* sums = threadScratch + thread * ThreadFloats;
@@ -112,7 +114,8 @@ internal unsafe struct NarrowJob : IProductJob
         for (int h = 0; h < shape.Height; h++)
         {
             nint to = ((nint)image * shape.Height + h) * row0;
-            Microkernels.StoreRow(sums + (nint)(h + shape.Padding) * sumWidth + shape.Padding * shape.InChannels, dx + to, mask == null ? null : mask + to, row0, accumulate, relu);
+            Microkernels.StoreRow(sums + (nint)(h + shape.Padding) * sumWidth + shape.Padding * shape.InChannels, dx + to, mask == null
+                ? null : mask + to, row0, accumulate, relu);
         }
     }
 
@@ -148,7 +151,9 @@ internal unsafe struct NarrowJob : IProductJob
         }
     }
 
-    /// <summary>The kernel is twice the stride: each step of dx is the first half of one patch and the second half of the patch before.</summary>
+    /// <summary>
+    /// The kernel is twice the stride: each step of dx is the first half of one patch and the second half of the patch before.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddHalves(float* patch, nint patchStride, int count, int step, float* row)
     {

@@ -10,12 +10,16 @@ internal static unsafe class Packing
     /// <summary>Floats of a row in a cache line.</summary>
     private const int TransposeDepth = 16;
 
-    /// <summary>to[k * width + i] = from[i * stride + k]: rows become neighbours. Entries from <paramref name="rows"/> to <paramref name="width"/> are set to 0.</summary>
+    /// <summary>
+    /// to[k * width + i] = from[i * stride + k]: rows become neighbours. Entries from <paramref name="rows"/> to <paramref name="width"/>
+    /// are set to 0.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(float* from, nint stride, int rows, int depth, float* to, int width)
     {
         int i = 0, whole = rows >= 4 ? depth & ~(TransposeDepth - 1) : 0;
-        // A cache line of every row at a time: the lines written to are then still in the first-level cache when the next rows add their part.
+        // A cache line of every row at a time: the lines written to are then still in the first-level cache when the next rows add their
+        // part.
         for (int from0 = 0; from0 < whole; from0 += TransposeDepth)
             for (i = 0; i < rows; i += 4)
             {
@@ -98,8 +102,11 @@ internal static unsafe class Packing
             to[i] = 0;
     }
 
-    /// <summary>Rows and columns of an image [height, width, channels] from a corner that may lie outside it; what is outside is 0.</summary>
-    public static void CopyPadded(float* image, int height, int width, int channels, int firstRow, int rows, int firstColumn, int columns, float* to)
+    /// <summary>
+    /// Rows and columns of an image [height, width, channels] from a corner that may lie outside it; what is outside is 0.
+    /// </summary>
+    public static void CopyPadded(float* image, int height, int width, int channels, int firstRow, int rows, int firstColumn, int columns,
+        float* to)
     {
         int left = Math.Clamp(-firstColumn, 0, columns), skip = Math.Max(0, firstColumn);
         int copied = Math.Clamp(width - skip, 0, columns - left), right = columns - left - copied;
@@ -118,14 +125,18 @@ internal static unsafe class Packing
 
     /// <summary>a0 b0 a1 b1; with the next three, the steps of a 4 x 4 transposition.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> LowHalves(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.UnpackLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
+    private static Vector128<float> LowHalves(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> HighHalves(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.UnpackHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
+    private static Vector128<float> HighHalves(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LowPairs(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.MoveLowToHigh(a, b) : Vector128.Create(a[0], a[1], b[0], b[1]);
+    public static Vector128<float> LowPairs(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.MoveLowToHigh(a, b) : Vector128.Create(a[0], a[1], b[0], b[1]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> HighPairs(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.MoveHighToLow(b, a) : Vector128.Create(a[2], a[3], b[2], b[3]);
+    public static Vector128<float> HighPairs(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.MoveHighToLow(b, a) : Vector128.Create(a[2], a[3], b[2], b[3]);
 }

@@ -80,7 +80,8 @@ internal readonly unsafe struct ReluMaskJob(float* y, float* g, int length) : IJ
     {
         int i = index * Chunk, end = Math.Min(length, i + Chunk);
         for (; i <= end - 8; i += 8)
-            Vector256.Store(Vector256.ConditionalSelect(Vector256.GreaterThan(Vector256.Load(y + i), Vector256<float>.Zero), Vector256.Load(g + i), Vector256<float>.Zero), g + i);
+            Vector256.Store(Vector256.ConditionalSelect(Vector256.GreaterThan(Vector256.Load(y + i), Vector256<float>.Zero),
+                Vector256.Load(g + i), Vector256<float>.Zero), g + i);
         for (; i < end; i++)
             g[i] = y[i] > 0 ? g[i] : 0;
     }

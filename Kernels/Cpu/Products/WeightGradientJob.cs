@@ -4,12 +4,15 @@ using System.Runtime.Intrinsics;
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
-/// dw[kh, kw, c, o] = sum over images and pixels of x[stride oh + kh - padding, stride ow + kw - padding, c] dy[oh, ow, o]: for each tap a matrix product whose k are
-/// pixels, read in place. Pixels whose tap falls outside the image are left out of the loops, so nothing is padded and no zero is multiplied.
+/// dw[kh, kw, c, o] = sum over images and pixels of x[stride oh + kh - padding, stride ow + kw - padding, c] dy[oh, ow, o]: for each tap a
+/// matrix product whose k are
+/// pixels, read in place. Pixels whose tap falls outside the image are left out of the loops, so nothing is padded and no zero is
+/// multiplied.
 /// </summary>
 /// <remarks>
 /// With few channels a tap has too few rows for a tile; then images are padded and the rows of a tile are (kh, kw, c) together.
-/// Images are cut into chunks by the shape alone. Each chunk sums blocks of about 400 pixels into its own copy of dw; the copies are added in order.
+/// Images are cut into chunks by the shape alone. Each chunk sums blocks of about 400 pixels into its own copy of dw; the copies are added
+/// in order.
 /// </remarks>
 internal unsafe struct WeightGradientJob : IProductJob
 {
@@ -63,9 +66,11 @@ internal unsafe struct WeightGradientJob : IProductJob
 
     private readonly int TailColumns => shape.OutChannels % Microkernels.Lanes == 0 ? 0 : shape.OutChannels % Microkernels.Panel;
 
-    public readonly long SharedFloats => Microkernels.PanelLimit + (merged ? 2L * shape.KernelHeight * shape.KernelWidth * shape.InChannels + 64 : 0) + (chunks > 1 ? (long)chunks * shape.WeightSize : 0);
+    public readonly long SharedFloats => Microkernels.PanelLimit + (merged
+        ? 2L * shape.KernelHeight * shape.KernelWidth * shape.InChannels + 64 : 0) + (chunks > 1 ? (long)chunks * shape.WeightSize : 0);
 
-    public readonly long ThreadFloats => MergedFloats + (TailColumns > 0 ? (long)blockImages * shape.OutHeight * shape.OutWidth * Microkernels.Panel + 1024 : 0);
+    public readonly long ThreadFloats =>
+        MergedFloats + (TailColumns > 0 ? (long)blockImages * shape.OutHeight * shape.OutWidth * Microkernels.Panel + 1024 : 0);
 
     private readonly long MergedFloats => merged ? (blockImages * paddedImage + 2047) / 1024 * 1024 : 0;
 
@@ -145,7 +150,8 @@ internal unsafe struct WeightGradientJob : IProductJob
     private readonly void PadImages(int image, int images, float* to)
     {
         for (int i = 0; i < images; i++)
-            Packing.CopyPadded(x + (image + i) * imageX, shape.Height, shape.Width, shape.InChannels, -shape.Padding, paddedRows, -shape.Padding, paddedWidth, to + i * paddedImage);
+            Packing.CopyPadded(x + (image + i) * imageX, shape.Height, shape.Width, shape.InChannels, -shape.Padding, paddedRows,
+                -shape.Padding, paddedWidth, to + i * paddedImage);
     }
 
     private readonly void ComputeTap(int image, int kh, int kw, Tile* tile, float* b, float* to, int width, int valid)
@@ -160,7 +166,8 @@ internal unsafe struct WeightGradientJob : IProductJob
         tile->AGroupSkip = imageX - (nint)(row1 - row0) * stride * shape.Width * channels;
         tile->BRunSkip = (shape.OutWidth - (column1 - column0)) * tile->BStep;
         tile->BGroupSkip = (nint)(shape.OutHeight - (row1 - row0)) * shape.OutWidth * tile->BStep;
-        float* a = x + image * imageX + ((nint)(row0 * stride + kh - shape.Padding) * shape.Width + column0 * stride + kw - shape.Padding) * channels;
+        float* a = x + image * imageX
+            + ((nint)(row0 * stride + kh - shape.Padding) * shape.Width + column0 * stride + kw - shape.Padding) * channels;
         tile->B = b + ((nint)row0 * shape.OutWidth + column0) * tile->BStep;
         to += ((nint)kh * shape.KernelWidth + kw) * channels * shape.OutChannels;
         int count = (channels + Microkernels.MaxRows - 1) / Microkernels.MaxRows;

@@ -12,7 +12,8 @@ internal interface IDistribution
 internal readonly struct UniformDraw : IDistribution
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Make<V>(V words0, V words1, out V y0, out V y1) where V : struct, IVector<V> => (y0, y1) = (Draw.Uniform(words0), Draw.Uniform(words1));
+    public static void Make<V>(V words0, V words1, out V y0, out V y1) where V : struct, IVector<V> =>
+        (y0, y1) = (Draw.Uniform(words0), Draw.Uniform(words1));
 }
 
 /// <summary>Words x, y, z, w of a counter: x and z give the radii, y and w the angles.</summary>
@@ -30,7 +31,8 @@ internal readonly struct NormalDraw : IDistribution
 internal readonly struct GumbelDraw : IDistribution
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Make<V>(V words0, V words1, out V y0, out V y1) where V : struct, IVector<V> => (y0, y1) = (Draw.Gumbel(words0), Draw.Gumbel(words1));
+    public static void Make<V>(V words0, V words1, out V y0, out V y1) where V : struct, IVector<V> =>
+        (y0, y1) = (Draw.Gumbel(words0), Draw.Gumbel(words1));
 }
 
 /// <summary>Entries of a random draw.</summary>
@@ -40,7 +42,8 @@ internal static unsafe class Draws
     /// <param name="first">Index of the first entry in the draw, a multiple of 4.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
-    public static void Fill<D, V>(PhiloxLanes philox, int first, float* y, int count) where D : struct, IDistribution where V : struct, IVector<V>
+    public static void Fill<D, V>(PhiloxLanes philox, int first, float* y, int count) where D : struct, IDistribution
+        where V : struct, IVector<V>
     {
         ulong* keys = stackalloc ulong[PhiloxLanes.Keys];
         float* words = stackalloc float[PhiloxLanes.Words];

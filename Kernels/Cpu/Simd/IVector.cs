@@ -3,17 +3,20 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Cpu.Simd;
 
 /// <summary>
-/// Sixteen float lanes, held in one register of 512 bits, two of 256 or four of 128: what a loop on the CPU needs beside <see cref="IReal{V}"/>.
+/// Sixteen float lanes, held in one register of 512 bits, two of 256 or four of 128: what a loop on the CPU needs beside
+/// <see cref="IReal{V}"/>.
 /// The lane count is fixed, so all widths give the same bits, sums over lanes included.
 /// </summary>
-public interface IVector<V> : IReal<V> where V : struct, IVector<V>
+internal interface IVector<V> : IReal<V> where V : struct, IVector<V>
 {
     /// <summary>Lanes of every implementation.</summary>
     const int Lanes = 16;
 
     static abstract unsafe V Load(float* source);
     static abstract unsafe void Store(V value, float* destination);
-    /// <summary>The first <paramref name="count"/> lanes (at most 16) from memory, 0 in the others; nothing behind them is touched.</summary>
+    /// <summary>
+    /// The first <paramref name="count"/> lanes (at most 16) from memory, 0 in the others; nothing behind them is touched.
+    /// </summary>
     static abstract unsafe V LoadPart(float* source, int count);
     /// <summary>Stores the first <paramref name="count"/> lanes only.</summary>
     static abstract unsafe void StorePart(V value, float* destination, int count);

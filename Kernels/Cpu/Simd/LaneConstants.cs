@@ -6,7 +6,9 @@ namespace VaeFromScratch.Kernels.Cpu.Simd;
 /// <summary>What the three widths share.</summary>
 internal static class LaneConstants
 {
-    /// <summary>The float just below sqrt(1/2), as bits, and its double: mantissas are cut here so that a logarithm's argument is near 1.</summary>
+    /// <summary>
+    /// The float just below sqrt(1/2), as bits, and its double: mantissas are cut here so that a logarithm's argument is near 1.
+    /// </summary>
     public const int SqrtHalfBits = 0x3f3504f3;
 
     public const float SqrtTwo = 1.41421354f;

@@ -2,7 +2,9 @@ using System.Runtime.Intrinsics;
 
 namespace VaeFromScratch.Kernels.Cpu.Simd;
 
-/// <summary>Work split into parts, written over a vector type. Parts are fixed by the sizes alone, never by the number of threads.</summary>
+/// <summary>
+/// Work split into parts, written over a vector type. Parts are fixed by the sizes alone, never by the number of threads.
+/// </summary>
 internal interface ILaneJob
 {
     void Run<V>(int part) where V : struct, IVector<V>;

@@ -12,9 +12,12 @@ internal static unsafe class Lanes
     public static V LoadPartOr<V>(float* source, int count, V rest) where V : struct, IVector<V> =>
         V.SelectLess(V.Load((float*)LaneNumbers), V.Broadcast(count), V.LoadPart(source, count), rest);
 
-    /// <summary>A whole vector where <paramref name="count"/> is 16, else its first lanes: masked accesses are slow on some processors.</summary>
+    /// <summary>
+    /// A whole vector where <paramref name="count"/> is 16, else its first lanes: masked accesses are slow on some processors.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V LoadUpTo<V>(float* source, int count) where V : struct, IVector<V> => count == IVector<V>.Lanes ? V.Load(source) : V.LoadPart(source, count);
+    public static V LoadUpTo<V>(float* source, int count) where V : struct, IVector<V> =>
+        count == IVector<V>.Lanes ? V.Load(source) : V.LoadPart(source, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreUpTo<V>(V value, float* destination, int count) where V : struct, IVector<V>
@@ -27,7 +30,8 @@ internal static unsafe class Lanes
 
     /// <summary>Lanes 0 .. <paramref name="count"/> - 1 of x, and 0 behind them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Keep<V>(V x, int count) where V : struct, IVector<V> => V.SelectLess(V.Load((float*)LaneNumbers), V.Broadcast(count), x, V.Broadcast(0f));
+    public static V Keep<V>(V x, int count) where V : struct, IVector<V> =>
+        V.SelectLess(V.Load((float*)LaneNumbers), V.Broadcast(count), x, V.Broadcast(0f));
 
     private static nint MakeLaneNumbers()
     {

@@ -22,7 +22,8 @@ internal readonly struct Lanes128(Vector128<float> p, Vector128<float> q, Vector
     }
 
     [MethodImpl(Inline)]
-    public static unsafe Lanes128 Load(float* source) => new(Vector128.Load(source), Vector128.Load(source + 4), Vector128.Load(source + 8), Vector128.Load(source + 12));
+    public static unsafe Lanes128 Load(float* source) =>
+        new(Vector128.Load(source), Vector128.Load(source + 4), Vector128.Load(source + 8), Vector128.Load(source + 12));
 
     [MethodImpl(Inline)]
     public static unsafe void Store(Lanes128 value, float* destination)
@@ -65,31 +66,44 @@ internal readonly struct Lanes128(Vector128<float> p, Vector128<float> q, Vector
 
     [MethodImpl(Inline)]
     public static Lanes128 Fma(Lanes128 a, Lanes128 b, Lanes128 c) =>
-        new(Vector128.FusedMultiplyAdd(a.p, b.p, c.p), Vector128.FusedMultiplyAdd(a.q, b.q, c.q), Vector128.FusedMultiplyAdd(a.r, b.r, c.r), Vector128.FusedMultiplyAdd(a.s, b.s, c.s));
+        new(Vector128.FusedMultiplyAdd(a.p, b.p, c.p), Vector128.FusedMultiplyAdd(a.q, b.q, c.q), Vector128.FusedMultiplyAdd(a.r, b.r, c.r),
+            Vector128.FusedMultiplyAdd(a.s, b.s, c.s));
 
     [MethodImpl(Inline)]
-    public static Lanes128 Min(Lanes128 a, Lanes128 b) => new(Vector128.Min(a.p, b.p), Vector128.Min(a.q, b.q), Vector128.Min(a.r, b.r), Vector128.Min(a.s, b.s));
+    public static Lanes128 Min(Lanes128 a, Lanes128 b) =>
+        new(Vector128.Min(a.p, b.p), Vector128.Min(a.q, b.q), Vector128.Min(a.r, b.r), Vector128.Min(a.s, b.s));
 
     [MethodImpl(Inline)]
-    public static Lanes128 Max(Lanes128 a, Lanes128 b) => new(Vector128.Max(a.p, b.p), Vector128.Max(a.q, b.q), Vector128.Max(a.r, b.r), Vector128.Max(a.s, b.s));
+    public static Lanes128 Max(Lanes128 a, Lanes128 b) =>
+        new(Vector128.Max(a.p, b.p), Vector128.Max(a.q, b.q), Vector128.Max(a.r, b.r), Vector128.Max(a.s, b.s));
 
     [MethodImpl(Inline)]
     public static Lanes128 AtLeast(Lanes128 x, Lanes128 bound) =>
-        new(Vector128.MaxNative(bound.p, x.p), Vector128.MaxNative(bound.q, x.q), Vector128.MaxNative(bound.r, x.r), Vector128.MaxNative(bound.s, x.s));
+        new(Vector128.MaxNative(bound.p, x.p), Vector128.MaxNative(bound.q, x.q), Vector128.MaxNative(bound.r, x.r),
+            Vector128.MaxNative(bound.s, x.s));
 
     [MethodImpl(Inline)]
     public static Lanes128 AtMost(Lanes128 x, Lanes128 bound) =>
-        new(Vector128.MinNative(bound.p, x.p), Vector128.MinNative(bound.q, x.q), Vector128.MinNative(bound.r, x.r), Vector128.MinNative(bound.s, x.s));
+        new(Vector128.MinNative(bound.p, x.p), Vector128.MinNative(bound.q, x.q), Vector128.MinNative(bound.r, x.r),
+            Vector128.MinNative(bound.s, x.s));
 
-    [MethodImpl(Inline)] public static Lanes128 Abs(Lanes128 a) => new(Vector128.Abs(a.p), Vector128.Abs(a.q), Vector128.Abs(a.r), Vector128.Abs(a.s));
-    [MethodImpl(Inline)] public static Lanes128 Sqrt(Lanes128 a) => new(Vector128.Sqrt(a.p), Vector128.Sqrt(a.q), Vector128.Sqrt(a.r), Vector128.Sqrt(a.s));
-    [MethodImpl(Inline)] public static Lanes128 Round(Lanes128 a) => new(Vector128.Round(a.p), Vector128.Round(a.q), Vector128.Round(a.r), Vector128.Round(a.s));
+    [MethodImpl(Inline)]
+    public static Lanes128 Abs(Lanes128 a) =>
+        new(Vector128.Abs(a.p), Vector128.Abs(a.q), Vector128.Abs(a.r), Vector128.Abs(a.s));
+    [MethodImpl(Inline)]
+    public static Lanes128 Sqrt(Lanes128 a) =>
+        new(Vector128.Sqrt(a.p), Vector128.Sqrt(a.q), Vector128.Sqrt(a.r), Vector128.Sqrt(a.s));
+    [MethodImpl(Inline)]
+    public static Lanes128 Round(Lanes128 a) =>
+        new(Vector128.Round(a.p), Vector128.Round(a.q), Vector128.Round(a.r), Vector128.Round(a.s));
 
     [MethodImpl(Inline)]
     public static Lanes128 SelectLess(Lanes128 a, Lanes128 b, Lanes128 yes, Lanes128 no) =>
         new(Select(a.p, b.p, yes.p, no.p), Select(a.q, b.q, yes.q, no.q), Select(a.r, b.r, yes.r, no.r), Select(a.s, b.s, yes.s, no.s));
 
-    [MethodImpl(Inline)] public static Lanes128 ScaleByPowerOfTwo(Lanes128 x, Lanes128 n) => new(Scale(x.p, n.p), Scale(x.q, n.q), Scale(x.r, n.r), Scale(x.s, n.s));
+    [MethodImpl(Inline)]
+    public static Lanes128 ScaleByPowerOfTwo(Lanes128 x, Lanes128 n) =>
+        new(Scale(x.p, n.p), Scale(x.q, n.q), Scale(x.r, n.r), Scale(x.s, n.s));
 
     [MethodImpl(Inline)]
     public static Lanes128 SplitExponent(Lanes128 x, out Lanes128 exponent)
@@ -103,10 +117,18 @@ internal readonly struct Lanes128(Vector128<float> p, Vector128<float> q, Vector
     }
 
     [MethodImpl(Inline)] public static Lanes128 TopBits(Lanes128 words) => new(Top(words.p), Top(words.q), Top(words.r), Top(words.s));
-    [MethodImpl(Inline)] public static Lanes128 Evens(Lanes128 a, Lanes128 b) => new(Even(a.p, b.p), Even(a.q, b.q), Even(a.r, b.r), Even(a.s, b.s));
-    [MethodImpl(Inline)] public static Lanes128 Odds(Lanes128 a, Lanes128 b) => new(Odd(a.p, b.p), Odd(a.q, b.q), Odd(a.r, b.r), Odd(a.s, b.s));
-    [MethodImpl(Inline)] public static Lanes128 InterleaveLow(Lanes128 a, Lanes128 b) => new(Low(a.p, b.p), Low(a.q, b.q), Low(a.r, b.r), Low(a.s, b.s));
-    [MethodImpl(Inline)] public static Lanes128 InterleaveHigh(Lanes128 a, Lanes128 b) => new(High(a.p, b.p), High(a.q, b.q), High(a.r, b.r), High(a.s, b.s));
+    [MethodImpl(Inline)]
+    public static Lanes128 Evens(Lanes128 a, Lanes128 b) =>
+        new(Even(a.p, b.p), Even(a.q, b.q), Even(a.r, b.r), Even(a.s, b.s));
+    [MethodImpl(Inline)]
+    public static Lanes128 Odds(Lanes128 a, Lanes128 b) =>
+        new(Odd(a.p, b.p), Odd(a.q, b.q), Odd(a.r, b.r), Odd(a.s, b.s));
+    [MethodImpl(Inline)]
+    public static Lanes128 InterleaveLow(Lanes128 a, Lanes128 b) =>
+        new(Low(a.p, b.p), Low(a.q, b.q), Low(a.r, b.r), Low(a.s, b.s));
+    [MethodImpl(Inline)]
+    public static Lanes128 InterleaveHigh(Lanes128 a, Lanes128 b) =>
+        new(High(a.p, b.p), High(a.q, b.q), High(a.r, b.r), High(a.s, b.s));
 
     [MethodImpl(Inline)]
     public static double SumLanes(Lanes128 a)
@@ -143,19 +165,25 @@ internal readonly struct Lanes128(Vector128<float> p, Vector128<float> q, Vector
     private static Vector128<float> Select(Vector128<float> a, Vector128<float> b, Vector128<float> yes, Vector128<float> no) =>
         Vector128.ConditionalSelect(Vector128.LessThan(a, b), yes, no);
 
-    [MethodImpl(Inline)] private static Vector128<float> Top(Vector128<float> words) => Vector128.ConvertToSingle(Vector128.ShiftRightLogical(words.AsInt32(), 9));
+    [MethodImpl(Inline)]
+    private static Vector128<float> Top(Vector128<float> words) =>
+        Vector128.ConvertToSingle(Vector128.ShiftRightLogical(words.AsInt32(), 9));
 
     [MethodImpl(Inline)]
-    private static Vector128<float> Even(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.Shuffle(a, b, 0x88) : AdvSimd.Arm64.UnzipEven(a, b);
+    private static Vector128<float> Even(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.Shuffle(a, b, 0x88) : AdvSimd.Arm64.UnzipEven(a, b);
 
     [MethodImpl(Inline)]
-    private static Vector128<float> Odd(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.Shuffle(a, b, 0xdd) : AdvSimd.Arm64.UnzipOdd(a, b);
+    private static Vector128<float> Odd(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.Shuffle(a, b, 0xdd) : AdvSimd.Arm64.UnzipOdd(a, b);
 
     [MethodImpl(Inline)]
-    private static Vector128<float> Low(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.UnpackLow(a, b) : AdvSimd.Arm64.ZipLow(a, b);
+    private static Vector128<float> Low(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b) : AdvSimd.Arm64.ZipLow(a, b);
 
     [MethodImpl(Inline)]
-    private static Vector128<float> High(Vector128<float> a, Vector128<float> b) => Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.ZipHigh(a, b);
+    private static Vector128<float> High(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.ZipHigh(a, b);
 
     [MethodImpl(Inline)]
     private static Vector128<float> Scale(Vector128<float> x, Vector128<float> n)

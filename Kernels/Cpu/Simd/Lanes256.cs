@@ -28,7 +28,8 @@ internal readonly struct Lanes256(Vector256<float> lower, Vector256<float> upper
     }
 
     [MethodImpl(Inline)]
-    public static unsafe Lanes256 LoadPart(float* source, int count) => new(Avx.MaskLoad(source, First(count)), Avx.MaskLoad(source + 8, First(count - 8)));
+    public static unsafe Lanes256 LoadPart(float* source, int count) =>
+        new(Avx.MaskLoad(source, First(count)), Avx.MaskLoad(source + 8, First(count - 8)));
 
     [MethodImpl(Inline)]
     public static unsafe void StorePart(Lanes256 value, float* destination, int count)
@@ -39,7 +40,8 @@ internal readonly struct Lanes256(Vector256<float> lower, Vector256<float> upper
 
     [MethodImpl(Inline)]
     public static unsafe Lanes256 FromBytes(byte* source) =>
-        new(Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(source)), Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(source + 8)));
+        new(Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(source)),
+            Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(source + 8)));
 
     [MethodImpl(Inline)] public static Lanes256 operator +(Lanes256 a, Lanes256 b) => new(a.l + b.l, a.u + b.u);
     [MethodImpl(Inline)] public static Lanes256 operator -(Lanes256 a, Lanes256 b) => new(a.l - b.l, a.u - b.u);
@@ -48,19 +50,25 @@ internal readonly struct Lanes256(Vector256<float> lower, Vector256<float> upper
     [MethodImpl(Inline)] public static Lanes256 operator -(Lanes256 a) => new(-a.l, -a.u);
 
     [MethodImpl(Inline)]
-    public static Lanes256 Fma(Lanes256 a, Lanes256 b, Lanes256 c) => new(Vector256.FusedMultiplyAdd(a.l, b.l, c.l), Vector256.FusedMultiplyAdd(a.u, b.u, c.u));
+    public static Lanes256 Fma(Lanes256 a, Lanes256 b, Lanes256 c) =>
+        new(Vector256.FusedMultiplyAdd(a.l, b.l, c.l), Vector256.FusedMultiplyAdd(a.u, b.u, c.u));
 
     [MethodImpl(Inline)] public static Lanes256 Min(Lanes256 a, Lanes256 b) => new(Vector256.Min(a.l, b.l), Vector256.Min(a.u, b.u));
     [MethodImpl(Inline)] public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.Max(a.l, b.l), Vector256.Max(a.u, b.u));
-    [MethodImpl(Inline)] public static Lanes256 AtLeast(Lanes256 x, Lanes256 bound) => new(Vector256.MaxNative(bound.l, x.l), Vector256.MaxNative(bound.u, x.u));
-    [MethodImpl(Inline)] public static Lanes256 AtMost(Lanes256 x, Lanes256 bound) => new(Vector256.MinNative(bound.l, x.l), Vector256.MinNative(bound.u, x.u));
+    [MethodImpl(Inline)]
+    public static Lanes256 AtLeast(Lanes256 x, Lanes256 bound) =>
+        new(Vector256.MaxNative(bound.l, x.l), Vector256.MaxNative(bound.u, x.u));
+    [MethodImpl(Inline)]
+    public static Lanes256 AtMost(Lanes256 x, Lanes256 bound) =>
+        new(Vector256.MinNative(bound.l, x.l), Vector256.MinNative(bound.u, x.u));
     [MethodImpl(Inline)] public static Lanes256 Abs(Lanes256 a) => new(Vector256.Abs(a.l), Vector256.Abs(a.u));
     [MethodImpl(Inline)] public static Lanes256 Sqrt(Lanes256 a) => new(Vector256.Sqrt(a.l), Vector256.Sqrt(a.u));
     [MethodImpl(Inline)] public static Lanes256 Round(Lanes256 a) => new(Vector256.Round(a.l), Vector256.Round(a.u));
 
     [MethodImpl(Inline)]
     public static Lanes256 SelectLess(Lanes256 a, Lanes256 b, Lanes256 yes, Lanes256 no) =>
-        new(Vector256.ConditionalSelect(Vector256.LessThan(a.l, b.l), yes.l, no.l), Vector256.ConditionalSelect(Vector256.LessThan(a.u, b.u), yes.u, no.u));
+        new(Vector256.ConditionalSelect(Vector256.LessThan(a.l, b.l), yes.l, no.l),
+            Vector256.ConditionalSelect(Vector256.LessThan(a.u, b.u), yes.u, no.u));
 
     [MethodImpl(Inline)] public static Lanes256 ScaleByPowerOfTwo(Lanes256 p, Lanes256 n) => new(Scale(p.l, n.l), Scale(p.u, n.u));
 
@@ -74,10 +82,18 @@ internal readonly struct Lanes256(Vector256<float> lower, Vector256<float> upper
     }
 
     [MethodImpl(Inline)] public static Lanes256 TopBits(Lanes256 words) => new(Top(words.l), Top(words.u));
-    [MethodImpl(Inline)] public static Lanes256 Evens(Lanes256 a, Lanes256 b) => new(Avx.Shuffle(a.l, b.l, 0x88), Avx.Shuffle(a.u, b.u, 0x88));
-    [MethodImpl(Inline)] public static Lanes256 Odds(Lanes256 a, Lanes256 b) => new(Avx.Shuffle(a.l, b.l, 0xdd), Avx.Shuffle(a.u, b.u, 0xdd));
-    [MethodImpl(Inline)] public static Lanes256 InterleaveLow(Lanes256 a, Lanes256 b) => new(Avx.UnpackLow(a.l, b.l), Avx.UnpackLow(a.u, b.u));
-    [MethodImpl(Inline)] public static Lanes256 InterleaveHigh(Lanes256 a, Lanes256 b) => new(Avx.UnpackHigh(a.l, b.l), Avx.UnpackHigh(a.u, b.u));
+    [MethodImpl(Inline)]
+    public static Lanes256 Evens(Lanes256 a, Lanes256 b) =>
+        new(Avx.Shuffle(a.l, b.l, 0x88), Avx.Shuffle(a.u, b.u, 0x88));
+    [MethodImpl(Inline)]
+    public static Lanes256 Odds(Lanes256 a, Lanes256 b) =>
+        new(Avx.Shuffle(a.l, b.l, 0xdd), Avx.Shuffle(a.u, b.u, 0xdd));
+    [MethodImpl(Inline)]
+    public static Lanes256 InterleaveLow(Lanes256 a, Lanes256 b) =>
+        new(Avx.UnpackLow(a.l, b.l), Avx.UnpackLow(a.u, b.u));
+    [MethodImpl(Inline)]
+    public static Lanes256 InterleaveHigh(Lanes256 a, Lanes256 b) =>
+        new(Avx.UnpackHigh(a.l, b.l), Avx.UnpackHigh(a.u, b.u));
 
     [MethodImpl(Inline)]
     public static double SumLanes(Lanes256 a)
@@ -103,7 +119,8 @@ internal readonly struct Lanes256(Vector256<float> lower, Vector256<float> upper
     private static Vector256<float> First(int count) => Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
 
     [MethodImpl(Inline)]
-    private static Vector256<float> Top(Vector256<float> words) => Vector256.ConvertToSingle(Vector256.ShiftRightLogical(words.AsInt32(), 9));
+    private static Vector256<float> Top(Vector256<float> words) =>
+        Vector256.ConvertToSingle(Vector256.ShiftRightLogical(words.AsInt32(), 9));
 
     [MethodImpl(Inline)]
     private static Vector256<float> Scale(Vector256<float> p, Vector256<float> n)

@@ -5,7 +5,9 @@ namespace VaeFromScratch.Kernels.Cpu.Simd;
 /// <summary>What <see cref="Maths.TwoSum"/> has summed per lane, as doubles.</summary>
 internal static unsafe class PairSum
 {
-    /// <summary>The sum over all lanes. Infinities and NaN come through: the rounding "error" beside them is NaN and does not count.</summary>
+    /// <summary>
+    /// The sum over all lanes. Infinities and NaN come through: the rounding "error" beside them is NaN and does not count.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Total<V>(V high, V low) where V : struct, IVector<V>
     {

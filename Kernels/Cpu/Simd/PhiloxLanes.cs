@@ -7,8 +7,10 @@ namespace VaeFromScratch.Kernels.Cpu.Simd;
 
 /// <summary>The words of sixteen consecutive counters at once.</summary>
 /// <remarks>
-/// A counter word sits in the low half of a 64-bit lane: the widening multiply wants it there, and what the high half holds never matters. Counters are spread over
-/// lanes in the order in which unpacking puts them back in sequence. Two groups of counters go side by side, since the rounds of one wait for each other.
+/// A counter word sits in the low half of a 64-bit lane: the widening multiply wants it there, and what the high half holds never matters.
+/// Counters are spread over
+/// lanes in the order in which unpacking puts them back in sequence. Two groups of counters go side by side, since the rounds of one wait
+/// for each other.
 /// </remarks>
 internal readonly unsafe struct PhiloxLanes(Slice<uint> state, uint draw)
 {
@@ -46,7 +48,8 @@ internal readonly unsafe struct PhiloxLanes(Slice<uint> state, uint draw)
         }
         else
             for (uint i = 0; i < 16; i++)
-                (words[4 * i], words[4 * i + 1], words[4 * i + 2], words[4 * i + 3]) = Philox.Words(first + i, step, draw, stream, key0, key1);
+                (words[4 * i], words[4 * i + 1], words[4 * i + 2], words[4 * i + 3]) =
+                    Philox.Words(first + i, step, draw, stream, key0, key1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -54,7 +57,8 @@ internal readonly unsafe struct PhiloxLanes(Slice<uint> state, uint draw)
     {
         var c0 = Vector512.Create((ulong)first) + Vector512.Create(0UL, 4, 1, 5, 2, 6, 3, 7);
         var d0 = c0 + Vector512.Create(8UL);
-        Vector512<ulong> c1 = Vector512.Create((ulong)step), c2 = Vector512.Create((ulong)draw), c3 = Vector512.Create((ulong)stream), d1 = c1, d2 = c2, d3 = c3;
+        Vector512<ulong> c1 = Vector512.Create((ulong)step), c2 = Vector512.Create((ulong)draw), c3 = Vector512.Create((ulong)stream),
+            d1 = c1, d2 = c2, d3 = c3;
         var m0 = Vector512.Create(Philox.M0);
         var m1 = Vector512.Create(Philox.M1);
         for (ulong* key = keys; key < keys + Keys; key += 2)
@@ -87,7 +91,8 @@ internal readonly unsafe struct PhiloxLanes(Slice<uint> state, uint draw)
     {
         var c0 = Vector256.Create((ulong)first) + Vector256.Create(0UL, 2, 1, 3);
         var d0 = c0 + Vector256.Create(4UL);
-        Vector256<ulong> c1 = Vector256.Create((ulong)step), c2 = Vector256.Create((ulong)draw), c3 = Vector256.Create((ulong)stream), d1 = c1, d2 = c2, d3 = c3;
+        Vector256<ulong> c1 = Vector256.Create((ulong)step), c2 = Vector256.Create((ulong)draw), c3 = Vector256.Create((ulong)stream),
+            d1 = c1, d2 = c2, d3 = c3;
         var m0 = Vector256.Create(Philox.M0);
         var m1 = Vector256.Create(Philox.M1);
         for (ulong* key = keys; key < keys + Keys; key += 2)

@@ -1,6 +1,8 @@
 namespace VaeFromScratch.Kernels.Cpu.Simd;
 
-/// <summary>A broadcast operand, written out often enough (in the caller's <c>room</c>) that loops over it are long even where it is short.</summary>
+/// <summary>
+/// A broadcast operand, written out often enough (in the caller's <c>room</c>) that loops over it are long even where it is short.
+/// </summary>
 internal readonly unsafe struct Repeated
 {
     private const int LongEnough = 1024;

@@ -2,7 +2,7 @@ using VaeFromScratch.Kernels.Maths;
 
 namespace VaeFromScratch.Kernels.Cpu.Simd;
 
-/// <summary>A double.</summary>
+/// <summary>One number in double precision, as kernels take vectors.</summary>
 internal readonly struct WideDouble(double value) : IWide<WideDouble>
 {
     public readonly double Value = value;

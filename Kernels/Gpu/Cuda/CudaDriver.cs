@@ -13,7 +13,7 @@ namespace VaeFromScratch.Kernels.Gpu.Cuda;
 /// </remarks>
 internal static unsafe partial class CudaDriver
 {
-    /// <summary>Of <see cref="cuDeviceGetAttribute"/>.</summary>
+    /// <summary>An attribute of <see cref="cuDeviceGetAttribute"/>.</summary>
     public const int MostSharedBytesOfBlock = 97;
 
     /// <summary>

@@ -62,6 +62,12 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
         convolutions = new("conv", TileOperation.ConvForward, TileOperation.ConvBackwardWeight, precision);
     }
 
+    /// <inheritdoc cref="GpuBackend.Preferred"/>
+    public ProductKernel? Preferred { get; set; }
+
+    /// <inheritdoc cref="GpuBackend.LastProduct"/>
+    public (ProductKernel Kernel, string Name)? Last { get; private set; }
+
     /// <summary>Loads every kernel and takes the scratch memory, so that what follows can be captured.</summary>
     public void Prepare()
     {
@@ -140,12 +146,23 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
         bool stores = sizes.N % 4 == 0 && IsAligned(epilogue.C) && IsAligned(epilogue.Bias) && IsAligned(epilogue.ReluMask);
         var kernel = module.Kernel(operation, Tiling.Choose(module == convolutions, sizes, loads, multiprocessors));
         var division = Tiling.Divide(kernel.Tile, kernel.Depth, sizes, multiprocessors);
+        if (loads && Preferred is { } preferred and not ProductKernel.FewChannels)
+            Prefer(module.Kernel(operation, (TileSize)preferred), sizes, ref kernel, ref division);
+        Last = ((ProductKernel)kernel.Size, kernel.Name);
         (epilogue.Partial, epilogue.Tickets) = (scratch, tickets);
         (epilogue.Steps, epilogue.Group) = ((uint)division.StepsEach, (uint)division.Group);
         epilogue.Vectors = stores ? 1 : 0;
         void** arguments = stackalloc void*[] { &a, &b, shape, &epilogue };
         Check(cuLaunchKernel(kernel.Function, (uint)division.Tiles, (uint)division.Sharing, (uint)sizes.Classes, (uint)kernel.Threads, 1, 1,
             (uint)kernel.SharedBytes, stream, arguments, null), kernel.Name);
+    }
+
+    /// <summary>Takes another kernel, unless its blocks' sums find no room in the scratch memory.</summary>
+    private void Prefer(TileKernel other, ProductSizes sizes, ref TileKernel kernel, ref Division division)
+    {
+        var divided = Tiling.Divide(other.Tile, other.Depth, sizes, multiprocessors);
+        if (Tiling.Fits(other.Tile, divided, sizes.Classes, multiprocessors))
+            (kernel, division) = (other, divided);
     }
 
     private void Ready(Module module)

@@ -21,6 +21,7 @@ internal sealed class TileKernel
             TileOperation.ConvBackwardData => "conv_backward_data",
             _ => "conv_backward_weight",
         };
+        Size = size;
         Tile = Tiling.SizeOf(convolution, size);
         var (rows, columns) = Tile;
         Name = $"{prefix}_{rows}x{columns}_v{(size == TileSize.Single ? 1 : 4)}_{(bf16 ? "bf16" : "tf32")}";
@@ -45,9 +46,11 @@ internal sealed class TileKernel
 
     public string Name { get; }
 
+    public TileSize Size { get; }
+
     public (int Rows, int Columns) Tile { get; }
 
-    /// <summary>Of a step along k.</summary>
+    /// <summary>Products that a step along k adds.</summary>
     public int Depth { get; }
 
     public int Threads { get; }

@@ -4,7 +4,7 @@ namespace VaeFromScratch.Kernels.Gpu.TensorCores;
 /// The three tiles of an operation: a large one, a small one, and a small one for sizes or addresses that vectors of four floats do not
 /// fit.
 /// </summary>
-internal enum TileSize { Large, Small, Single }
+internal enum TileSize { Large = ProductKernel.LargeTile, Small = ProductKernel.SmallTile, Single = ProductKernel.SingleFloats }
 
 /// <summary>
 /// Classes products C [M, N] = A [M, K] B [K, N] in one launch; more than one where a strided convolution's data gradient falls into
@@ -77,6 +77,14 @@ internal static class Tiling
     /// As <see cref="ScratchFloats"/>: counters by which blocks find out who is last, one for each group and one for each tile.
     /// </summary>
     public static int Tickets(int multiprocessors) => (BlocksPerMultiprocessor * 2 / 3 + 2) * multiprocessors;
+
+    /// <summary>Whether blocks that share sums find room for them; those that the rules choose always do.</summary>
+    public static bool Fits((int Rows, int Columns) tile, Division d, int classes, int multiprocessors)
+    {
+        long tiles = (long)d.Tiles * classes, shares = tiles * (d.Sharing + d.Groups);
+        return d.Sharing == 1
+            || (shares * tile.Rows * tile.Columns <= ScratchFloats(multiprocessors) && tiles * (d.Groups + 1) <= Tickets(multiprocessors));
+    }
 
     private static int Tiles((int Rows, int Columns) tile, ProductSizes sizes) =>
         (sizes.M + tile.Rows - 1) / tile.Rows * ((sizes.N + tile.Columns - 1) / tile.Columns);

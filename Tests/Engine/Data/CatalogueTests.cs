@@ -1,6 +1,6 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Engine.Data.Eeg;
+using VaeFromScratch.Data;
+using VaeFromScratch.Data.Eeg;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine.Data;
@@ -45,6 +45,7 @@ public sealed class CatalogueTests
         for (int trial = 0; trial < recording.Trials; trial++)
             for (int i = 0; i < 32 * recording.Samples; i++)
                 data[trial * 40 * recording.Samples + i] = recording.Signals[trial * 32 * recording.Samples + i];
-        return Eeg.PickleReaderTests.Write(("labels", [recording.Trials, 4], Array.ConvertAll(recording.Ratings, r => (double)r)), ("data", [recording.Trials, 40, recording.Samples], data));
+        return Eeg.PickleReaderTests.Write(("labels", [recording.Trials, 4], Array.ConvertAll(recording.Ratings, r => (double)r)),
+            ("data", [recording.Trials, 40, recording.Samples], data));
     }
 }

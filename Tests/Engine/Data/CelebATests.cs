@@ -1,6 +1,6 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data.Images;
-using VaeFromScratch.Engine.Data.Streaming;
+using VaeFromScratch.Data.Images;
+using VaeFromScratch.Data.Streaming;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine.Data;
@@ -72,7 +72,8 @@ public sealed class CelebATests
         Assert.That(error.Message, Does.Contain("000007.jpg"));
         HostileBytes.AssertOneSentence(error.Message);
         Assert.That(Directory.GetFiles(empty), Is.Empty);
-        Assert.That(() => CelebA.Open(TestFiles.Folder("none"), empty), Throws.TypeOf<DataException>().With.Message.Contains("img_align_celeba"));
+        Assert.That(() => CelebA.Open(TestFiles.Folder("none"), empty),
+            Throws.TypeOf<DataException>().With.Message.Contains("img_align_celeba"));
         File.WriteAllBytes(picture, JpegEncoder.Encode(new byte[100 * 100], 100, 100, 1));
         Assert.That(() => CelebA.Open(dataDir, empty), Throws.TypeOf<DataException>().With.Message.Contains("100 x 100"));
     }
@@ -92,10 +93,12 @@ public sealed class CelebATests
         var table = Read("2\nA  B\n1.jpg  1 -1\n2.jpg -1  1\n");
         Assert.That(table.Of("2.jpg").ToArray(), Is.EqualTo(new byte[] { 0, 1 }));
         Assert.That(() => table.Of("3.jpg").ToArray(), Throws.TypeOf<DataException>().With.Message.Contains("no line for 3.jpg"));
-        HostileBytes.Check("2\nA B\n1.jpg 1 -1\n2.jpg -1 1\n"u8.ToArray(), bytes => CelebAttributes.Read(new MemoryStream(bytes), "list.txt"));
+        HostileBytes.Check("2\nA B\n1.jpg 1 -1\n2.jpg -1 1\n"u8.ToArray(),
+            bytes => CelebAttributes.Read(new MemoryStream(bytes), "list.txt"));
     }
 
-    private static CelebAttributes Read(string text) => CelebAttributes.Read(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), "list.txt");
+    private static CelebAttributes Read(string text) =>
+        CelebAttributes.Read(new MemoryStream(System.Text.Encoding.UTF8.GetBytes(text)), "list.txt");
 
     private static string Make(string format)
     {
@@ -111,11 +114,13 @@ public sealed class CelebATests
             File.WriteAllBytes(Path.Combine(folder, $"{n:000000}.jpg"), JpegEncoder.Encode(pixels, 178, 218, 3));
         }
         for (int n = 1; n <= Pictures + 5; n++)
-            lines.Add(string.Join(format == "csv" ? "," : "  ", [$"{n:000000}.jpg", .. names.Select((_, bit) => ((n >> bit) & 1) == 1 ? "1" : "-1")]));
+            lines.Add(string.Join(format == "csv" ? "," : "  ",
+                [$"{n:000000}.jpg", .. names.Select((_, bit) => ((n >> bit) & 1) == 1 ? "1" : "-1")]));
         if (format == "csv")
             File.WriteAllLines(Path.Combine(dataDir, "celeba", "list_attr_celeba.csv"), ["image_id," + string.Join(',', names), .. lines]);
         if (format == "txt")
-            File.WriteAllLines(Path.Combine(dataDir, "celeba", "list_attr_celeba.txt"), [$"{lines.Count}", string.Join(' ', names) + " ", .. lines]);
+            File.WriteAllLines(Path.Combine(dataDir, "celeba", "list_attr_celeba.txt"),
+                [$"{lines.Count}", string.Join(' ', names) + " ", .. lines]);
         return dataDir;
     }
 }

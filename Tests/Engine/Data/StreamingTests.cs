@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data.Streaming;
+using VaeFromScratch.Data.Streaming;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine.Data;
@@ -56,7 +56,8 @@ public sealed class StreamingTests
                 batches++;
                 Assert.That(batch.Pixels.Length, Is.EqualTo(batch.Indices.Length * Height * Width));
                 for (int i = 0; i < batch.Indices.Length; i++)
-                    Assert.That(batch.Pixels.Slice(i * Height * Width, Height * Width).ToArray(), Is.EqualTo(Pixels(batch.Indices.Span[i])));
+                    Assert.That(batch.Pixels.Slice(i * Height * Width, Height * Width).ToArray(),
+                        Is.EqualTo(Pixels(batch.Indices.Span[i])));
                 seen.AddRange(batch.Indices.ToArray());
             }
             Assert.That(batches, Is.EqualTo(stream.BatchesPerEpoch));
@@ -112,7 +113,8 @@ public sealed class StreamingTests
         Assert.That(() => ImageCache.Open(path + ".absent"), Throws.TypeOf<DataException>().With.Message.Contains("no such file"));
     }
 
-    private static byte[] Pixels(int image) => [.. Enumerable.Range(0, Height * Width).Select(i => (byte)(image * 31 + i * 7 + image / 256))];
+    private static byte[] Pixels(int image) =>
+        [.. Enumerable.Range(0, Height * Width).Select(i => (byte)(image * 31 + i * 7 + image / 256))];
 
     private static ImageCache Cache(out string path)
     {

@@ -1,10 +1,10 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Engine.Data.Synthetic;
+using VaeFromScratch.Data;
+using VaeFromScratch.Data.Synthetic;
 
 namespace VaeFromScratch.Tests.Engine.Data;
 
-public sealed class SyntheticSetTests
+internal sealed class SyntheticSetTests
 {
     [Test]
     public void Shapes_lie_where_their_factors_say()
@@ -80,7 +80,8 @@ public sealed class SyntheticSetTests
             Assert.That(values.Average(), Is.Zero.Within(0.07));
             Assert.That(values.Average(v => v * v), Is.EqualTo(1).Within(0.1));
         }
-        Assert.That(Enumerable.Range(0, 10).Select(d => set.Factors!.Classes.Count(c => c == d) / 16000.0), Is.All.EqualTo(0.1).Within(0.012), "deciles");
+        Assert.That(Enumerable.Range(0, 10).Select(d => set.Factors!.Classes.Count(c => c == d) / 16000.0),
+            Is.All.EqualTo(0.1).Within(0.012), "deciles");
         Assert.That(set.Pixels.Count(b => b is 0 or 255) / (double)set.Pixels.Length, Is.LessThan(0.001));
         double mean = set.Pixels.Average(b => b / 255.0);
         Assert.That(set.Pixels.Average(b => Math.Pow(b / 255.0 - mean, 2)), Is.EqualTo(0.01).Within(0.004), "variance of the signal");

@@ -1,6 +1,6 @@
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Engine.Data.Eeg;
+using VaeFromScratch.Data;
+using VaeFromScratch.Data.Eeg;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine.Eeg;
@@ -8,13 +8,15 @@ namespace VaeFromScratch.Tests.Engine.Eeg;
 public sealed class EegDatasetTests
 {
     private static readonly EegRecording Short = SyntheticEeg.Record(1, seed: 3, trials: 20, seconds: 10);
-    private static readonly EegDataset Set = EegDataset.From([Short, SyntheticEeg.Record(2, seed: 3, trials: 20, seconds: 10)], "synthetic-eeg");
+    private static readonly EegDataset Set =
+        EegDataset.From([Short, SyntheticEeg.Record(2, seed: 3, trials: 20, seconds: 10)], "synthetic-eeg");
 
     [Test]
     public void Made_up_recordings_written_as_files_of_DEAPs_layout_are_read_back_as_they_were()
     {
         string folder = TestFiles.Folder("synthetic-eeg"), file = SyntheticEeg.WriteDat(folder, participants: 1, seed: 5).Single();
-        Assert.That(new FileInfo(file).Length, Is.EqualTo(40 * 40 * 8064 * 8).Within(1).Percent, "DEAP's files hold 40 x 40 x 8064 doubles");
+        Assert.That(new FileInfo(file).Length, Is.EqualTo(40 * 40 * 8064 * 8).Within(1).Percent,
+            "DEAP's files hold 40 x 40 x 8064 doubles");
         EegRecording read = Deap.Read(file), made = SyntheticEeg.Record(1, seed: 5);
         Assert.That(read.Signals.AsSpan().SequenceEqual(made.Signals));
         Assert.That(read.Ratings, Is.EqualTo(made.Ratings));
@@ -27,7 +29,8 @@ public sealed class EegDatasetTests
         const double amplitude = 3;
         float[] signals = new float[2 * 32 * 256];
         for (int i = 0; i < 256; i++)
-            signals[(32 + 4) * 256 + i] = (float)(amplitude * Math.Sin(2 * Math.PI * 10 * i / 128 + 0.3) + 2 * Math.Cos(2 * Math.PI * 13 * i / 128));
+            signals[(32 + 4) * 256 + i] =
+                (float)(amplitude * Math.Sin(2 * Math.PI * 10 * i / 128 + 0.3) + 2 * Math.Cos(2 * Math.PI * 13 * i / 128));
         var recording = new EegRecording("s01", 2, 32, 256, signals, new float[8]);
         float[] power = BandPower.PerSecond(recording, BandPower.Bands);
         float At(int trial, int second, int band, int channel) => power[((trial * 2 + second) * 3 + band) * 32 + channel];
@@ -49,7 +52,8 @@ public sealed class EegDatasetTests
         var second = Short.Second(7, 11, 4).ToArray();
         double mean = second.Average();
         double nyquist = second.Select((v, i) => i % 2 == 0 ? (double)v : -v).Sum() / second.Length;
-        Assert.That(power[(7 * 10 + 4) * 32 + 11], Is.EqualTo(second.Average(v => v * (double)v) - mean * mean - nyquist * nyquist).Within(1e-4));
+        Assert.That(power[(7 * 10 + 4) * 32 + 11],
+            Is.EqualTo(second.Average(v => v * (double)v) - mean * mean - nyquist * nyquist).Within(1e-4));
     }
 
     [Test]
@@ -115,7 +119,8 @@ public sealed class EegDatasetTests
     public void Images_keep_trials_together_and_round_the_frames()
     {
         var (train, test) = Set.ToSplits();
-        Assert.That((train.Count, train.Height, train.Width, train.Channels, train.SequenceLength, train.Classes), Is.EqualTo((320, 32, 32, 3, 10, 4)));
+        Assert.That((train.Count, train.Height, train.Width, train.Channels, train.SequenceLength, train.Classes),
+            Is.EqualTo((320, 32, 32, 3, 10, 4)));
         Assert.That(test.Count, Is.EqualTo(40));
         float[] frames = Set.Frames(Set.Test[2]);
         float[] pixels = test.ToFloats(20, 10);
@@ -139,13 +144,16 @@ public sealed class EegDatasetTests
         foreach (var source in SyntheticEeg.Sources)
         {
             int band = BandPower.Bands.ToList().IndexOf(source.Band), channel = Electrodes.IndexOf(source.Electrode);
-            double[] level = [.. Enumerable.Range(0, Set.Trials).Select(t => Enumerable.Range(0, Set.Steps).Average(s => (double)Set.Power(t, s)[band * 32 + channel]))];
+            double[] level = [.. Enumerable.Range(0, Set.Trials)
+                .Select(t => Enumerable.Range(0, Set.Steps).Average(s => (double)Set.Power(t, s)[band * 32 + channel]))];
             foreach (var emotion in (Emotion[])[Emotion.Valence, Emotion.Arousal])
             {
-                bool[] high = [.. Enumerable.Range(0, Set.Trials).Select(t => Set.Ratings[4 * t + (emotion == Emotion.Valence ? 0 : 1)] > 5)];
+                bool[] high =
+                    [.. Enumerable.Range(0, Set.Trials).Select(t => Set.Ratings[4 * t + (emotion == Emotion.Valence ? 0 : 1)] > 5)];
                 double accuracy = AreaUnderCurve(level, high);
                 if (source.Emotion == emotion)
-                    Assert.That(source.Strength > 0 ? accuracy : 1 - accuracy, Is.GreaterThan(0.95), $"{source.Electrode} {source.Band.Name} {emotion}");
+                    Assert.That(source.Strength > 0 ? accuracy : 1 - accuracy, Is.GreaterThan(0.95),
+                        $"{source.Electrode} {source.Band.Name} {emotion}");
                 else
                     Assert.That(accuracy, Is.InRange(0.25, 0.75), $"{source.Electrode} {source.Band.Name} {emotion}");
             }
@@ -161,29 +169,35 @@ public sealed class EegDatasetTests
         File.WriteAllBytes(Path.Combine(folder, "s03.dat"), PickleReaderTests.Write([.. arrays]));
         string matlab = TestFiles.Folder("eeg-matlab");
         Directory.CreateDirectory(Path.Combine(matlab, "data_preprocessed_matlab"));
-        File.WriteAllBytes(Path.Combine(matlab, "data_preprocessed_matlab", "s01.mat"), MatFileTests.File(true, [.. arrays.Select(a => MatFileTests.Matrix(a.Name, a.Shape, a.Values))]));
+        File.WriteAllBytes(Path.Combine(matlab, "data_preprocessed_matlab", "s01.mat"),
+            MatFileTests.File(true, [.. arrays.Select(a => MatFileTests.Matrix(a.Name, a.Shape, a.Values))]));
 
         var read = Deap.Read(Deap.Find(folder).Single());
         Assert.That(read.Participant, Is.EqualTo("s03"));
         Assert.That(read.Signals, Is.EqualTo(Short.Signals));
         Assert.That(read.Ratings, Is.EqualTo(Short.Ratings));
         Assert.That(Deap.Read(Deap.Find(matlab).Single()).Signals, Is.EqualTo(Short.Signals));
-        Assert.That(() => EegDataset.Load(TestFiles.Folder("empty"), "deap"), Throws.TypeOf<DataException>().With.Message.Contains("s01 to s32"));
+        Assert.That(() => EegDataset.Load(TestFiles.Folder("empty"), "deap"),
+            Throws.TypeOf<DataException>().With.Message.Contains("s01 to s32"));
     }
 
     [Test]
     public void Arrays_that_are_not_deaps_are_refused()
     {
-        byte[] Labels(params double[] ratings) => PickleReaderTests.Write(("labels", [ratings.Length / 4, 4], ratings), ("data", [1, 40, 128], new double[40 * 128]));
+        byte[] Labels(params double[] ratings) =>
+            PickleReaderTests.Write(("labels", [ratings.Length / 4, 4], ratings), ("data", [1, 40, 128], new double[40 * 128]));
         Assert.Multiple(() =>
         {
             Assert.That(() => Read(Labels(1, 2, 3, 9)), Throws.Nothing);
             Assert.That(() => Read(Labels(1, 2, 3, 9.5)), Throws.TypeOf<DataException>().With.Message.Contains("rating 9.5 of trial 0"));
             Assert.That(() => Read(Labels(1, 2, 3, double.NaN)), Throws.TypeOf<DataException>().With.Message.Contains("rating NaN"));
             Assert.That(() => Read(Labels(1, 2, 3, 4, 5, 6, 7, 8)), Throws.TypeOf<DataException>().With.Message.Contains("[2, 4]"));
-            Assert.That(() => Read(PickleReaderTests.Write(("labels", [1, 4], [1, 1, 1, 1]))), Throws.TypeOf<DataException>().With.Message.Contains("'data'"));
-            Assert.That(() => Read(PickleReaderTests.Write(("labels", [1, 4], [1, 1, 1, 1]), ("data", [1, 40, 100], new double[4000]))), Throws.TypeOf<DataException>().With.Message.Contains("whole seconds"));
-            Assert.That(() => Read(PickleReaderTests.Write(("labels", [1, 4], [1, 1, 1, 1]), ("data", [1, 40, 128], [.. Enumerable.Repeat(double.PositiveInfinity, 5120)]))), Throws.TypeOf<DataException>().With.Message.Contains("infinite"));
+            Assert.That(() => Read(PickleReaderTests.Write(("labels", [1, 4], [1, 1, 1, 1]))),
+                Throws.TypeOf<DataException>().With.Message.Contains("'data'"));
+            Assert.That(() => Read(PickleReaderTests.Write(("labels", [1, 4], [1, 1, 1, 1]), ("data", [1, 40, 100], new double[4000]))),
+                Throws.TypeOf<DataException>().With.Message.Contains("whole seconds"));
+            Assert.That(() => Read(PickleReaderTests.Write(("labels", [1, 4], [1, 1, 1, 1]), ("data", [1, 40, 128],
+                [.. Enumerable.Repeat(double.PositiveInfinity, 5120)]))), Throws.TypeOf<DataException>().With.Message.Contains("infinite"));
         });
 
         static EegRecording Read(byte[] bytes)
@@ -211,6 +225,7 @@ public sealed class EegDatasetTests
             int perTrial = recording.Channels * recording.Samples;
             data[i / perTrial * channels * recording.Samples + i % perTrial] = recording.Signals[i];
         }
-        return [("labels", [recording.Trials, 4], Array.ConvertAll(recording.Ratings, r => (double)r)), ("data", [recording.Trials, channels, recording.Samples], data)];
+        return [("labels", [recording.Trials, 4], Array.ConvertAll(recording.Ratings, r => (double)r)),
+            ("data", [recording.Trials, channels, recording.Samples], data)];
     }
 }

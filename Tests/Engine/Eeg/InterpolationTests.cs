@@ -1,6 +1,6 @@
 using System.Globalization;
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data.Eeg;
+using VaeFromScratch.Data.Eeg;
 
 namespace VaeFromScratch.Tests.Engine.Eeg;
 
@@ -49,7 +49,8 @@ public sealed class InterpolationTests
         var surface = new CloughTocher(Points);
         var (a, b) = (Points[Electrodes.IndexOf("Cz")], Points[Electrodes.IndexOf("FC1")]);
         var (middleX, middleY, acrossX, acrossY) = (0.6 * a.X + 0.4 * b.X, 0.6 * a.Y + 0.4 * b.Y, a.Y - b.Y, b.X - a.X);
-        double At(double step) => surface.WeightsAt(middleX + step * acrossX, middleY + step * acrossY)!.Select((w, i) => w * Math.Sin(3 * i)).Sum();
+        double At(double step) =>
+            surface.WeightsAt(middleX + step * acrossX, middleY + step * acrossY)!.Select((w, i) => w * Math.Sin(3 * i)).Sum();
         const double h = 1e-4;
         double left = (At(0) - At(-h)) / h, right = (At(h) - At(0)) / h;
         Assert.That(left, Is.EqualTo(right).Within(1e-2 * Math.Abs(left)));
@@ -94,5 +95,6 @@ public sealed class InterpolationTests
     private static double Number(string text) => double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
 
     private static string[][] Rows(string file) =>
-        [.. File.ReadLines(Path.Combine(TestFiles.SharedData("eeg-fixture"), "eeg-fixture", file)).Where(line => line.Length > 0).Select(line => line.Split(','))];
+        [.. File.ReadLines(Path.Combine(TestFiles.SharedData("eeg-fixture"), "eeg-fixture", file)).Where(line => line.Length > 0)
+            .Select(line => line.Split(','))];
 }

@@ -1,8 +1,8 @@
 using System.IO.Compression;
 using System.Text;
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Engine.Data.Eeg;
+using VaeFromScratch.Data;
+using VaeFromScratch.Data.Eeg;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine.Eeg;
@@ -16,7 +16,8 @@ public sealed class MatFileTests
     public void Arrays_come_back_row_major(bool compressed)
     {
         double[] values = [.. Enumerable.Range(0, 24).Select(i => i * 0.5)];
-        var arrays = Read(File(compressed, Matrix("other", [1, 1], [9]), Matrix("data", [2, 3, 4], values), Matrix("labels", [2, 1], [3, 4])));
+        var arrays =
+            Read(File(compressed, Matrix("other", [1, 1], [9]), Matrix("data", [2, 3, 4], values), Matrix("labels", [2, 1], [3, 4])));
         Assert.That(arrays.Keys, Is.EquivalentTo(Names));
         Assert.That(arrays["data"].Shape, Is.EqualTo(new[] { 2, 3, 4 }));
         Assert.That(arrays["data"].ToFloats(), Is.EqualTo(values.Select(v => (float)v)));
@@ -37,10 +38,14 @@ public sealed class MatFileTests
     {
         byte[] newer = [.. Encoding.ASCII.GetBytes("MATLAB 7.3 MAT-file".PadRight(124)), 0, 2, (byte)'I', (byte)'M'];
         Assert.That(() => Read(newer), Throws.TypeOf<DataException>().With.Message.Contains("-v7"));
-        Assert.That(() => Read(File(false, MatrixOf("data", [1, 1], 1, []))), Throws.TypeOf<DataException>().With.Message.Contains("class 1"));
-        Assert.That(() => Read(File(false, MatrixOf("data", [65536, 65536], 6, Element(9, new byte[8])))), Throws.TypeOf<DataException>().With.Message.Contains("fits in memory"));
-        Assert.That(() => Read(File(false, Matrix("data", [1, 1], [1]), Matrix("data", [1, 1], [1]))), Throws.TypeOf<DataException>().With.Message.Contains("twice"));
-        Assert.That(() => Read(File(false, MatrixOf("data", [3, 1], 6, Element(9, new byte[16])))), Throws.TypeOf<DataException>().With.Message.Contains("16 bytes"));
+        Assert.That(() => Read(File(false, MatrixOf("data", [1, 1], 1, []))),
+            Throws.TypeOf<DataException>().With.Message.Contains("class 1"));
+        Assert.That(() => Read(File(false, MatrixOf("data", [65536, 65536], 6, Element(9, new byte[8])))),
+            Throws.TypeOf<DataException>().With.Message.Contains("fits in memory"));
+        Assert.That(() => Read(File(false, Matrix("data", [1, 1], [1]), Matrix("data", [1, 1], [1]))),
+            Throws.TypeOf<DataException>().With.Message.Contains("twice"));
+        Assert.That(() => Read(File(false, MatrixOf("data", [3, 1], 6, Element(9, new byte[16])))),
+            Throws.TypeOf<DataException>().With.Message.Contains("16 bytes"));
         Assert.That(() => Read([1, 2, 3]), Throws.TypeOf<DataException>().With.Message.Contains("level 5"));
     }
 
@@ -57,13 +62,16 @@ public sealed class MatFileTests
     [TestCase(false)]
     [TestCase(true)]
     public void Damaged_files_are_refused_whatever_the_damage(bool compressed) =>
-        HostileBytes.Check(File(compressed, Matrix("data", [2, 3], [1.5, 2, 3, 4, 5, 6]), Matrix("labels", [2, 1], [3.25, 4])), bytes => Read(bytes));
+        HostileBytes.Check(File(compressed, Matrix("data", [2, 3], [1.5, 2, 3, 4, 5, 6]), Matrix("labels", [2, 1], [3.25, 4])),
+            bytes => Read(bytes));
 
-    private static byte[] Header => [.. Encoding.ASCII.GetBytes("MATLAB 5.0 MAT-file".PadRight(116)), .. new byte[8], 0, 1, (byte)'I', (byte)'M'];
+    private static byte[] Header =>
+        [.. Encoding.ASCII.GetBytes("MATLAB 5.0 MAT-file".PadRight(116)), .. new byte[8], 0, 1, (byte)'I', (byte)'M'];
 
     /// <summary>A level-5 file of variables made by <see cref="Matrix"/>.</summary>
     public static byte[] File(bool compressed, params byte[][] matrices) =>
-        [.. Header, .. matrices.SelectMany(m => compressed ? [.. BitConverter.GetBytes(15), .. BitConverter.GetBytes(Deflate(m).Length), .. Deflate(m)] : m)];
+        [.. Header, .. matrices.SelectMany(m => compressed
+            ? [.. BitConverter.GetBytes(15), .. BitConverter.GetBytes(Deflate(m).Length), .. Deflate(m)] : m)];
 
     /// <summary>A variable of doubles given row-major; MATLAB stores them column by column.</summary>
     public static byte[] Matrix(string name, int[] shape, double[] rowMajor)
@@ -79,12 +87,18 @@ public sealed class MatFileTests
         return MatrixOf(name, shape, 6, Element(9, [.. columnMajor.SelectMany(BitConverter.GetBytes)]));
     }
 
+    /// <summary>A compressed file of one variable of bytes, column by column.</summary>
+    public static byte[] Bytes(string name, int[] shape, byte[] columnMajor) => File(true, MatrixOf(name, shape, 9, Element(2,
+        columnMajor)));
+
     private static byte[] MatrixOf(string name, int[] shape, byte kind, byte[] values) =>
-        Element(14, [.. Element(6, [kind, 0, 0, 0, 0, 0, 0, 0]), .. Element(5, [.. shape.SelectMany(BitConverter.GetBytes)]), .. Element(1, Encoding.ASCII.GetBytes(name)), .. values]);
+        Element(14, [.. Element(6, [kind, 0, 0, 0, 0, 0, 0, 0]), .. Element(5, [.. shape.SelectMany(BitConverter.GetBytes)]),
+            .. Element(1, Encoding.ASCII.GetBytes(name)), .. values]);
 
     private static byte[] Element(int type, byte[] contents) => contents.Length is > 0 and <= 4
         ? [.. BitConverter.GetBytes(type | (contents.Length << 16)), .. contents, .. new byte[4 - contents.Length]]
-        : [.. BitConverter.GetBytes(type), .. BitConverter.GetBytes(contents.Length), .. contents, .. new byte[(8 - contents.Length % 8) % 8]];
+        : [.. BitConverter.GetBytes(type), .. BitConverter.GetBytes(contents.Length), .. contents,
+            .. new byte[(8 - contents.Length % 8) % 8]];
 
     private static byte[] Deflate(byte[] bytes)
     {

@@ -1,14 +1,15 @@
 using System.Text;
 using NUnit.Framework;
-using VaeFromScratch.Engine.Data;
-using VaeFromScratch.Engine.Data.Eeg;
+using VaeFromScratch.Data;
+using VaeFromScratch.Data.Eeg;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Tests.Engine.Eeg;
 
 public sealed class PickleReaderTests
 {
-    // {'data': arange(6).reshape(2, 3) * 1.5 - 200.25, 'labels': [[1, 2], [3, 4]] in Fortran's order}, written by Python 3.11 with NumPy 1.24.
+    // {'data': arange(6).reshape(2, 3) * 1.5 - 200.25, 'labels': [[1, 2], [3, 4]] in Fortran's order}, written by Python 3.11 with NumPy
+    // 1.24.
     private static readonly string[] ByProtocol =
     [
         "KGRwMApWZGF0YQpwMQpjbnVtcHkuY29yZS5tdWx0aWFycmF5Cl9yZWNvbnN0cnVjdApwMgooY251bXB5Cm5kYXJyYXkKcDMKKEkwCnRwNApjX2NvZGVjcwplbmNvZGUKcDUKKFZiCnA2ClZsYXRpbjEKcDcKdHA4ClJwOQp0cDEwClJwMTEKKEkxCihJMgpJMwp0cDEyCmNudW1weQpkdHlwZQpwMTMKKFZmOApwMTQKSTAwCkkwMQp0cDE1ClJwMTYKKEkzClY8CnAxNwpOTk5JLTEKSS0xCkkwCnRwMTgKYkkwMApnNQooVlx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMAhpwFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMNhowFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMKhowFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMHhowFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMEhowFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMBhowApwMTkKZzcKdHAyMApScDIxCnRwMjIKYnNWbGFiZWxzCnAyMwpnMgooZzMKKEkwCnRwMjQKZzkKdHAyNQpScDI2CihJMQooSTIKSTIKdHAyNwpnMTYKSTAxCmc1CihWXHUwMDAwXHUwMDAwXHUwMDAwXHUwMDAwXHUwMDAwXHUwMDAw8D9cdTAwMDBcdTAwMDBcdTAwMDBcdTAwMDBcdTAwMDBcdTAwMDAIQFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMFx1MDAwMEBcdTAwMDBcdTAwMDBcdTAwMDBcdTAwMDBcdTAwMDBcdTAwMDAQQApwMjgKZzcKdHAyOQpScDMwCnRwMzEKYnMu",
@@ -17,7 +18,8 @@ public sealed class PickleReaderTests
         "gAN9cQAoWAQAAABkYXRhcQFjbnVtcHkuY29yZS5tdWx0aWFycmF5Cl9yZWNvbnN0cnVjdApxAmNudW1weQpuZGFycmF5CnEDSwCFcQRDAWJxBYdxBlJxByhLAUsCSwOGcQhjbnVtcHkKZHR5cGUKcQlYAgAAAGY4cQqJiIdxC1JxDChLA1gBAAAAPHENTk5OSv////9K/////0sAdHEOYolDMAAAAAAACGnAAAAAAADYaMAAAAAAAKhowAAAAAAAeGjAAAAAAABIaMAAAAAAABhowHEPdHEQYlgGAAAAbGFiZWxzcRFoAmgDSwCFcRJoBYdxE1JxFChLAUsCSwKGcRVoDIhDIAAAAAAAAPA/AAAAAAAACEAAAAAAAAAAQAAAAAAAABBAcRZ0cRdidS4=",
     ];
 
-    private const string Protocol4 = "gASVDgEAAAAAAAB9lCiMBGRhdGGUjBVudW1weS5jb3JlLm11bHRpYXJyYXmUjAxfcmVjb25zdHJ1Y3SUk5SMBW51bXB5lIwHbmRhcnJheZSTlEsAhZRDAWKUh5RSlChLAUsCSwOGlGgFjAVkdHlwZZSTlIwCZjiUiYiHlFKUKEsDjAE8lE5OTkr/////Sv////9LAHSUYolDMAAAAAAACGnAAAAAAADYaMAAAAAAAKhowAAAAAAAeGjAAAAAAABIaMAAAAAAABhowJR0lGKMBmxhYmVsc5RoBGgHSwCFlGgJh5RSlChLAUsCSwKGlGgRiEMgAAAAAAAA8D8AAAAAAAAIQAAAAAAAAABAAAAAAAAAEECUdJRidS4=";
+    private const string Protocol4 =
+        "gASVDgEAAAAAAAB9lCiMBGRhdGGUjBVudW1weS5jb3JlLm11bHRpYXJyYXmUjAxfcmVjb25zdHJ1Y3SUk5SMBW51bXB5lIwHbmRhcnJheZSTlEsAhZRDAWKUh5RSlChLAUsCSwOGlGgFjAVkdHlwZZSTlIwCZjiUiYiHlFKUKEsDjAE8lE5OTkr/////Sv////9LAHSUYolDMAAAAAAACGnAAAAAAADYaMAAAAAAAKhowAAAAAAAeGjAAAAAAABIaMAAAAAAABhowJR0lGKMBmxhYmVsc5RoBGgHSwCFlGgJh5RSlChLAUsCSwKGlGgRiEMgAAAAAAAA8D8AAAAAAAAIQAAAAAAAAABAAAAAAAAAEECUdJRidS4=";
 
     /// <summary>A pickle that would run a shell command.</summary>
     private const string Hostile = "gAJ9cQBYBAAAAGRhdGFxAWNwb3NpeApzeXN0ZW0KcQJYCgAAAGVjaG8gaGVsbG9xA4VxBFJxBXMu";
@@ -44,7 +46,8 @@ public sealed class PickleReaderTests
         Assert.That(arrays["data"].Shape, Is.EqualTo(new[] { 300, 2 }));
         Assert.That(arrays["data"].ToFloats(), Is.EqualTo(values.Select(v => (float)v)));
         Assert.That(arrays["labels"].ToFloats(), Is.EqualTo(new[] { 5.5f, 6.5f }));
-        Assert.That(Encoding.Latin1.GetString(bytes), Does.StartWith("\u0080\u0002}(U\u0006labelscnumpy.core.multiarray\n_reconstruct\n"), "Python 2's protocol 2");
+        Assert.That(Encoding.Latin1.GetString(bytes), Does.StartWith("\u0080\u0002}(U\u0006labelscnumpy.core.multiarray\n_reconstruct\n"),
+            "Python 2's protocol 2");
     }
 
     [Test]

@@ -3,12 +3,15 @@ using System.Text;
 namespace VaeFromScratch.Kernels.Generator;
 
 /// <summary>
-/// Writes the register-tile kernels. They are generated because the JIT keeps accumulators in registers only when each is a local variable with a name of its own:
+/// Writes the register-tile kernels. They are generated because the JIT keeps accumulators in registers only when each is a local variable
+/// with a name of its own:
 /// the same tile over a stackalloc or an inline array runs three to five times slower.
 /// </summary>
 internal static class MicrokernelWriter
 {
-    /// <summary>Lanes, and the tallest tile whose accumulators (two vectors a row), two vectors of B and one broadcast of A fit the register file.</summary>
+    /// <summary>
+    /// Lanes, and the tallest tile whose accumulators (two vectors a row), two vectors of B and one broadcast of A fit the register file.
+    /// </summary>
     private static readonly (int Lanes, int MaxRows)[] Widths = [(16, 14), (8, 6), (4, 6)];
 
     private static readonly string[] Kinds = ["Columns", "Rows"];
@@ -57,10 +60,12 @@ internal static class MicrokernelWriter
         {
             text.Append($"        {lanes} =>\n        [\n");
             for (int vectors = 1; vectors <= 2; vectors++)
-                text.Append("            ").AppendJoin(", ", Enumerable.Range(1, maxRows).Select(rows => "&" + Name(kind, lanes, rows, vectors))).Append(",\n");
+                text.Append("            ")
+                    .AppendJoin(", ", Enumerable.Range(1, maxRows).Select(rows => "&" + Name(kind, lanes, rows, vectors))).Append(",\n");
             text.Append("        ],\n");
         }
-        text.Append("        _ => throw new ArgumentOutOfRangeException(nameof(lanes), lanes, \"microkernels exist for 16, 8 and 4 lanes\"),\n    };\n\n");
+        text.Append("        _ => throw new ArgumentOutOfRangeException(nameof(lanes), lanes, \"microkernels exist for 16, 8 and 4 "
+            + "lanes\"),\n    };\n\n");
     }
 
     private static void WriteKernel(StringBuilder text, string kind, int lanes, int rows, int vectors)
@@ -98,7 +103,8 @@ internal static class MicrokernelWriter
         Line(3, "}");
         Line(2, "}");
         for (int j = 0; j < vectors; j++)
-            Line(2, $"{vector}<float> " + string.Join(", ", Enumerable.Range(0, rows).Select(i => $"c{i}{columns[j]} = {(i == 0 ? $"{vector}.Load(tile->Initial{Offset(j)})" : $"c0{columns[j]}")}")) + ";");
+            Line(2, $"{vector}<float> " + string.Join(", ", Enumerable.Range(0, rows)
+                .Select(i => $"c{i}{columns[j]} = {(i == 0 ? $"{vector}.Load(tile->Initial{Offset(j)})" : $"c0{columns[j]}")}")) + ";");
         Line(2, "nint aStep = tile->AStep, bStep = tile->BStep;");
         Line(2, "for (nint group = tile->Groups; group > 0; group--)");
         Line(2, "{");
@@ -109,7 +115,8 @@ internal static class MicrokernelWriter
         for (int j = 0; j < vectors; j++)
             Line(5, $"var b{columns[j]} = {vector}.Load(b{Offset(j)});");
         Line(5, $"{vector}<float> x;");
-        EachRow(5, i => [$"x = {vector}.Create(a[{(gather ? "r" : "")}{i}]);", .. columns.Select(j => $"c{i}{j} = {fma}(x, b{j}, c{i}{j});")]);
+        EachRow(5, i =>
+            [$"x = {vector}.Create(a[{(gather ? "r" : "")}{i}]);", .. columns.Select(j => $"c{i}{j} = {fma}(x, b{j}, c{i}{j});")]);
         Line(5, "a += aStep;");
         Line(5, "b += bStep;");
         Line(4, "}");
@@ -122,7 +129,10 @@ internal static class MicrokernelWriter
         Line(2, "if (tile->Mask != null)");
         Line(2, "{");
         Line(3, "float* mask = tile->Mask;");
-        EachRow(3, i => columns.Select((n, j) => $"c{i}{n} = {vector}.ConditionalSelect({vector}.LessThanOrEqual({vector}.Load(mask + to[{i}]{Offset(j)}), {vector}<float>.Zero), {vector}<float>.Zero, c{i}{n});"));
+        EachRow(3, i =>
+            columns.Select((n, j) =>
+            $"c{i}{n} = {vector}.ConditionalSelect({vector}.LessThanOrEqual({vector}.Load(mask + to[{i}]{Offset(j)}), "
+            + $"{vector}<float>.Zero), {vector}<float>.Zero, c{i}{n});"));
         Line(2, "}");
         Line(2, "if (tile->Add)");
         Line(2, "{");

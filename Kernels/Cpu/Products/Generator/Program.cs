@@ -7,7 +7,8 @@ string text = MicrokernelWriter.WriteFile();
 if (args is ["--check"])
 {
     bool same = File.Exists(output) && File.ReadAllText(output) == text;
-    Console.WriteLine(same ? "Microkernels.g.cs is up to date" : "Microkernels.g.cs is out of date: run 'dotnet run --project Kernels/Cpu/Products/Generator' and commit the result");
+    Console.WriteLine(same ? "Microkernels.g.cs is up to date"
+        : "Microkernels.g.cs is out of date: run 'dotnet run --project Kernels/Cpu/Products/Generator' and commit the result");
     return same ? 0 : 1;
 }
 if (args.Length > 0)
