@@ -25,6 +25,9 @@ public static unsafe class CpuProbe
         }.Where(set => set.Supported).Select(set => set.Name),
     ];
 
+    /// <summary>Bytes of a core's second-level cache; 512 KiB where the processor does not say.</summary>
+    internal static int SecondLevelBytes { get; } = ReadSecondLevelBytes();
+
     /// <summary>Bytes read and written per second when all threads copy arrays too large for the caches; the best of five.</summary>
     public static double CopyBandwidth(ThreadTeam team)
     {
@@ -46,6 +49,15 @@ public static unsafe class CpuProbe
         double seconds = Best(() => team.OnEveryThread(ref job));
         int width = CpuBackend.VectorBits / (8 * sizeof(float));
         return 2.0 * width * Accumulators * FmaIterations * team.Threads / seconds;
+    }
+
+    /// <summary>AMD's and Intel's processors give kibibytes in the upper half of ECX of this extended leaf.</summary>
+    private static int ReadSecondLevelBytes()
+    {
+        const int usual = 512, maximum = unchecked((int)0x80000000), caches = unchecked((int)0x80000006);
+        int kibibytes = X86Base.IsSupported && (uint)X86Base.CpuId(maximum, 0).Eax >= unchecked((uint)caches)
+            ? X86Base.CpuId(caches, 0).Ecx >>> 16 : 0;
+        return (kibibytes == 0 ? usual : kibibytes) * 1024;
     }
 
     private static double Best(Action run)

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.X86;
+
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
 /// <summary>
@@ -22,13 +24,21 @@ internal unsafe struct MatMulJob : IProductJob
     /// <summary>Up to this many columns packing A costs more than reading it in place.</summary>
     private const int InPlaceColumns = 128;
 
-    private const int TilesPerTask = 8;
+    /// <summary>
+    /// Tiles of a task whose block of A fills half of the second-level cache: the more of them there are, the less often B is fetched from
+    /// the third. From 144 rows on nothing is gained.
+    /// </summary>
+    private static readonly int TilesPerTask =
+        Math.Clamp(CpuProbe.SecondLevelBytes / 2 / (BlockDepth * sizeof(float)), 48, 144) / Microkernels.MaxRows;
+
+    /// <summary>Floats of a cache line.</summary>
+    private const int LineFloats = 16;
 
     private ThreadTeam? team;
     private readonly MatMulShape shape;
     private readonly float* a, b, c, bias, mask;
     private readonly bool relu, columnSplit, packA, packB;
-    private readonly int firstColumn, columns, panels, rowTiles, blocks, tasks, rowParts, packItems;
+    private readonly int firstColumn, columns, panels, rowTiles, tileRows, higherTiles, blocks, tasks, rowParts, packItems;
     private readonly nint lda, ldb, ldc;
     private float* initial, zeros, shared, threadScratch;
     private int nextPack, nextTask;
@@ -69,6 +79,8 @@ internal unsafe struct MatMulJob : IProductJob
             rowParts = 1;
             packItems = panels;
         }
+        tileRows = shape.M / rowTiles;
+        higherTiles = shape.M % rowTiles;
     }
 
     /// <summary>Shared working memory: padded bias, zeros, and the packed operand.</summary>
@@ -127,23 +139,16 @@ internal unsafe struct MatMulJob : IProductJob
     {
         int panel = task / rowParts, part = task % rowParts;
         int from = (int)((long)rowTiles * part / rowParts), to = (int)((long)rowTiles * (part + 1) / rowParts);
-        int valid = Math.Min(Microkernels.Panel, columns - panel * Microkernels.Panel), width = Microkernels.WidthFor(valid);
+        bool pack = packB || Valid(panel) < Microkernels.WidthFor(Valid(panel));
         for (int block = 0; block < blocks; block++)
         {
-            if (packB || valid < width)
-            {
+            nint depth = DepthFrom(block);
+            if (pack)
                 PackPanel(panel, block, own);
-                tile->BStep = Microkernels.Panel;
-            }
-            else
-                tile->BStep = ldb;
-            SetBlock(tile, block, panel);
-            for (int t = from; t < to; t++)
-            {
-                tile->B = tile->BStep == Microkernels.Panel && (packB || valid < width) ? own
-                    : b + DepthFrom(block) * ldb + (nint)panel * Microkernels.Panel;
-                Multiply(tile, t, block, panel, packA ? SharedTile(t, block) : null, width, valid);
-            }
+            tile->B = pack ? own : b + depth * ldb + (nint)panel * Microkernels.Panel;
+            tile->BStep = pack ? Microkernels.Panel : ldb;
+            Multiply(tile, from, to, block, panel, packA ? shared + depth * shape.M + RowFrom(from) * (DepthFrom(block + 1) - depth) : null,
+                null);
         }
     }
 
@@ -151,62 +156,73 @@ internal unsafe struct MatMulJob : IProductJob
     private readonly void ComputeRows(int task, Tile* tile, float* own)
     {
         int from = (int)((long)rowTiles * task / tasks), to = (int)((long)rowTiles * (task + 1) / tasks);
+        tile->BStep = Microkernels.Panel;
         for (int block = 0; block < blocks; block++)
         {
-            nint depth = DepthFrom(block + 1) - DepthFrom(block), row0 = RowFrom(from);
+            nint depth = DepthFrom(block + 1) - DepthFrom(block);
             if (packA)
                 for (int t = from; t < to; t++)
-                    PackRowTile(t, block, own + (RowFrom(t) - row0) * depth);
-            tile->BStep = Microkernels.Panel;
+                    PackRowTile(t, block, own + (RowFrom(t) - RowFrom(from)) * depth);
             for (int panel = 0; panel < panels; panel++)
             {
-                int valid = Math.Min(Microkernels.Panel, columns - panel * Microkernels.Panel), width = Microkernels.WidthFor(valid);
-                SetBlock(tile, block, panel);
-                for (int t = from; t < to; t++)
-                {
-                    tile->B = SharedPanel(panel, block);
-                    Multiply(tile, t, block, panel, packA ? own + (RowFrom(t) - row0) * depth : null, width, valid);
-                }
+                tile->B = SharedPanel(panel, block);
+                float* next = Sse.IsSupported && Microkernels.Panel <= LineFloats && panel + 1 < panels ? SharedPanel(panel + 1, block) : null;
+                Multiply(tile, from, to, block, panel, packA ? own : null, next);
             }
         }
     }
 
-    private readonly void SetBlock(Tile* tile, int block, int panel)
+    /// <summary>
+    /// Row tiles <paramref name="from"/> to <paramref name="to"/> of one panel and one block of k. What the tiles have in common is set once:
+    /// a tile is computed in half a microsecond, of which a few divisions would be a tenth.
+    /// </summary>
+    /// <param name="packed">The packed rows of A from the first tile on, or null.</param>
+    /// <param name="next">
+    /// The panel of B that comes next, or null: every tile brings its share of the lines into the second-level cache.
+    /// </param>
+    private readonly void Multiply(Tile* tile, int from, int to, int block, int panel, float* packed, float* next)
     {
-        tile->Depth = DepthFrom(block + 1) - DepthFrom(block);
-        tile->Initial = block == 0 ? initial + (nint)panel * Microkernels.Panel : zeros;
+        int valid = Valid(panel), width = Microkernels.WidthFor(valid);
+        nint depthFrom = DepthFrom(block), depth = DepthFrom(block + 1) - depthFrom, column = (nint)panel * Microkernels.Panel;
+        tile->Depth = depth;
+        tile->Initial = block == 0 ? initial + column : zeros;
         tile->Add = block > 0 || shape.Accumulate;
         tile->Relu = relu && block == blocks - 1;
-        tile->Prefetch = tile->Depth >= 64;
-    }
-
-    private readonly void Multiply(Tile* tile, int rowTile, int block, int panel, float* packed, int width, int valid)
-    {
-        nint row = RowFrom(rowTile);
-        int rows = (int)(RowFrom(rowTile + 1) - row);
-        nint offset = row * ldc + (nint)panel * Microkernels.Panel;
-        tile->C = c + offset;
-        tile->Mask = mask == null ? null : mask + offset;
+        tile->Prefetch = depth >= 64;
+        tile->Mask = null;
         bool gather = packed == null && !shape.TransposeA;
-        if (packed != null)
+        // A's rows in place are lda or 1 apart, and its next k is 1 or lda further.
+        nint rowStep = gather ? lda : 1;
+        float* inPlace = a + (gather ? depthFrom : depthFrom * lda);
+        tile->AStep = gather ? 1 : lda;
+        nint near = 0, share = (depth + to - from - 1) / (to - from);
+        for (int t = from; t < to; t++)
         {
-            tile->A = packed;
-            tile->AStep = rows;
+            if (next != null)
+                for (nint due = Math.Min(depth, near + share); near < due; near++)
+                    Sse.Prefetch1(next + near * Microkernels.Panel);
+            nint row = RowFrom(t);
+            int rows = tileRows + (t < higherTiles ? 1 : 0);
+            nint offset = row * ldc + column;
+            tile->C = c + offset;
+            if (mask != null)
+                tile->Mask = mask + offset;
+            if (packed != null)
+            {
+                tile->A = packed;
+                tile->AStep = rows;
+                packed += rows * depth;
+            }
+            else
+                tile->A = inPlace + row * rowStep;
+            Microkernels.Run(gather ? Microkernels.Rows(rows, width) : Microkernels.Columns(rows, width), tile, rows, width, valid);
         }
-        else if (gather)
-        {
-            tile->A = a + row * lda + DepthFrom(block);
-            tile->AStep = 1;
-        }
-        else
-        {
-            tile->A = a + DepthFrom(block) * lda + row;
-            tile->AStep = lda;
-        }
-        Microkernels.Run(gather ? Microkernels.Rows(rows, width) : Microkernels.Columns(rows, width), tile, rows, width, valid);
     }
 
-    private readonly nint RowFrom(int rowTile) => (nint)((long)shape.M * rowTile / rowTiles);
+    private readonly int Valid(int panel) => Math.Min(Microkernels.Panel, columns - panel * Microkernels.Panel);
+
+    /// <summary>The first tiles have a row more where rows do not divide evenly.</summary>
+    private readonly nint RowFrom(int rowTile) => (nint)rowTile * tileRows + Math.Min(rowTile, higherTiles);
 
     private readonly nint DepthFrom(int block) => (nint)((long)shape.K * block / blocks);
 
@@ -229,10 +245,10 @@ internal unsafe struct MatMulJob : IProductJob
     private readonly void PackPanel(int panel, int block, float* to)
     {
         nint column = (nint)panel * Microkernels.Panel, depth = DepthFrom(block);
-        int valid = Math.Min(Microkernels.Panel, columns - (int)column), count = (int)(DepthFrom(block + 1) - depth);
+        int count = (int)(DepthFrom(block + 1) - depth);
         if (shape.TransposeB)
-            Packing.Transpose(b + column * ldb + depth, ldb, valid, count, to, Microkernels.Panel);
+            Packing.Transpose(b + column * ldb + depth, ldb, Valid(panel), count, to, Microkernels.Panel);
         else
-            Packing.Copy(b + depth * ldb + column, ldb, valid, count, to, Microkernels.Panel);
+            Packing.Copy(b + depth * ldb + column, ldb, Valid(panel), count, to, Microkernels.Panel);
     }
 }

@@ -75,10 +75,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     a += aStep;
                     b += bStep;
@@ -126,10 +127,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     a += aStep;
@@ -184,10 +186,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -249,10 +252,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -321,10 +325,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -400,10 +405,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -486,10 +492,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -579,10 +586,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -679,10 +687,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -786,10 +795,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -900,10 +910,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -1021,10 +1032,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -1149,10 +1161,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -1284,10 +1297,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -1399,11 +1413,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     a += aStep;
                     b += bStep;
@@ -1452,11 +1467,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     a += aStep;
@@ -1512,11 +1528,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -1579,11 +1596,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -1653,11 +1671,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -1734,11 +1753,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -1822,11 +1842,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -1917,11 +1938,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -2019,11 +2041,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -2128,11 +2151,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -2244,11 +2268,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -2367,11 +2392,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -2497,11 +2523,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -2634,11 +2661,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -2751,10 +2779,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     a += aStep;
                     b += bStep;
@@ -2804,10 +2833,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     a += aStep;
@@ -2864,10 +2894,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -2931,10 +2962,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -3005,10 +3037,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -3086,10 +3119,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -3174,10 +3208,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -3269,10 +3304,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -3371,10 +3407,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -3480,10 +3517,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -3596,10 +3634,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -3719,10 +3758,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -3849,10 +3889,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -3986,10 +4027,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    Vector512<float> x;
+                    Vector512<float> x, ba;
+                    ba = Vector512.Load(b);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a);
@@ -4103,11 +4145,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     a += aStep;
                     b += bStep;
@@ -4158,11 +4201,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     a += aStep;
@@ -4220,11 +4264,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -4289,11 +4334,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -4365,11 +4411,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -4448,11 +4495,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -4538,11 +4586,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -4635,11 +4684,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -4739,11 +4789,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -4850,11 +4901,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -4968,11 +5020,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -5093,11 +5146,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -5225,11 +5279,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -5364,11 +5419,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector512.Load(b);
-                    var bb = Vector512.Load(b + 16);
-                    Vector512<float> x;
+                    Vector512<float> x, ba, bb;
+                    ba = Vector512.Load(b);
+                    bb = Vector512.Load(b + 16);
                     x = Vector512.Create(a[r0]); c0a = Vector512.FusedMultiplyAdd(x, ba, c0a); c0b = Vector512.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector512.Create(a[r1]); c1a = Vector512.FusedMultiplyAdd(x, ba, c1a); c1b = Vector512.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector512.Create(a[r2]); c2a = Vector512.FusedMultiplyAdd(x, ba, c2a); c2b = Vector512.FusedMultiplyAdd(x, bb, c2b);
@@ -5479,10 +5535,31 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     a += aStep;
                     b += bStep;
@@ -5530,10 +5607,35 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
                     a += aStep;
@@ -5588,10 +5690,39 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
@@ -5653,10 +5784,43 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
@@ -5725,10 +5889,47 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
@@ -5804,10 +6005,51 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    x = Vector256.Create(a[5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    x = Vector256.Create(a[5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    x = Vector256.Create(a[5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    x = Vector256.Create(a[5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
@@ -5879,11 +6121,36 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     a += aStep;
                     b += bStep;
@@ -5932,11 +6199,40 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
                     a += aStep;
@@ -5992,11 +6288,44 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
@@ -6059,11 +6388,48 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
@@ -6133,11 +6499,52 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
@@ -6214,11 +6621,56 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    x = Vector256.Create(a[5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a); c5b = Vector256.FusedMultiplyAdd(x, bb, c5b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    x = Vector256.Create(a[5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a); c5b = Vector256.FusedMultiplyAdd(x, bb, c5b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    x = Vector256.Create(a[5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a); c5b = Vector256.FusedMultiplyAdd(x, bb, c5b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    x = Vector256.Create(a[5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a); c5b = Vector256.FusedMultiplyAdd(x, bb, c5b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector256.Create(a[1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector256.Create(a[2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
@@ -6291,10 +6743,31 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     a += aStep;
                     b += bStep;
@@ -6344,10 +6817,35 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
                     a += aStep;
@@ -6404,10 +6902,39 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
@@ -6471,10 +6998,43 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
@@ -6545,10 +7105,47 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
@@ -6626,10 +7223,51 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    Vector256<float> x;
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    x = Vector256.Create(a[r5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    x = Vector256.Create(a[r5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    x = Vector256.Create(a[r5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a);
+                    x = Vector256.Create(a[r5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba;
+                    ba = Vector256.Load(b);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a);
                     x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a);
                     x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a);
@@ -6703,11 +7341,36 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     a += aStep;
                     b += bStep;
@@ -6758,11 +7421,40 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
                     a += aStep;
@@ -6820,11 +7512,44 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
@@ -6889,11 +7614,48 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
@@ -6965,11 +7727,52 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
@@ -7048,11 +7851,56 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k >= 4; k -= 4)
                 {
-                    var ba = Vector256.Load(b);
-                    var bb = Vector256.Load(b + 8);
-                    Vector256<float> x;
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    x = Vector256.Create(a[r5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a); c5b = Vector256.FusedMultiplyAdd(x, bb, c5b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    x = Vector256.Create(a[r5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a); c5b = Vector256.FusedMultiplyAdd(x, bb, c5b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    x = Vector256.Create(a[r5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a); c5b = Vector256.FusedMultiplyAdd(x, bb, c5b);
+                    a += aStep;
+                    b += bStep;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
+                    x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
+                    x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
+                    x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
+                    x = Vector256.Create(a[r3]); c3a = Vector256.FusedMultiplyAdd(x, ba, c3a); c3b = Vector256.FusedMultiplyAdd(x, bb, c3b);
+                    x = Vector256.Create(a[r4]); c4a = Vector256.FusedMultiplyAdd(x, ba, c4a); c4b = Vector256.FusedMultiplyAdd(x, bb, c4b);
+                    x = Vector256.Create(a[r5]); c5a = Vector256.FusedMultiplyAdd(x, ba, c5a); c5b = Vector256.FusedMultiplyAdd(x, bb, c5b);
+                    a += aStep;
+                    b += bStep;
+                }
+                for (; k > 0; k--)
+                {
+                    Vector256<float> x, ba, bb;
+                    ba = Vector256.Load(b);
+                    bb = Vector256.Load(b + 8);
                     x = Vector256.Create(a[r0]); c0a = Vector256.FusedMultiplyAdd(x, ba, c0a); c0b = Vector256.FusedMultiplyAdd(x, bb, c0b);
                     x = Vector256.Create(a[r1]); c1a = Vector256.FusedMultiplyAdd(x, ba, c1a); c1b = Vector256.FusedMultiplyAdd(x, bb, c1b);
                     x = Vector256.Create(a[r2]); c2a = Vector256.FusedMultiplyAdd(x, ba, c2a); c2b = Vector256.FusedMultiplyAdd(x, bb, c2b);
@@ -7123,10 +7971,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     a += aStep;
                     b += bStep;
@@ -7174,10 +8023,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     x = Vector128.Create(a[1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a);
                     a += aStep;
@@ -7232,10 +8082,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     x = Vector128.Create(a[1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a);
                     x = Vector128.Create(a[2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a);
@@ -7297,10 +8148,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     x = Vector128.Create(a[1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a);
                     x = Vector128.Create(a[2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a);
@@ -7369,10 +8221,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     x = Vector128.Create(a[1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a);
                     x = Vector128.Create(a[2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a);
@@ -7448,10 +8301,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     x = Vector128.Create(a[1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a);
                     x = Vector128.Create(a[2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a);
@@ -7523,11 +8377,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     a += aStep;
                     b += bStep;
@@ -7576,11 +8431,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     x = Vector128.Create(a[1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a); c1b = Vector128.MultiplyAddEstimate(x, bb, c1b);
                     a += aStep;
@@ -7636,11 +8492,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     x = Vector128.Create(a[1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a); c1b = Vector128.MultiplyAddEstimate(x, bb, c1b);
                     x = Vector128.Create(a[2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a); c2b = Vector128.MultiplyAddEstimate(x, bb, c2b);
@@ -7703,11 +8560,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     x = Vector128.Create(a[1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a); c1b = Vector128.MultiplyAddEstimate(x, bb, c1b);
                     x = Vector128.Create(a[2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a); c2b = Vector128.MultiplyAddEstimate(x, bb, c2b);
@@ -7777,11 +8635,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     x = Vector128.Create(a[1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a); c1b = Vector128.MultiplyAddEstimate(x, bb, c1b);
                     x = Vector128.Create(a[2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a); c2b = Vector128.MultiplyAddEstimate(x, bb, c2b);
@@ -7858,11 +8717,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     x = Vector128.Create(a[1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a); c1b = Vector128.MultiplyAddEstimate(x, bb, c1b);
                     x = Vector128.Create(a[2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a); c2b = Vector128.MultiplyAddEstimate(x, bb, c2b);
@@ -7935,10 +8795,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     a += aStep;
                     b += bStep;
@@ -7988,10 +8849,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     x = Vector128.Create(a[r1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a);
                     a += aStep;
@@ -8048,10 +8910,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     x = Vector128.Create(a[r1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a);
                     x = Vector128.Create(a[r2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a);
@@ -8115,10 +8978,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     x = Vector128.Create(a[r1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a);
                     x = Vector128.Create(a[r2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a);
@@ -8189,10 +9053,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     x = Vector128.Create(a[r1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a);
                     x = Vector128.Create(a[r2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a);
@@ -8270,10 +9135,11 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    Vector128<float> x;
+                    Vector128<float> x, ba;
+                    ba = Vector128.Load(b);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a);
                     x = Vector128.Create(a[r1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a);
                     x = Vector128.Create(a[r2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a);
@@ -8347,11 +9213,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     a += aStep;
                     b += bStep;
@@ -8402,11 +9269,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     x = Vector128.Create(a[r1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a); c1b = Vector128.MultiplyAddEstimate(x, bb, c1b);
                     a += aStep;
@@ -8464,11 +9332,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     x = Vector128.Create(a[r1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a); c1b = Vector128.MultiplyAddEstimate(x, bb, c1b);
                     x = Vector128.Create(a[r2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a); c2b = Vector128.MultiplyAddEstimate(x, bb, c2b);
@@ -8533,11 +9402,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     x = Vector128.Create(a[r1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a); c1b = Vector128.MultiplyAddEstimate(x, bb, c1b);
                     x = Vector128.Create(a[r2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a); c2b = Vector128.MultiplyAddEstimate(x, bb, c2b);
@@ -8609,11 +9479,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     x = Vector128.Create(a[r1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a); c1b = Vector128.MultiplyAddEstimate(x, bb, c1b);
                     x = Vector128.Create(a[r2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a); c2b = Vector128.MultiplyAddEstimate(x, bb, c2b);
@@ -8692,11 +9563,12 @@ internal static unsafe partial class Microkernels
         {
             for (nint run = tile->Runs; run > 0; run--)
             {
-                for (nint k = tile->Depth; k > 0; k--)
+                nint k = tile->Depth;
+                for (; k > 0; k--)
                 {
-                    var ba = Vector128.Load(b);
-                    var bb = Vector128.Load(b + 4);
-                    Vector128<float> x;
+                    Vector128<float> x, ba, bb;
+                    ba = Vector128.Load(b);
+                    bb = Vector128.Load(b + 4);
                     x = Vector128.Create(a[r0]); c0a = Vector128.MultiplyAddEstimate(x, ba, c0a); c0b = Vector128.MultiplyAddEstimate(x, bb, c0b);
                     x = Vector128.Create(a[r1]); c1a = Vector128.MultiplyAddEstimate(x, ba, c1a); c1b = Vector128.MultiplyAddEstimate(x, bb, c1b);
                     x = Vector128.Create(a[r2]); c2a = Vector128.MultiplyAddEstimate(x, ba, c2a); c2b = Vector128.MultiplyAddEstimate(x, bb, c2b);

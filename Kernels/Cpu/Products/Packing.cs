@@ -10,6 +10,9 @@ internal static unsafe class Packing
     /// <summary>Floats of a row in a cache line.</summary>
     private const int TransposeDepth = 16;
 
+    /// <summary>How many rows ahead a copy asks for: their distance is more than the processor's own prefetching follows.</summary>
+    private const int RowsAhead = 8;
+
     /// <summary>
     /// to[k * width + i] = from[i * stride + k]: rows become neighbours. Entries from <paramref name="rows"/> to <paramref name="width"/>
     /// are set to 0.
@@ -73,6 +76,8 @@ internal static unsafe class Packing
     {
         for (int k = 0; k < depth; k++, from += stride, to += width)
         {
+            if (Sse.IsSupported)
+                Sse.Prefetch0(from + RowsAhead * stride);
             int i = 0;
             for (; i <= columns - 8; i += 8)
                 Vector256.Store(Vector256.Load(from + i), to + i);

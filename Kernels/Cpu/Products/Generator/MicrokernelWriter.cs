@@ -10,9 +10,11 @@ namespace VaeFromScratch.Kernels.Generator;
 internal static class MicrokernelWriter
 {
     /// <summary>
-    /// Lanes, and the tallest tile whose accumulators (two vectors a row), two vectors of B and one broadcast of A fit the register file.
+    /// Lanes, the tallest tile whose accumulators (two vectors a row), two vectors of B and one broadcast of A fit the register file,
+    /// and the steps of k that are written out in one turn of the inner loop: a low tile of narrow vectors is short of issue slots, above
+    /// all where another thread runs on the same core.
     /// </summary>
-    private static readonly (int Lanes, int MaxRows)[] Widths = [(16, 14), (8, 6), (4, 6)];
+    private static readonly (int Lanes, int MaxRows, int Unroll)[] Widths = [(16, 14, 1), (8, 6, 4), (4, 6, 1)];
 
     private static readonly string[] Kinds = ["Columns", "Rows"];
 
@@ -40,11 +42,11 @@ internal static class MicrokernelWriter
             """);
         foreach (string kind in Kinds)
             WriteTable(text, kind);
-        foreach (var (lanes, maxRows) in Widths)
+        foreach (var (lanes, maxRows, unroll) in Widths)
             foreach (string kind in Kinds)
                 for (int vectors = 1; vectors <= 2; vectors++)
                     for (int rows = 1; rows <= maxRows; rows++)
-                        WriteKernel(text, kind, lanes, rows, vectors);
+                        WriteKernel(text, kind, lanes, rows, vectors, unroll);
         text.Length--;
         text.Append("}\n");
         return text.ToString();
@@ -56,7 +58,7 @@ internal static class MicrokernelWriter
     {
         text.Append($"    /// <summary>Kernels by height: [rows - 1] for one vector of columns, [MaxRows + rows - 1] for two.</summary>\n");
         text.Append($"    private static delegate*<Tile*, void>[] Make{kind}(int lanes) => lanes switch\n    {{\n");
-        foreach (var (lanes, maxRows) in Widths)
+        foreach (var (lanes, maxRows, _) in Widths)
         {
             text.Append($"        {lanes} =>\n        [\n");
             for (int vectors = 1; vectors <= 2; vectors++)
@@ -68,7 +70,7 @@ internal static class MicrokernelWriter
             + "lanes\"),\n    };\n\n");
     }
 
-    private static void WriteKernel(StringBuilder text, string kind, int lanes, int rows, int vectors)
+    private static void WriteKernel(StringBuilder text, string kind, int lanes, int rows, int vectors, int unroll)
     {
         bool gather = kind == "Rows";
         string vector = $"Vector{lanes * 32}";
@@ -83,6 +85,22 @@ internal static class MicrokernelWriter
                 Line(depth, string.Join(' ', statements(i)));
         }
         string Offset(int j) => j == 0 ? "" : $" + {lanes}";
+        void Loop(int steps)
+        {
+            Line(4, steps == 1 ? "for (; k > 0; k--)" : $"for (; k >= {steps}; k -= {steps})");
+            Line(4, "{");
+            Line(5, $"{vector}<float> x, " + string.Join(", ", columns.Select(j => $"b{j}")) + ";");
+            for (int step = 0; step < steps; step++)
+            {
+                for (int j = 0; j < vectors; j++)
+                    Line(5, $"b{columns[j]} = {vector}.Load(b{Offset(j)});");
+                EachRow(5, i =>
+                    [$"x = {vector}.Create(a[{(gather ? "r" : "")}{i}]);", .. columns.Select(j => $"c{i}{j} = {fma}(x, b{j}, c{i}{j});")]);
+                Line(5, "a += aStep;");
+                Line(5, "b += bStep;");
+            }
+            Line(4, "}");
+        }
 
         Line(1, "[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
         Line(1, $"private static void {Name(kind, lanes, rows, vectors)}(Tile* tile)");
@@ -110,16 +128,10 @@ internal static class MicrokernelWriter
         Line(2, "{");
         Line(3, "for (nint run = tile->Runs; run > 0; run--)");
         Line(3, "{");
-        Line(4, "for (nint k = tile->Depth; k > 0; k--)");
-        Line(4, "{");
-        for (int j = 0; j < vectors; j++)
-            Line(5, $"var b{columns[j]} = {vector}.Load(b{Offset(j)});");
-        Line(5, $"{vector}<float> x;");
-        EachRow(5, i =>
-            [$"x = {vector}.Create(a[{(gather ? "r" : "")}{i}]);", .. columns.Select(j => $"c{i}{j} = {fma}(x, b{j}, c{i}{j});")]);
-        Line(5, "a += aStep;");
-        Line(5, "b += bStep;");
-        Line(4, "}");
+        Line(4, "nint k = tile->Depth;");
+        if (unroll > 1)
+            Loop(unroll);
+        Loop(1);
         Line(4, "a += tile->ARunSkip;");
         Line(4, "b += tile->BRunSkip;");
         Line(3, "}");
