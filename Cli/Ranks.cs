@@ -56,9 +56,6 @@ internal sealed class Ranks(ICollective collective)
             Console.SetOut(TextWriter.Null);
             Console.SetError(TextWriter.Null);
         }
-        // Only so many can exchange in pairs, and all of them see that by themselves.
-        if (ShardSum.Problem(collective.Size, collective.Size) is { } problem)
-            return CommandLineTool.Fail(new OptionException($"--distributed {kind}: {problem}"));
         if (!ranks.AreMany && StartedTogether != 1)
             Output.Note($"--distributed {kind}: there is one rank, which trains alone; `mpirun -n 4 vae train .. --distributed {kind}` "
                 + "starts four");

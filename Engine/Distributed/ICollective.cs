@@ -16,7 +16,7 @@ public interface ICollective : IDisposable
     /// <summary>This process, from 0.</summary>
     int Rank { get; }
 
-    /// <summary>How many there are, a power of two.</summary>
+    /// <summary>How many there are.</summary>
     int Size { get; }
 
     /// <summary>How long a partner may take to answer when both are doing the same.</summary>

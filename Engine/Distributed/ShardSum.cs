@@ -7,8 +7,11 @@ namespace VaeFromScratch.Distributed;
 /// The sum of a vector of each of a fixed number of shards, added in a fixed pairwise tree, ((0 + 1) + (2 + 3)) + .., whichever rank has
 /// computed which: the bits do not depend on the number of ranks.
 /// </summary>
-/// <remarks>Rank r of P has the shards r S / P to (r + 1) S / P - 1: a subtree of its own, whose sum is a leaf of the tree of the
-/// ranks.</remarks>
+/// <remarks>
+/// A rank has a subtree, whose sum is a leaf of the tree of <see cref="Collectives.AllReduce"/>. With P a power of two it has S / P
+/// shards; else as many as for the next smaller power of two, or half of them, so that 3 ranks have 2, 2 and 4 of 8. A shard for each
+/// rank may be any number of them.
+/// </remarks>
 internal sealed class ShardSum : IDisposable
 {
     private readonly Compute compute;
@@ -19,16 +22,19 @@ internal sealed class ShardSum : IDisposable
     private readonly Slice<float>[] levels;
     private int length, added;
 
-    /// <param name="shards">A power of two and a multiple of the number of ranks.</param>
+    /// <param name="shards">As many as the ranks, or a power of two that is larger.</param>
     /// <param name="longest">Numbers of the longest vector.</param>
     /// <exception cref="ArgumentException">The shards cannot be divided among the ranks.</exception>
     public ShardSum(Compute compute, ICollective ranks, int shards, int longest)
     {
-        if (Problem(shards, ranks.Size) is { } problem)
+        if (shards != ranks.Size && Problem(shards, ranks.Size) is { } problem)
             throw new ArgumentException(problem, nameof(shards));
-        (this.compute, this.ranks, Shards, Count) = (compute, ranks, shards, shards / ranks.Size);
+        (this.compute, this.ranks, Shards) = (compute, ranks, shards);
+        int core = Collectives.Core(ranks.Size), pairs = ranks.Size - core;
+        Count = shards == ranks.Size ? 1 : shards / core / (ranks.Rank < 2 * pairs ? 2 : 1);
+        First = Count * (shards == ranks.Size || ranks.Rank < 2 * pairs ? ranks.Rank : ranks.Rank - pairs);
         leaf = compute.Pool.Rent<float>(longest);
-        scratch = ranks.Size > 1 ? compute.Pool.Rent<float>(Collectives.ScratchFor(longest)) : default;
+        scratch = ranks.Size > 1 ? compute.Pool.Rent<float>(Collectives.ScratchFor(longest, ranks.Size)) : default;
         levels = [.. Enumerable.Range(0, Count == 1 ? 0 : System.Numerics.BitOperations.Log2((uint)Count) + 1)
             .Select(_ => compute.Pool.Rent<float>(longest))];
     }
@@ -40,15 +46,14 @@ internal sealed class ShardSum : IDisposable
     public int Count { get; }
 
     /// <summary>The first shard of this rank.</summary>
-    public int First => ranks.Rank * Count;
+    public int First { get; }
 
     /// <summary>Where the next shard's vector goes, with room for the longest.</summary>
     public Slice<float> Leaf => leaf;
 
-    /// <summary>Why so many shards cannot be divided among so many ranks; null where they can.</summary>
+    /// <summary>Why a number of shards is none that any number of ranks up to it can divide; null where it is.</summary>
     public static string? Problem(int shards, int ranks) =>
-        !System.Numerics.BitOperations.IsPow2(ranks) ? $"{ranks} ranks: expected 1, 2, 4, 8 or another power of two"
-        : !System.Numerics.BitOperations.IsPow2(shards) ? $"{shards} shards: expected 1, 2, 4, 8 or another power of two"
+        !System.Numerics.BitOperations.IsPow2(shards) ? $"{shards} shards: expected 1, 2, 4, 8 or another power of two"
         : shards < ranks ? $"{shards} shards on {ranks} ranks: expected at least a shard for each rank" : null;
 
     /// <summary>Begins a sum of vectors of this length.</summary>

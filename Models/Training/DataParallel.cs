@@ -30,7 +30,7 @@ internal sealed class DataParallel : IDisposable
     private readonly float[] stop = new float[1];
     private readonly Stopwatch adding = new();
 
-    /// <param name="shards">A power of two and a multiple of the number of ranks.</param>
+    /// <param name="shards">See <see cref="ShardSum"/>.</param>
     /// <param name="arenas">The networks that are trained.</param>
     /// <param name="sums">How many sums of terms there are.</param>
     public DataParallel(Compute compute, ICollective ranks, int shards, IEnumerable<ParameterArena> arenas, int sums)

@@ -129,7 +129,7 @@ public sealed class Trainer : IDisposable
     {
         int given = configuration.Training.Reproducible, shards = given == 0 ? ranks : given;
         int batch = Math.Min(configuration.Training.Batch, count);
-        if (ShardSum.Problem(shards, ranks) is { } problem)
+        if (given != 0 && ShardSum.Problem(given, ranks) is { } problem)
             throw new OptionException($"reproducible {given}: {problem}");
         return shards == 1 || batch >= DataParallel.LeastImages * shards ? shards : throw new OptionException(
             $"batch {batch}: it is cut into {shards} shards, each of which needs {DataParallel.LeastImages} images; give a larger "
