@@ -111,6 +111,9 @@ internal sealed class Ranks(ICollective collective)
         return RunConfiguration.FromJson(Encoding.UTF8.GetString(json));
     }
 
+    /// <summary>Whether training has been stopped on this rank, or a signal came to any of them.</summary>
+    public bool Stop(bool stopped) => collective.Any(stopped || Interruption.IsRequested, Collectives.AsLongAsItTakes);
+
     private int Work(Func<Ranks, int> work)
     {
         int code;

@@ -109,7 +109,10 @@ internal sealed class TrainJob(Ranks ranks, CommandContext context, string? mode
         run.Prepare();
         run.Share();
         bool reachedEnd = Interruption.EndingByItself(() => run.Train(() => Interruption.IsRequested));
-        return reachedEnd ? ExitCode.Done : ExitCode.Interrupted;
+        if (ranks.Stop(!reachedEnd))
+            return ExitCode.Interrupted;
+        run.HelpToEvaluate();
+        return ExitCode.Done;
     }
 
     /// <summary>The device; each rank of a host takes the GPU of its number there, unless one is named.</summary>
@@ -265,7 +268,7 @@ internal sealed class TrainJob(Ranks ranks, CommandContext context, string? mode
         if (ranks.AreMany && Environment.GetEnvironmentVariable("VAE_PROFILE") == "1" && run.SecondsSpent is { Training: > 0 } spent)
             Output.Note(string.Create(CultureInfo.InvariantCulture,
                 $"all-reduce, waiting for other ranks included: {100 * spent.Adding / spent.Training:F1} % of the time of a step"));
-        if (Interruption.IsRequested || !reachedEnd)
+        if (ranks.Stop(!reachedEnd))
         {
             var (epoch, step) = run.Position;
             int code = Interruption.Stopped(reachedEnd ? " before measuring" : $" in epoch {epoch} at step {step}");

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using VaeFromScratch.Data;
+using VaeFromScratch.Distributed;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Models.Nets;
@@ -71,20 +72,19 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
         int importanceSamples = 0) => Compute(model, dataset, configuration, train, importanceSamples, stored: null);
 
     /// <param name="stored">Where the mixture estimate is kept; null to compute it in any case.</param>
+    /// <param name="ranks">The processes that share the passes over the sets; the others call <see cref="Help"/>.</param>
     /// <inheritdoc cref="Compute(VaeModel, ImageDataset, RunConfiguration, ImageDataset?, int)"/>
     internal static EvaluationResult Compute(VaeModel model, ImageDataset dataset, RunConfiguration configuration, ImageDataset? train,
-        int importanceSamples, StoredMixture? stored)
+        int importanceSamples, StoredMixture? stored, ICollective? ranks = null)
     {
-        using var evaluator = new Evaluator(model, dataset, configuration);
-        var likelihoods = evaluator.Likelihoods();
-        var encodings = evaluator.Encode();
+        using var evaluator = new Evaluator(model, dataset, configuration) { Ranks = ranks ?? SingleProcess.Instance };
+        var (likelihoods, encodings, ofTrain) = Shared(evaluator, model, configuration, train);
         var backend = model.Compute.Backend;
         return new(configuration, dataset.Split, likelihoods, encodings, Indicators.Compute(backend, encodings),
             stored?.Compute(backend, encodings, configuration.Training.Seed)
                 ?? MixtureInformation.Compute(backend, encodings, configuration.Training.Seed))
         {
-            Category = CategoryResult.Compute(encodings, model.Categories > 0 && train is not null ? EncodeAll(model, train, configuration)
-                : null),
+            Category = CategoryResult.Compute(encodings, ofTrain),
             NoiseComponents = model.Noise.Components,
             HasLikelihood = model.Noise.IsLikelihood,
             StandardPrior = model.HasStandardPrior,
@@ -150,10 +150,22 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
         return json;
     }
 
-    private static Encodings EncodeAll(VaeModel model, ImageDataset dataset, RunConfiguration configuration)
+    /// <summary>This rank's share of what rank 0 computes.</summary>
+    internal static void Help(VaeModel model, ImageDataset dataset, RunConfiguration configuration, ImageDataset train, ICollective ranks)
     {
-        using var evaluator = new Evaluator(model, dataset, configuration);
-        return evaluator.Encode();
+        using var evaluator = new Evaluator(model, dataset, configuration) { Ranks = ranks };
+        Shared(evaluator, model, configuration, train);
+    }
+
+    /// <summary>What ranks share, in one order: the set's likelihoods and encodings, and with a category the training images'.</summary>
+    private static (Likelihoods Likelihoods, Encodings Encodings, Encodings? OfTrain) Shared(Evaluator evaluator, VaeModel model,
+        RunConfiguration configuration, ImageDataset? train)
+    {
+        var (likelihoods, encodings) = (evaluator.Likelihoods(), evaluator.Encode());
+        if (model.Categories == 0 || train is null)
+            return (likelihoods, encodings, null);
+        using var ofTrain = new Evaluator(model, train, configuration) { Ranks = evaluator.Ranks };
+        return (likelihoods, encodings, ofTrain.Encode());
     }
 
     public void Save(RunDirectory run)

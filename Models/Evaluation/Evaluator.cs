@@ -1,4 +1,5 @@
 using VaeFromScratch.Data;
+using VaeFromScratch.Distributed;
 using VaeFromScratch.Estimators;
 using VaeFromScratch.Estimators.Quality;
 using VaeFromScratch.Models.Distributions;
@@ -37,6 +38,12 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
 
     private readonly TrainingData data = new(model.Compute, dataset, configuration.Data.Binarise, configuration.Training.Seed);
 
+    /// <summary>
+    /// The processes that share the batches of <see cref="Encode"/> and <see cref="Likelihoods"/>, which all of them call. The numbers are
+    /// those of one process: batches are the same, and their sums are added in the order of the set.
+    /// </summary>
+    internal ICollective Ranks { get; init; } = SingleProcess.Instance;
+
     /// <summary>mu and logVar of every image, in file order, and q(c|x) where the model has a category.</summary>
     public Encodings Encode()
     {
@@ -45,7 +52,7 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
         var probabilities = new float[dataset.Count * model.Categories];
         using var encoder = Encoder.For(model);
         var others = new float[encoder is null ? 0 : model.EvaluationBatch * encoder.Probabilities];
-        ForEachBatch((x, start) =>
+        ForOwnBatches((x, start) =>
         {
             int from = start * model.Latents, count = x.Shape[0] * model.Latents;
             if (encoder is not null)
@@ -61,6 +68,9 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
             model.Compute.Backend.Download(z.LogVar.Data, logVar.AsSpan(from, count));
             c?.Probabilities.ToArray().CopyTo(probabilities, start * model.Categories);
         });
+        Share(mu, model.EvaluationBatch * model.Latents);
+        Share(logVar, model.EvaluationBatch * model.Latents);
+        Share(probabilities, model.EvaluationBatch * model.Categories);
         return new(dataset.Count, model.Latents, mu, logVar, probabilities, labels: dataset.Labels is null ? default
             : Array.ConvertAll(dataset.Labels, l => (int)l));
     }
@@ -77,47 +87,61 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
     /// <param name="decodeMeans">Whether to decode the means too, for the squared error; it is NaN otherwise.</param>
     public Likelihoods Likelihoods(bool decodeMeans = true)
     {
-        double squaredError = decodeMeans ? 0 : double.NaN, variance = 0;
+        const int first = 3;
+        double squaredError = decodeMeans ? 0 : double.NaN, variance = 0, loss = 0, wrong = 0;
         bool variancePerPixel = false;
         var learner = dataset.Labels is null ? null : model as ILearnsFromLabels;
-        double loss = 0;
-        int wrong = 0;
         var names = new List<string>();
-        var sums = new List<double>();
-        ForEachBatch((x, start) =>
+        // Of each batch: wrong classes, squared error, variance, then each term's sum and its share of the loss.
+        double[] ofBatches = [];
+        int width = 0;
+        ForOwnBatches((x, start) =>
         {
             var objective = model.Objective(x);
             int images = x.Shape[0];
-            for (int i = 0; i < objective.Terms.Count; i++)
+            if (names.Count == 0)
+            {
+                names.AddRange(objective.Terms.Select(t => t.Term.Name));
+                width = first + 2 * names.Count;
+                ofBatches = new double[Batches * width];
+            }
+            var of = ofBatches.AsSpan(start / model.EvaluationBatch * width, width);
+            for (int i = 0; i < names.Count; i++)
             {
                 var (term, weight, factor) = objective.Terms[i];
                 double sum = term.Value.ToArray().Sum(v => (double)v) * images / term.Value.Length;
-                if (i == names.Count)
-                {
-                    names.Add(term.Name);
-                    sums.Add(0);
-                }
-                sums[i] += sum;
-                loss += weight * (factor?.Item() ?? 1) * sum;
+                of[first + 2 * i] = sum;
+                of[first + 2 * i + 1] = weight * (factor?.Item() ?? 1) * sum;
             }
             if (learner is not null)
-                wrong += DesignedLatents.Largest(learner.ClassLogits(x).ToArray(), learner.Classes)
+                of[0] = DesignedLatents.Largest(learner.ClassLogits(x).ToArray(), learner.Classes)
                     .Where((k, i) => k != dataset.Labels![start + i]).Count();
             if (!decodeMeans)
                 return;
             var decoded = model.Decode(model.MeanCode(x));
-            squaredError += (x - model.Noise.Mean(decoded)).Square().Sum().Item();
+            of[1] = (x - model.Noise.Mean(decoded)).Square().Sum().Item();
             if (model.Noise.PixelVariance(decoded) is { } ofPixels)
             {
                 variancePerPixel = true;
-                variance += ofPixels.Mean().Item() * (double)images / dataset.Count;
+                of[2] = ofPixels.Mean().Item() * (double)images / dataset.Count;
             }
         });
+        Share(ofBatches, width);
+        double[] sums = new double[names.Count];
+        for (int at = 0; at < ofBatches.Length; at += width)
+        {
+            (wrong, squaredError, variance) = (wrong + ofBatches[at], squaredError + ofBatches[at + 1], variance + ofBatches[at + 2]);
+            for (int i = 0; i < sums.Length; i++)
+            {
+                sums[i] += ofBatches[at + first + 2 * i];
+                loss += ofBatches[at + first + 2 * i + 1];
+            }
+        }
         int n = dataset.Count;
         return new(n, Sum("nll") / n, Sum("kl") / n, squaredError / n, variancePerPixel ? (float)variance : model.Noise.Variance,
             [("loss", loss / n), .. names.Select((name, i) => (name, sums[i] / n))])
         {
-            ClassificationError = learner is not null ? (double)wrong / n : null,
+            ClassificationError = learner is not null ? wrong / n : null,
         };
 
         double Sum(string name) => names.IndexOf(name) is >= 0 and var i ? sums[i]
@@ -215,15 +239,39 @@ public sealed class Evaluator(VaeModel model, ImageDataset dataset, RunConfigura
 
     public void Dispose() => data.Dispose();
 
-    internal void ForEachBatch(Action<Tensor, int> action)
+    internal void ForEachBatch(Action<Tensor, int> action) => ForBatches(action, first: 0, step: 1);
+
+    private int Batches => (dataset.Count + model.EvaluationBatch - 1) / model.EvaluationBatch;
+
+    /// <summary>This rank's batches. One that there is none left for does the first again, to know what a batch's numbers are.</summary>
+    private void ForOwnBatches(Action<Tensor, int> action) => ForBatches(action, Ranks.Rank < Batches ? Ranks.Rank : 0, Ranks.Size);
+
+    private void ForBatches(Action<Tensor, int> action, int first, int step)
     {
         int size = model.EvaluationBatch;
-        for (int start = 0; start < dataset.Count; start += size)
+        for (int i = first; i < Batches; i += step)
         {
-            int count = Math.Min(size, dataset.Count - start);
+            int start = i * size, count = Math.Min(size, dataset.Count - start);
             using var tape = model.Compute.Tape(gradients: false);
-            model.Rng.BeginStep(FirstEvaluationStep + (uint)(start / size));
+            model.Rng.BeginStep(FirstEvaluationStep + (uint)i);
             action(data.Range(start, count, model.Rng), start);
         }
+    }
+
+    /// <summary>Completes numbers of which each rank has those of its own batches.</summary>
+    /// <param name="width">How many a batch has; the last may have fewer.</param>
+    private void Share<T>(T[] numbers, int width) where T : unmanaged
+    {
+        var (rank, size) = (Ranks.Rank, Ranks.Size);
+        if (size == 1)
+            return;
+        var own = new T[(Batches + size - 1) / size * width];
+        for (int i = rank; i < Batches; i += size)
+            Of(i).CopyTo(own.AsSpan(i / size * width));
+        var all = Ranks.AllGather(own, Collectives.AsLongAsItTakes);
+        for (int i = 0; i < Batches; i++)
+            all[i % size].AsSpan(i / size * width, Of(i).Length).CopyTo(Of(i));
+
+        Span<T> Of(int batch) => numbers.AsSpan(batch * width, Math.Min(width, numbers.Length - batch * width));
     }
 }

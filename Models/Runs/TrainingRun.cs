@@ -44,7 +44,7 @@ public sealed class TrainingRun : IDisposable
         trainingData = new(compute, train, configuration.Data.Binarise, configuration.Training.Seed);
         Model = configuration.CreateModel(compute, image, trainingData.Variance, train.Count);
         trainer = new(Model, trainingData, configuration, ranks);
-        test = new(() => new(Model, data.Test, configuration));
+        test = new(() => new(Model, data.Test, configuration) { Ranks = this.ranks });
     }
 
     /// <summary>
@@ -163,7 +163,7 @@ public sealed class TrainingRun : IDisposable
             {
                 throw new DivergenceException($"{e.Message}; {directory.CheckpointFile} is from before, after step {saved}", e);
             }
-            if (Writes && summary is not null)
+            if (summary is not null)
             {
                 var likelihoods = TestLikelihoods(summary.Epoch);
                 var encodings = Model.Categories > 0 ? test.Value.Encode() : null;
@@ -181,7 +181,7 @@ public sealed class TrainingRun : IDisposable
                     WriteTables();
             }
             sinceCheckpoint.Restart();
-            // The others wait here while rank 0 measures and writes.
+            // The others wait here while rank 0 writes.
             if (ranks.Any(stop(), Collectives.AsLongAsItTakes) && !trainer.IsFinished)
                 return false;
         }
@@ -222,11 +222,15 @@ public sealed class TrainingRun : IDisposable
     {
         using var activity = Telemetry.Source.StartActivity("evaluation")?.SetTag("epoch", trainer.Epoch);
         CheckThere();
-        var result = EvaluationResult.Compute(Model, data.Test, Configuration, data.Train, importanceSamples: 0, new(directory.Path));
+        var result = EvaluationResult.Compute(Model, data.Test, Configuration, data.Train, importanceSamples: 0, new(directory.Path),
+            ranks);
         result.Save(directory);
         MembershipMaps.Save(Model, data.Test, directory.File(MembershipMaps.FileName));
         return result;
     }
+
+    /// <summary>What the other ranks do while rank 0 calls <see cref="Evaluate"/>: their share of the images.</summary>
+    internal void HelpToEvaluate() => EvaluationResult.Help(Model, data.Test, Configuration, data.Train, ranks);
 
     public void Dispose()
     {

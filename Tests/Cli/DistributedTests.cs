@@ -34,8 +34,13 @@ public sealed class DistributedTests
         Finished(4, ["train", "--epochs", "1", .. Convolutional, "--out", four]);
         Finished(3, ["train", "--resume", "--epochs", "2", "--report", "false", "--distributed", "mpi", "--out", four]);
         foreach (string run in (string[])[two, four])
+        {
             Assert.That(Weights(run), Is.EqualTo(Weights(alone)));
-        Assert.That(Terms(two), Is.EqualTo(Terms(alone)));
+            Assert.That(Terms(run), Is.EqualTo(Terms(alone)));
+            Assert.That(Evaluation(run), Is.EqualTo(Evaluation(alone)));
+        }
+
+        static string Evaluation(string run) => File.ReadAllText(RunDirectory.Open(run).EvaluationFile);
 
         static byte[] Weights(string run) => File.ReadAllBytes(RunDirectory.Open(run).ModelFile);
 

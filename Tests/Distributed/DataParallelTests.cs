@@ -3,6 +3,7 @@ using VaeFromScratch.Data;
 using VaeFromScratch.Distributed;
 using VaeFromScratch.Kernels.Functions;
 using VaeFromScratch.Models;
+using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Terms;
 using VaeFromScratch.Models.Training;
 using VaeFromScratch.Tests.Models;
@@ -18,17 +19,18 @@ public sealed class DataParallelTests
     public static IEnumerable<string> Models => WholeModelTests.Models;
 
     [TestCaseSource(nameof(Models))]
-    public void Every_model_trains_the_same_bits_on_one_two_and_four_ranks(string name)
+    public void Every_model_trains_and_measures_the_same_bits_on_one_to_four_ranks(string name)
     {
         var configuration = Configuration(name).With(("reproducible", 4));
         var alone = Train(1, configuration);
         Assert.That(alone[0].Values, Has.All.Matches<float>(float.IsFinite));
         Assert.That(alone[0].Values, Is.Not.EqualTo(alone[0].Start), "it has been trained");
-        foreach (int size in (int[])[2, 4])
+        foreach (int size in (int[])[2, 3, 4])
             foreach (var rank in Train(size, configuration))
             {
                 Assert.That(rank.Values, Is.EqualTo(alone[0].Values), $"{size} ranks");
                 Assert.That(rank.Terms, Is.EqualTo(alone[0].Terms), $"the epoch's means on {size} ranks");
+                Assert.That(rank.Measured, Is.EqualTo(alone[0].Measured), $"what is measured on {size} ranks");
             }
     }
 
@@ -42,7 +44,8 @@ public sealed class DataParallelTests
     {
         var configuration = Configuration("beta-vae").With(("reproducible", 8), (key, value));
         float[] alone = Train(1, configuration)[0].Values;
-        Assert.That(Train(8, configuration).Select(r => r.Values), Has.All.EqualTo(alone));
+        foreach (int size in (int[])[5, 8])
+            Assert.That(Train(size, configuration).Select(r => r.Values), Has.All.EqualTo(alone));
         Assert.That(Train(1, Configuration("beta-vae").With(("reproducible", 8)))[0].Values, Is.Not.EqualTo(alone), "the setting counts");
     }
 
@@ -188,7 +191,7 @@ public sealed class DataParallelTests
                 ("classifier", name.EndsWith("conv") ? "conv:4" : "shared"),
                 ("mi_factors", "1"), ("q_network", "4"), ("discriminator", "8"), ("labelled_batch", 8), ("categories", 2));
 
-    private static (float[] Start, float[] Values, double[] Terms)[] Train(int size, RunConfiguration configuration,
+    private static (float[] Start, float[] Values, double[] Terms, double[] Measured)[] Train(int size, RunConfiguration configuration,
         ImageDataset? data = null) =>
         ThreadRanks.Run(size, (ranks, compute) =>
         {
@@ -197,16 +200,22 @@ public sealed class DataParallelTests
             double[] terms = [];
             while (!run.Trainer.IsFinished)
                 terms = [.. terms, .. run.Trainer.TrainEpoch()!.Terms.Select(t => t.Value)];
-            return (start, run.Values, terms);
+            return (start, run.Values, terms, run.Measure());
         });
 
     /// <summary>A model in training on one rank.</summary>
     private sealed class Run : IDisposable
     {
+        // Three batches of the evaluation, the last of which is smaller; of four ranks one has none.
+        private const int Measured = 1100;
+
         private readonly TrainingData training;
+        private readonly RunConfiguration configuration;
+        private readonly ICollective ranks;
 
         public Run(Compute compute, RunConfiguration configuration, ImageDataset data, ICollective ranks)
         {
+            (this.configuration, this.ranks) = (configuration, ranks);
             training = new(compute, data, configuration.Data.Binarise, configuration.Training.Seed);
             Model = Small.Create(compute, configuration, data);
             Trainer = new(Model, training, configuration, ranks);
@@ -218,6 +227,16 @@ public sealed class DataParallelTests
 
         /// <summary>Every number that a checkpoint has: weights, state, moments.</summary>
         public float[] Values => [.. Trainer.Save().Arrays.SelectMany(a => a.Values)];
+
+        /// <summary>What is measured of other images, shared among the ranks.</summary>
+        public double[] Measure()
+        {
+            using var evaluator = new Evaluator(Model, Small.Halves(Measured), configuration) { Ranks = ranks };
+            var (likelihoods, e) = (evaluator.Likelihoods(), evaluator.Encode());
+            return [likelihoods.Nll, likelihoods.Kl, likelihoods.SquaredError, likelihoods.ClassificationError ?? 0,
+                .. likelihoods.Terms.Select(t => t.Value), .. Array.ConvertAll(e.Mu.ToArray(), v => (double)v),
+                .. Array.ConvertAll(e.LogVar.ToArray(), v => (double)v), .. Array.ConvertAll(e.Probabilities.ToArray(), v => (double)v)];
+        }
 
         public void Dispose()
         {
