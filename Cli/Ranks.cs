@@ -8,12 +8,12 @@ using VaeFromScratch.Models.Training;
 namespace VaeFromScratch.Cli;
 
 /// <summary>
-/// The processes of one `vae train --distributed mpi`, of which this is one. Rank 0 alone speaks, and reads and writes the run directory;
-/// the others learn from it what to train.
+/// The processes of one `vae train --distributed mpi` or nccl, of which this is one. Rank 0 alone speaks, and reads and writes the run
+/// directory; the others learn from it what to train.
 /// </summary>
 internal sealed class Ranks(ICollective collective)
 {
-    public const string None = "none", Mpi = "mpi";
+    public const string None = "none", Mpi = "mpi", Nccl = "nccl";
 
     /// <summary>How long a rank that got a signal waits for the others to finish the step and for rank 0 to write the checkpoint.</summary>
     private static readonly TimeSpan MomentToAgree = TimeSpan.FromSeconds(60);
@@ -27,8 +27,22 @@ internal sealed class Ranks(ICollective collective)
 
     public bool AreMany => collective.Size > 1;
 
+    /// <summary>
+    /// The device that this rank is to open, instead of the one that the user wrote: each rank of a host takes the GPU of its number there,
+    /// unless one is named.
+    /// </summary>
+    /// <exception cref="Kernels.DeviceException">Gradients do not travel between such devices.</exception>
+    public string DeviceFor(string written)
+    {
+        string kind = written == "auto" && collective is NcclCollective ? "cuda" : written;
+        if (collective is NcclCollective && !kind.StartsWith("cuda", StringComparison.Ordinal))
+            throw new Kernels.DeviceException($"--distributed {Nccl}: gradients travel between CUDA devices, and --device is {written}; "
+                + $"give --device cuda, or --distributed {Mpi}");
+        return AreMany && kind == "cuda" ? $"cuda:{OnHost}" : kind;
+    }
+
     /// <summary>This process's number on its host, by which it takes one of the host's GPUs; 0 where nobody has numbered them.</summary>
-    public static int OnHost => ((string[])["OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"])
+    private static int OnHost => ((string[])["OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"])
         .Select(name => int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture,
             out int number) ? number : 0).Max();
 
@@ -40,16 +54,19 @@ internal sealed class Ranks(ICollective collective)
             out int number) ? number : (int?)null).FirstOrDefault(number => number is not null);
 
     /// <summary>Does work on all ranks. What one of them cannot do ends all: with its sentence, and its exit code.</summary>
-    /// <param name="kind">none or mpi, as the user wrote it.</param>
-    /// <exception cref="OptionException">It is neither.</exception>
-    /// <exception cref="Kernels.DeviceException">There is no MPI library to join the ranks with.</exception>
+    /// <param name="kind">none, mpi or nccl, as the user wrote it.</param>
+    /// <exception cref="OptionException">It is none of them.</exception>
+    /// <exception cref="Kernels.DeviceException">There is no library to join the ranks with.</exception>
     public static int Run(string kind, Func<Ranks, int> work)
     {
         if (kind == None)
             return Alone(work);
-        if (kind != Mpi)
-            throw new OptionException($"--distributed {kind}: expected {None} or {Mpi}");
-        using var collective = MpiCollective.Open();
+        using ICollective collective = kind switch
+        {
+            Mpi => MpiCollective.Open(),
+            Nccl => NcclCollective.Open(),
+            _ => throw new OptionException($"--distributed {kind}: expected {None}, {Mpi} or {Nccl}"),
+        };
         var (ranks, error) = (new Ranks(collective), Console.Error);
         if (!ranks.IsFirst)
         {

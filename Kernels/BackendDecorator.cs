@@ -11,7 +11,7 @@ internal readonly record struct KernelCost(string Name, double Flops, double Byt
 /// </summary>
 internal abstract class BackendDecorator(IBackend inner) : IBackend
 {
-    protected IBackend Inner { get; } = inner;
+    public IBackend Inner { get; } = inner;
 
     public string Name => Inner.Name;
 

@@ -33,7 +33,8 @@ internal static class TrainCommand
         }.Among(CsvLog, TensorBoardLog);
         var distributed = new Option<string>("--distributed")
         {
-            Description = "none, or mpi: the processes that mpirun or srun started train one run together, each a part of every batch",
+            Description = "none, or mpi: the processes that mpirun or srun started train one run together, each a part of every batch; "
+                + "nccl: the same, with gradients that travel between NVIDIA's GPUs",
             DefaultValueFactory = _ => Ranks.None,
         };
         command.Arguments.Add(model);
@@ -115,10 +116,8 @@ internal sealed class TrainJob(Ranks ranks, CommandContext context, string? mode
         return ExitCode.Done;
     }
 
-    /// <summary>The device; each rank of a host takes the GPU of its number there, unless one is named.</summary>
     private Compute OpenCompute(RunConfiguration configuration) =>
-        (ranks.AreMany && context.DeviceName == "cuda" ? context with { DeviceName = $"cuda:{Ranks.OnHost}" } : context)
-            .OpenCompute(configuration.Training.Precision);
+        (context with { DeviceName = ranks.DeviceFor(context.DeviceName) }).OpenCompute(configuration.Training.Precision);
 
     private static string HowToContinue(RunDirectory directory) => $"continue with: vae train --resume --out {directory.Path}";
 

@@ -21,10 +21,10 @@ internal static unsafe class DriverLibrary
     private const int CudaNoDevice = 100, OpenClNoDevice = -1, OpenClNoPlatform = -1001, MostPlatforms = 16;
 
     /// <summary>The environment variables that name other libraries with a driver's entry points.</summary>
-    public const string CudaVariable = "VAE_CUDA_LIBRARY", OpenClVariable = "VAE_OPENCL_LIBRARY";
+    public const string CudaVariable = "VAE_CUDA_LIBRARY", OpenClVariable = "VAE_OPENCL_LIBRARY", NcclVariable = "VAE_NCCL_LIBRARY";
 
     private static readonly string[] Cuda = ["libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1", "nvcuda.dll"],
-        OpenCl = ["libOpenCL.so.1", "OpenCL.dll"];
+        OpenCl = ["libOpenCL.so.1", "OpenCL.dll"], Nccl = ["libnccl.so.2"];
     private static readonly Lazy<DriverState> CudaState = new(AskCuda), OpenClState = new(AskOpenCl);
     private static readonly Dictionary<string, (nint Library, string Name)> Loaded = [];
     private static readonly HashSet<Assembly> Resolved = [];
@@ -41,6 +41,7 @@ internal static unsafe class DriverLibrary
                 {
                     "cuda" or "nvcuda" => Load(CudaVariable, Cuda).Library,
                     "OpenCL" => Load(OpenClVariable, OpenCl).Library,
+                    "nccl" => Load(NcclVariable, Nccl).Library,
                     _ => 0,
                 });
     }
@@ -81,6 +82,23 @@ internal static unsafe class DriverLibrary
             + (library is null ? $"{driver} ({file}) is not installed; use --device cpu, or name the library in {variable}"
             : failure is not null ? $"{library} is installed, but {failure}; use --device cpu, or repair the driver"
             : $"{library} is installed, but it sees no device; use --device cpu"));
+    }
+
+    /// <summary>NVIDIA's library for exchanges between GPUs is one that <see cref="Cuda.Nccl"/> knows.</summary>
+    /// <exception cref="DeviceException">It is not there, is another library or too old.</exception>
+    public static void RequireNccl()
+    {
+        const int oldest = 21300;
+        const string advice = "on Debian and Ubuntu with NVIDIA's package source: apt-get install libnccl2, elsewhere NCCL 2.13 or newer; "
+            + "or --distributed mpi";
+        var (library, name) = Load(NcclVariable, Nccl);
+        if (name is null)
+            throw new DeviceException($"--distributed nccl: it needs NVIDIA's {Nccl[0]}, and there is no such library; {advice}");
+        if (!NativeLibrary.TryGetExport(library, "ncclGetVersion", out nint getVersion))
+            throw new DeviceException($"--distributed nccl: {name} is not NCCL, as it has no ncclGetVersion; {advice}");
+        int version = 0;
+        if (((delegate* unmanaged<int*, int>)getVersion)(&version) != 0 || version < oldest)
+            throw new DeviceException($"--distributed nccl: {name} is of version {version}, expected at least {oldest}; {advice}");
     }
 
     private static DriverState AskCuda()

@@ -125,6 +125,13 @@ internal sealed partial class GpuBackend : IBackend
         slice.Length == 0 ? new(nothing, 0, 1)
             : new(BlockAt(slice.Address), (slice.Address & OffsetMask) / Unsafe.SizeOf<T>(), slice.Length);
 
+    /// <summary>Makes the device's context current on the calling thread.</summary>
+    internal void Bind() => accelerator.Bind();
+
+    /// <summary>The driver's own address of a slice; 0 where it is absent or empty.</summary>
+    internal nint NativeAddress(Slice<float> slice) =>
+        slice.Length == 0 ? 0 : BlockAt(slice.Address).NativePtr + (nint)(slice.Address & OffsetMask);
+
     private MemoryBuffer BlockAt(nint address)
     {
         int block = (int)(address >> BlockShift);

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using NUnit.Framework;
 using VaeFromScratch.Models.Runs;
 using VaeFromScratch.Tests.Engine;
+using VaeFromScratch.Tests.Kernels;
 
 namespace VaeFromScratch.Tests.Cli;
 
@@ -170,7 +171,32 @@ public sealed class DistributedTests
 
     [Test]
     public void Another_kind_is_refused() =>
-        Tool.Fails(Tool.Run("train", "--distributed", "gloo"), 2, "--distributed gloo", "expected none or mpi");
+        Tool.Fails(Tool.Run("train", "--distributed", "gloo"), 2, "--distributed gloo", "expected none, mpi or nccl");
+
+    [Test]
+    public void Without_NCCL_a_sentence_says_what_to_install()
+    {
+        if (NativeLibrary.TryLoad("libnccl.so.2", out _))
+            Assert.Ignore("NCCL is installed");
+        Tool.Fails(Tool.Run("train", "--distributed", "nccl"), 3, "libnccl.so.2", "apt-get install libnccl2", "--distributed mpi");
+    }
+
+    [TestCase("libno-such-nccl.so", "VAE_NCCL_LIBRARY names libno-such-nccl.so")]
+    [TestCase("libc.so.6", "libc.so.6 is not NCCL")]
+    public void A_library_that_is_not_NCCL_is_named(string library, string sentence) =>
+        Tool.Fails(Tool.RunWith([("VAE_NCCL_LIBRARY", library)], "train", "--distributed", "nccl"), 3, sentence);
+
+    [Test]
+    [Category("Cuda")]
+    public void Gradients_of_a_CPU_do_not_travel_over_NCCL()
+    {
+        if (!File.Exists(CudaEmulator.Path))
+            Assert.Ignore("the CUDA emulator is not built; run Kernels/Gpu/TensorCores/build-emulator.sh");
+        var result = Tool.RunWith([("VAE_NCCL_LIBRARY", CudaEmulator.Path), ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+            ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")], "train", "--distributed", "nccl", "--device", "cpu");
+        Assert.That(result.ExitCode, Is.EqualTo(3), result.Error);
+        Assert.That(result.Error, Does.Contain("vae: --distributed nccl: gradients travel between CUDA devices, and --device is cpu"));
+    }
 
     private static ToolResult Finish(int ranks, params string[] arguments)
     {

@@ -21,17 +21,21 @@ internal static unsafe class CudaEmulator
     public static void Open(int computeCapability = 90)
     {
         Environment.SetEnvironmentVariable(DriverLibrary.CudaVariable, Path);
+        Environment.SetEnvironmentVariable(DriverLibrary.NcclVariable, Path);
         try
         {
             Configure(computeCapability: computeCapability);
             CudaDriver.Check(CudaDriver.cuInit(0));
+            DriverLibrary.RequireNccl();
         }
         finally
         {
             // Other tests ask which devices this machine has.
             Environment.SetEnvironmentVariable(DriverLibrary.CudaVariable, null);
+            Environment.SetEnvironmentVariable(DriverLibrary.NcclVariable, null);
         }
         FailIn(null);
+        FailNccl(null);
         if (context == 0)
             fixed (nint* made = &context)
                 CudaDriver.Check(((delegate* unmanaged<nint*, uint, int, int>)Entry("cuCtxCreate_v2"))(made, 0, 0));
@@ -59,6 +63,14 @@ internal static unsafe class CudaEmulator
 
     /// <summary>Makes the named kernel fail when it runs; null heals the device.</summary>
     public static void FailIn(string? kernel) => Tell("vaeEmulatorFail", kernel);
+
+    /// <summary>Makes a call of the stand-in for NCCL fail; for ncclCommGetAsyncError, what it finds. Null heals it.</summary>
+    public static void FailNccl(string? call, int error = 0)
+    {
+        nint words = Marshal.StringToCoTaskMemUTF8(call);
+        ((delegate* unmanaged<nint, int, int>)Entry("vaeEmulatorFailNccl"))(words, error);
+        Marshal.FreeCoTaskMem(words);
+    }
 
     /// <summary>The calls that <paramref name="what"/> makes to the driver, one a line.</summary>
     public static string[] Record(Action what)

@@ -13,6 +13,12 @@ namespace VaeFromScratch.Kernels.Gpu.Cuda;
 /// </remarks>
 internal static unsafe partial class CudaDriver
 {
+    /// <summary>Of <see cref="cuStreamQuery"/>: there is work left.</summary>
+    public const int NotReady = 600;
+
+    /// <summary>Of <see cref="cuStreamCreate"/>: it does not wait for the default stream.</summary>
+    public const uint NonBlocking = 1;
+
     /// <summary>An attribute of <see cref="cuDeviceGetAttribute"/>.</summary>
     public const int MostSharedBytesOfBlock = 97;
 
@@ -41,6 +47,26 @@ internal static unsafe partial class CudaDriver
     public static partial int cuDeviceGetCount(int* count);
     [LibraryImport(Library)]
     public static partial int cuDeviceGetAttribute(int* value, int attribute, int device);
+    [LibraryImport(Library)]
+    public static partial int cuDevicePrimaryCtxRetain(nint* context, int device);
+    [LibraryImport(Library)]
+    public static partial int cuDevicePrimaryCtxRelease_v2(int device);
+    [LibraryImport(Library)]
+    public static partial int cuCtxGetCurrent(nint* context);
+    [LibraryImport(Library)]
+    public static partial int cuCtxGetDevice(int* device);
+    [LibraryImport(Library)]
+    public static partial int cuCtxPushCurrent_v2(nint context);
+    [LibraryImport(Library)]
+    public static partial int cuCtxPopCurrent_v2(nint* context);
+    [LibraryImport(Library)]
+    public static partial int cuMemcpyPeerAsync(nint to, nint toContext, nint from, nint fromContext, nuint bytes, nint stream);
+    [LibraryImport(Library)]
+    public static partial int cuStreamCreate(nint* stream, uint flags);
+    [LibraryImport(Library)]
+    public static partial int cuStreamDestroy_v2(nint stream);
+    [LibraryImport(Library)]
+    public static partial int cuStreamQuery(nint stream);
     [LibraryImport(Library)]
     public static partial int cuMemAlloc_v2(nint* address, nuint bytes);
     [LibraryImport(Library)]

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds the library that stands in for the NVIDIA driver, emulator/build/libvaecuda.so, used with VAE_CUDA_LIBRARY=<that path>.
+# Builds the library that stands in for the NVIDIA driver, emulator/build/libvaecuda.so, used with VAE_CUDA_LIBRARY=<that path>, and for
+# NCCL, with VAE_NCCL_LIBRARY.
 # CXX and FLAGS change the compiler and add options; OUT changes the folder. Only what is older than its sources is compiled again.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -12,7 +13,7 @@ if [[ $compiler == *g++* && $compiler != *clang* ]]; then options+=(-mtls-dialec
 read -ra more <<<"${FLAGS:-}"
 headers_changed() { [[ -n $(find src/*.cuh emulator/*.h build-emulator.sh -newer "$1" -print -quit) ]]; }
 jobs=()
-for source in emulator/scheduler.cpp emulator/driver.cpp src/*.cu; do
+for source in emulator/scheduler.cpp emulator/driver.cpp emulator/nccl.cpp src/*.cu; do
   object="$out/$(basename "${source%.*}").o"
   if [[ ! -e $object || $source -nt $object ]] || headers_changed "$object"; then
     "$compiler" -x c++ "${options[@]}" "${more[@]}" -c "$source" -o "$object" &

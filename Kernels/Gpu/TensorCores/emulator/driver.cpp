@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,7 +28,7 @@ namespace {
 
 enum Result {
     Success = 0, InvalidValue = 1, OutOfMemory = 2, InvalidDevice = 101, InvalidContext = 201, InvalidPtx = 218, InvalidHandle = 400,
-    NotFound = 500, LaunchFailed = 719, NotSupported = 801, CaptureUnsupported = 900, CaptureInvalidated = 901
+    NotFound = 500, NotReady = 600, LaunchFailed = 719, NotSupported = 801, CaptureUnsupported = 900, CaptureInvalidated = 901
 };
 
 typedef std::function<int()> Work;
@@ -35,6 +36,7 @@ struct Graph { std::vector<Work> nodes; };
 struct Stream {
     int number;
     std::unique_ptr<Graph> capture;
+    std::deque<std::function<bool()>> waiting;  // what has not happened yet, as it depends on others; each says whether it has now
 };
 struct Event {
     std::chrono::steady_clock::time_point at;
@@ -49,11 +51,11 @@ struct Function {
     unsigned staticShared, mostThreads, mostDynamicShared;
 };
 struct Module { std::map<std::string, Function> functions; };
-struct Block { char* base; size_t mapped, bytes; };
+struct Block { char* base; size_t mapped, bytes; void* owner; };
 
 constexpr size_t Page = 4096;
 constexpr unsigned SharedWithoutAsking = 49152;
-constexpr int ContextHandle = 0xc0;
+constexpr int ContextHandle = 0xc0, PrimaryHandle = 0xc1;
 Stream defaultStream;
 std::atomic<int> streams;
 std::mutex lock, recordLock;
@@ -65,6 +67,7 @@ std::string failingKernel;
 FILE* recording;
 
 thread_local void* current;
+thread_local std::vector<void*> below;  // what cuCtxPopCurrent_v2 goes back to
 // The one capture that there is at a time.
 std::atomic<Stream*> capturing;
 int captureMode;
@@ -135,8 +138,15 @@ int enqueue(const char* call, void* stream, Work work)
     if (sticky)
         return sticky;
     // As on a device, what goes wrong inside shows at a later call.
-    if (const int result = work())
-        sticky = result;
+    const auto now = [work = std::move(work)] {
+        if (const int result = work())
+            sticky = result;
+        return true;
+    };
+    if (s->waiting.empty())
+        now();
+    else
+        s->waiting.push_back(now);
     return Success;
 }
 
@@ -148,6 +158,15 @@ bool inside(Address p, size_t bytes)
         return false;
     --next;
     return p + bytes <= next->first + next->second.bytes;
+}
+
+// Whether memory is a context's: another one of the same device may not touch it.
+bool belongs(Address p, size_t bytes, void* context)
+{
+    if (!inside(p, bytes))
+        return false;
+    std::lock_guard<std::mutex> hold(lock);
+    return std::prev(memory.upper_bound(p))->second.owner == context;
 }
 
 unsigned most_shared_of_block() { return (compute >= 100 || compute == 90 ? 227 : compute % 10 == 0 ? 163 : 99) << 10; }
@@ -338,6 +357,13 @@ API vaeEmulatorFail(const char* kernel)
     return Success;
 }
 
+// For the stand-ins of other libraries: a line of the record; whether memory is the current context's; and work of a stream that is done
+// once it says so, when the stream is asked.
+API vaeEmulatorNote(const char* line) { record("%s", line); return Success; }
+API vaeEmulatorOwns(Address p, size_t bytes) { return current && belongs(p, bytes, current); }
+API vaeEmulatorIsPrimary() { return current == (void*)PrimaryHandle; }
+void vaeEmulatorWait(void* stream, std::function<bool()> done) { stream_of(stream)->waiting.push_back(std::move(done)); }
+
 // ---- devices and contexts
 
 API cuInit(unsigned)
@@ -384,6 +410,36 @@ API cuCtxCreate_v2(void** context, unsigned, int) { *context = current = (void*)
 API cuCtxDestroy_v2(void*) { current = nullptr; record("cuCtxDestroy_v2"); return Success; }
 API cuCtxSetCurrent(void* context) { current = context; record("cuCtxSetCurrent %d", context != nullptr); return Success; }
 API cuCtxGetCurrent(void** context) { *context = current; return Success; }
+API cuCtxPushCurrent_v2(void* context)
+{
+    below.push_back(current);
+    current = context;
+    record("cuCtxPushCurrent_v2 %s", context == (void*)PrimaryHandle ? "primary" : "own");
+    return Success;
+}
+API cuCtxPopCurrent_v2(void** context)
+{
+    if (below.empty())
+        return refuse(__func__, InvalidContext);
+    *context = current;
+    current = below.back();
+    below.pop_back();
+    record("cuCtxPopCurrent_v2");
+    return Success;
+}
+API cuCtxGetDevice(int* device)
+{
+    NEEDS_CONTEXT
+    *device = 0;
+    return Success;
+}
+API cuDevicePrimaryCtxRetain(void** context, int)
+{
+    *context = (void*)PrimaryHandle;
+    record("cuDevicePrimaryCtxRetain");
+    return Success;
+}
+API cuDevicePrimaryCtxRelease_v2(int) { record("cuDevicePrimaryCtxRelease_v2"); return Success; }
 API cuCtxSynchronize()
 {
     UNSAFE_IN_CAPTURE
@@ -420,7 +476,7 @@ API cuMemAlloc_v2(Address* address, size_t bytes)
     mprotect(base + mapped - Page, Page, PROT_NONE);
     memset(base, 0xff, mapped - Page);
     *address = (Address)(base + mapped - Page - aligned);
-    memory[*address] = {base, mapped, bytes};
+    memory[*address] = {base, mapped, bytes, current};
     used += bytes;
     record("cuMemAlloc_v2 %zu", bytes);
     return Success;
@@ -460,6 +516,13 @@ API cuMemcpyAsync(Address to, Address from, size_t bytes, void* stream)
 {
     record("cuMemcpyAsync %zu stream %d", bytes, stream_of(stream)->number);
     return enqueue(__func__, stream, [=] { memmove((void*)to, (const void*)from, bytes); return 0; });
+}
+API cuMemcpyPeerAsync(Address to, void* toContext, Address from, void* fromContext, size_t bytes, void* stream)
+{
+    record("cuMemcpyPeerAsync %zu stream %d", bytes, stream_of(stream)->number);
+    if (!belongs(to, bytes, toContext) || !belongs(from, bytes, fromContext))
+        return refuse(__func__, InvalidValue);
+    return enqueue(__func__, stream, [=] { memcpy((void*)to, (const void*)from, bytes); return 0; });
 }
 API cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, void* stream)
 {
@@ -510,6 +573,14 @@ API cuStreamSynchronize(void* stream)
         return refuse_in_capture(__func__);
     record("cuStreamSynchronize %d", stream_of(stream)->number);
     return sticky;
+}
+API cuStreamQuery(void* stream)
+{
+    NEEDS_CONTEXT
+    auto& waiting = stream_of(stream)->waiting;
+    while (!waiting.empty() && waiting.front()())
+        waiting.pop_front();
+    return waiting.empty() ? (int)sticky : NotReady;
 }
 API cuStreamBeginCapture_v2(void* stream, int mode)
 {
