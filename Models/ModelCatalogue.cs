@@ -1,5 +1,4 @@
 using System.Reflection;
-using VaeFromScratch.Data.Own;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Models.Settings;
 
@@ -64,35 +63,8 @@ public static class ModelCatalogue
     /// <param name="recipe">Null for the first one that is not <see cref="Recipe.OnRequest"/>, where the model has any.</param>
     /// <param name="code">gaussian, joint, or empty for what the model has by default.</param>
     /// <exception cref="OptionException">There is no such model, or no such recipe of it for these data.</exception>
-    public static RunConfiguration Defaults(string model, string? data = null, string? recipe = null, string code = "")
-    {
-        var entry = Find(model, code);
-        string own = entry.Recipes.Count > 0 ? entry.Recipes[0].Data : entry.Defaults.Data.Name;
-        data ??= own;
-        Recipe[] recipes = [.. entry.Recipes.Where(r => r.Data == data)];
-        if (recipes.Length == 0)
-            recipes = [.. entry.Recipes.Where(r => r.Data == own)];
-        var chosen = recipe is null ? recipes.FirstOrDefault(r => !r.OnRequest) : recipes.FirstOrDefault(r => r.Name == recipe)
-            ?? throw new OptionException(
-            $"recipe {recipe}: {entry.Title} has "
-            + $"{(recipes.Length == 0 ? "no recipes" : $"{string.Join(", ", recipes.Select(r => r.Name))} for {data}")}");
-        var start = entry.Defaults.With(("data", data));
-        if (chosen is not null)
-            start = start.With(chosen.Settings) with { Recipe = chosen.Name };
-        return start.With(OfColumns(OwnFile.KindOf(data)).Where(s => entry.Keys.Contains(s.Key)));
-    }
-
-    /// <summary>
-    /// What differs where the items are no pictures: nothing to convolve or to move about; a table has few columns, so little to say, and
-    /// few rows, so short epochs.
-    /// </summary>
-    private static (string Key, object Value)[] OfColumns(OwnKind? kind) => kind switch
-    {
-        OwnKind.Vectors => [("network", "mlp:500,500"), ("augment", 0)],
-        OwnKind.Table => [("network", "mlp:128,128"), ("augment", 0), ("noise", "table"), ("lambda2", 0), ("latents", 8), ("beta", 1),
-            ("epochs", 50)],
-        _ => [],
-    };
+    public static RunConfiguration Defaults(string model, string? data = null, string? recipe = null, string code = "") =>
+        Find(model, code).DefaultsFor(data, recipe);
 
     private static IEnumerable<ModelEntry> EntriesOf(Assembly assembly) => assembly.GetTypes()
         .Where(t => t is { IsInterface: false, IsAbstract: false } && t.IsAssignableTo(typeof(ICatalogued)))

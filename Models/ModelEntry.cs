@@ -1,4 +1,5 @@
-using System.Collections.Concurrent;
+using VaeFromScratch.Data.Own;
+using VaeFromScratch.Kernels;
 using VaeFromScratch.Models.Nets;
 using VaeFromScratch.Models.Settings;
 
@@ -58,8 +59,6 @@ public sealed record Recipe(string Name, string Data, IReadOnlyList<(string Key,
 /// </summary>
 public sealed record ModelEntry
 {
-    private static readonly ConcurrentDictionary<Type, IReadOnlyList<Setting>> Known = new();
-
     private readonly Func<VaeParts, object, VaeModel> create;
     private readonly Func<object> newSettings;
     private IReadOnlySet<string>? keys;
@@ -117,9 +116,36 @@ public sealed record ModelEntry
     public IReadOnlySet<string> Keys => keys ??= new RunConfiguration(this).Groups.SelectMany(g => g.Settings)
         .Select(s => s.Key).ToHashSet();
 
-    internal object NewSettings() => newSettings();
+    /// <inheritdoc cref="ModelCatalogue.Defaults"/>
+    internal RunConfiguration DefaultsFor(string? data, string? recipe)
+    {
+        string own = Recipes.Count > 0 ? Recipes[0].Data : Defaults.Data.Name;
+        data ??= own;
+        Recipe[] recipes = [.. Recipes.Where(r => r.Data == data)];
+        if (recipes.Length == 0)
+            recipes = [.. Recipes.Where(r => r.Data == own)];
+        var chosen = recipe is null ? recipes.FirstOrDefault(r => !r.OnRequest)
+            : recipes.FirstOrDefault(r => r.Name == recipe) ?? throw new OptionException($"recipe {recipe}: {Title} has "
+                + (recipes.Length == 0 ? "no recipes" : $"{string.Join(", ", recipes.Select(r => r.Name))} for {data}"));
+        var start = Defaults.With(("data", data));
+        if (chosen is not null)
+            start = start.With(chosen.Settings) with { Recipe = chosen.Name };
+        return start.With(OfColumns(OwnFile.KindOf(data)).Where(s => Keys.Contains(s.Key)));
+    }
 
-    internal static IReadOnlyList<Setting> SettingsOf(Type record) => Known.GetOrAdd(record, Setting.Of);
+    /// <summary>
+    /// What differs where the items are no pictures: nothing to convolve or to move about; a table has few columns, so little to say, and
+    /// few rows, so short epochs.
+    /// </summary>
+    private static (string Key, object Value)[] OfColumns(OwnKind? kind) => kind switch
+    {
+        OwnKind.Vectors => [("network", "mlp:500,500"), ("augment", 0)],
+        OwnKind.Table => [("network", "mlp:128,128"), ("augment", 0), ("noise", "table"), ("lambda2", 0), ("latents", 8), ("beta", 1),
+            ("epochs", 50)],
+        _ => [],
+    };
+
+    internal object NewSettings() => newSettings();
 
     internal VaeModel Create(Compute compute, RunConfiguration configuration, ImageShape image, double pixelVariance, int trainingImages,
         Initialise? init)
@@ -145,6 +171,10 @@ public sealed record ModelEntry
         catch (ArgumentException e)
         {
             throw new OptionException(e.Message);
+        }
+        catch (DeviceMemoryException e)
+        {
+            throw new DeviceMemoryException($"--network {network.Network}, --latents {network.Latents}: {e.Message}");
         }
     }
 }

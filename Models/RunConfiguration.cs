@@ -17,12 +17,7 @@ public class OptionException(string message) : Exception(message);
 /// <param name="Model">What is trained.</param>
 public sealed record RunConfiguration(ModelEntry Model)
 {
-    private const string ModelKey = "model", CodeKey = "code", RecipeKey = "recipe";
-
-    /// <summary>Keys by which older versions wrote what has another name now.</summary>
-    private static readonly Dictionary<string, string> Renamed = new() { ["latent_kind"] = CodeKey };
-
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+    internal const string ModelKey = "model", CodeKey = "code", RecipeKey = "recipe";
 
     /// <summary>The model's own settings, a record of <see cref="ModelEntry.SettingsType"/>.</summary>
     public object Settings { get; init; } = Model.NewSettings();
@@ -49,10 +44,7 @@ public sealed record RunConfiguration(ModelEntry Model)
 
     public string Started { get; init; } = "";
 
-    /// <summary>
-    /// Size of the images, as 28x28x1, with which the networks can be built without the data: informative; empty in files of older
-    /// versions.
-    /// </summary>
+    /// <summary>Size of the images, as 28x28x1, to build the networks without the data: informative; empty in older files.</summary>
     public string Image { get; init; } = "";
 
     /// <summary>What an item of the data is called: an image; a row of a table or of vectors.</summary>
@@ -65,7 +57,7 @@ public sealed record RunConfiguration(ModelEntry Model)
     public string Changed { get; init; } = "";
 
     /// <summary>All settings by what they belong to.</summary>
-    public IReadOnlyList<SettingGroup> Groups =>
+    internal IReadOnlyList<SettingGroup> Groups =>
     [
         new("model", Settings, record => this with { Settings = record }),
         new("noise", Noise, record => this with { Noise = (NoiseSettings)record }),
@@ -79,18 +71,8 @@ public sealed record RunConfiguration(ModelEntry Model)
     internal RunConfiguration WithoutFacts =>
         this with { Device = "", Version = "", Commit = "", Started = "", Image = "", DataChecksum = "" };
 
-    private (string Key, string Value)[] Facts => [("device", Device), ("version", Version), ("commit", Commit), ("started", Started),
-        ("changed", Changed), .. Image == "" ? ((string, string)[])[] : [("image", Image)],
-        .. DataChecksum == "" ? ((string, string)[])[] : [("data_sha256", DataChecksum)]];
-
     /// <summary>The value of a setting; null where this model has none of that key.</summary>
-    public object? Value(string key)
-    {
-        foreach (var group in Groups)
-            if (group.Settings.FirstOrDefault(s => s.Key == key) is { } setting)
-                return setting.Get(group.Record);
-        return null;
-    }
+    public object? Value(string key) => Find(key) is var (group, setting) ? setting.Get(group.Record) : null;
 
     /// <summary>This configuration with other values of some settings, by their keys.</summary>
     /// <exception cref="OptionException">There is no such key, or a value does not fit it.</exception>
@@ -107,15 +89,13 @@ public sealed record RunConfiguration(ModelEntry Model)
         if (key == CodeKey)
             return value == Setting.ToText(Model.Code) ? this
                 : throw new OptionException($"{option} {value}: the code of this configuration is {Setting.ToText(Model.Code)}");
-        foreach (var group in Groups)
-            if (group.Settings.FirstOrDefault(s => s.Key == key) is { } setting)
-                return group.Replace(setting.With(group.Record, value, option));
+        if (Find(key) is var (group, setting))
+            return group.Replace(setting.With(group.Record, value, option));
         string[] others = [.. ModelCatalogue.All.Where(m => m.Keys.Contains(key)).Select(m => m.Title)];
-        string named = option is "--set" or "--grid" ? $"{option} {key}" : option;
-        throw new OptionException(others.Length > 0
-            ? $"{named}: {Model.Title} has no such setting; models that have it: {string.Join(", ", others)}"
-            : $"{named}: there is no such key; keys of {Model.Title} are "
-                + $"{string.Join(", ", Groups.SelectMany(g => g.Settings).Select(s => s.Key))}");
+        throw new OptionException($"{Setting.Named(option, key)}: " + (others.Length > 0
+            ? $"{Model.Title} has no such setting; models that have it: {string.Join(", ", others)}"
+            : $"there is no such key; keys of {Model.Title} are "
+                + string.Join(", ", Groups.SelectMany(g => g.Settings).Select(s => s.Key))));
     }
 
     /// <summary>Refuses a value that a user gave and that is out of its range, or that nothing reads beside the other settings.</summary>
@@ -124,15 +104,11 @@ public sealed record RunConfiguration(ModelEntry Model)
     /// <exception cref="OptionException">It is one of these.</exception>
     public void CheckGiven(string key, string option, bool alone = true)
     {
-        foreach (var group in Groups)
-            if (group.Settings.FirstOrDefault(s => s.Key == key) is { } setting)
-            {
-                setting.Validate(group.Record, option);
-                if (alone && setting.OnlyWith is { } needed && Setting.ToText(Value(needed.Key)!) is var has
-                    && !needed.Values.Contains(has.Split(':')[0]))
-                    throw new OptionException($"{(option is "--set" ? $"{option} {key}" : option)}: it counts with {needed.Key} "
-                        + $"{string.Join(" or ", needed.Values)} only, and {needed.Key} is {has}; leave it out or change {needed.Key}");
-            }
+        if (Find(key) is not var (group, setting))
+            return;
+        setting.Validate(group.Record, option);
+        if (alone)
+            setting.CheckUsed(Value, option);
     }
 
     /// <exception cref="OptionException">A value is out of range, or does not go with another.</exception>
@@ -163,33 +139,16 @@ public sealed record RunConfiguration(ModelEntry Model)
     /// <param name="trainingImages">N, for estimates that take a batch for a part of the data.</param>
     /// <exception cref="OptionException">It cannot be built for these images.</exception>
     /// <exception cref="DeviceMemoryException">It is larger than can be; the message names the settings.</exception>
-    public VaeModel CreateModel(Compute compute, ImageShape image, double pixelVariance, int trainingImages = 1, Initialise? init = null)
-    {
-        try
-        {
-            return Model.Create(compute, this, image, pixelVariance, trainingImages, init);
-        }
-        catch (DeviceMemoryException e)
-        {
-            throw new DeviceMemoryException($"--network {Network.Network}, --latents {Network.Latents}: {e.Message}");
-        }
-    }
+    public VaeModel CreateModel(Compute compute, ImageShape image, double pixelVariance, int trainingImages = 1,
+        Initialise? init = null) => Model.Create(compute, this, image, pixelVariance, trainingImages, init);
 
     /// <summary>lambda_2 where the model penalises a small learned variance; 0 elsewhere.</summary>
     internal double NoisePenalty => (Settings as IModelSettings)?.NoisePenalty ?? 0;
 
-    public JsonObject ToJsonObject()
-    {
-        var json = new JsonObject { [ModelKey] = Model.Name, [CodeKey] = Setting.ToText(Model.Code), [RecipeKey] = Recipe };
-        foreach (var group in Groups)
-            foreach (var setting in group.Settings)
-                json[setting.Key] = setting.ToJson(group.Record);
-        foreach (var (key, value) in Facts)
-            json[key] = value;
-        return json;
-    }
+    /// <summary>What config.json holds.</summary>
+    public JsonObject ToJsonObject() => ConfigurationJson.Write(this);
 
-    public string ToJson() => ToJsonObject().ToJsonString(Indented) + "\n";
+    public string ToJson() => ConfigurationJson.Text(ToJsonObject());
 
     /// <summary>
     /// A key that is not there, as in the file of an older version, has its default; one that only other models have, as older versions
@@ -197,43 +156,13 @@ public sealed record RunConfiguration(ModelEntry Model)
     /// </summary>
     /// <exception cref="JsonException">Not the JSON of a configuration.</exception>
     /// <exception cref="OptionException">There is no such model.</exception>
-    public static RunConfiguration FromJson(string json)
-    {
-        var all = (JsonNode.Parse(json, documentOptions: new() { AllowDuplicateProperties = false }) as JsonObject
-            ?? throw new JsonException("the configuration is no JSON object"))
-            .ToDictionary(p => Renamed.GetValueOrDefault(p.Key, p.Key), p => p.Value is JsonValue value ? value.ToString()
-                : throw new JsonException($"{p.Key} is no single value"));
-        string Take(string key, string otherwise) => all.Remove(key, out string? value) ? value : otherwise;
-        var model = ModelCatalogue.Find(Take(ModelKey, "beta-vae"), Take(CodeKey, ""));
-        var configuration = new RunConfiguration(model)
-        {
-            Recipe = Take(RecipeKey, ""),
-            Device = Take("device", ""),
-            Version = Take("version", ""),
-            Commit = Take("commit", ""),
-            Started = Take("started", ""),
-            Image = Take("image", ""),
-            DataChecksum = Take("data_sha256", ""),
-            Changed = Take("changed", ""),
-        };
-        try
-        {
-            foreach (var (key, value) in all)
-                if (model.Keys.Contains(key) || !ModelCatalogue.All.Any(m => m.Keys.Contains(key)))
-                    configuration = configuration.With(key, value, key);
-        }
-        catch (OptionException e)
-        {
-            throw new JsonException(e.Message, e);
-        }
-        return configuration;
-    }
-}
+    public static RunConfiguration FromJson(string json) => ConfigurationJson.Read(json);
 
-/// <summary>Settings that belong together, with where they stand in a configuration.</summary>
-/// <param name="Name">model, noise, network, training, optimiser or data.</param>
-/// <param name="Replace">The configuration with another record in this one's place.</param>
-public sealed record SettingGroup(string Name, object Record, Func<object, RunConfiguration> Replace)
-{
-    public IReadOnlyList<Setting> Settings => ModelEntry.SettingsOf(Record.GetType());
+    private (SettingGroup Group, Setting Setting)? Find(string key)
+    {
+        foreach (var group in Groups)
+            if (group.Settings.FirstOrDefault(s => s.Key == key) is { } setting)
+                return (group, setting);
+        return null;
+    }
 }

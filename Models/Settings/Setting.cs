@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
@@ -8,8 +9,10 @@ namespace VaeFromScratch.Models.Settings;
 /// <summary>One setting of a record of settings: what it is called, which values it takes, and how it is read and changed.</summary>
 /// <remarks>Everything that the tool says and checks about settings comes from here: options, help, errors, config.json, recipes and `vae
 /// list models --json`.</remarks>
-public sealed class Setting
+internal sealed class Setting
 {
+    private static readonly ConcurrentDictionary<Type, IReadOnlyList<Setting>> Known = new();
+
     private readonly PropertyInfo[] path;
     private readonly SettingAttribute about;
 
@@ -30,11 +33,6 @@ public sealed class Setting
 
     /// <summary>Whether a run may go on with another value.</summary>
     public bool MayChange => about.MayChange;
-
-    /// <summary>
-    /// The key that decides whether the setting counts for something, and the values with which it does; null where it always does.
-    /// </summary>
-    public (string Key, string[] Values)? OnlyWith => about.OnlyWith.Split('=') is [var key, var values] ? (key, values.Split('|')) : null;
 
     public Type Type => path[^1].PropertyType;
 
@@ -81,13 +79,13 @@ public sealed class Setting
 
     /// <summary>The settings of a record, in the order of its properties, with those of the records that it holds.</summary>
     /// <exception cref="InvalidOperationException">Two of them have the same key.</exception>
-    public static IReadOnlyList<Setting> Of(Type record)
+    public static IReadOnlyList<Setting> Of(Type record) => Known.GetOrAdd(record, static record =>
     {
         Setting[] settings = [.. Find(record, [], "")];
         return settings.GroupBy(s => s.Key).FirstOrDefault(g => g.Count() > 1) is { } twice
             ? throw new InvalidOperationException($"{record.Name} has two settings called {twice.Key}")
             : settings;
-    }
+    });
 
     public object Get(object record) => path.Aggregate(record, (holder, property) => property.GetValue(holder)!);
 
@@ -122,7 +120,7 @@ public sealed class Setting
         }
         catch (Exception e) when (e is FormatException or OverflowException or ArgumentException)
         {
-            throw new OptionException($"{Named(option)} {value}: expected {Expected}");
+            throw new OptionException($"{Named(option, Key)} {value}: expected {Expected}");
         }
         return Replace(record, 0, parsed);
     }
@@ -134,12 +132,25 @@ public sealed class Setting
         object value = Get(record);
         if (value is double or int or ulong && Convert.ToDouble(value, CultureInfo.InvariantCulture) is var number
             && !(double.IsFinite(number) && number >= about.Least && number > about.Above && number <= about.Most && number < about.Below))
-            throw new OptionException($"{(option is null ? Options[0] : Named(option))} {ToText(value)}: expected {Expected}");
+            throw new OptionException($"{(option is null ? Options[0] : Named(option, Key))} {ToText(value)}: expected {Expected}");
     }
 
-    private bool IsWhole => Type == typeof(int) || Type == typeof(ulong);
+    /// <summary>Refuses a setting that nothing reads beside another one's value.</summary>
+    /// <param name="valueOf">The value of any setting of the configuration by its key.</param>
+    /// <param name="option">What the user wrote before it, for errors.</param>
+    /// <exception cref="OptionException">It is one.</exception>
+    public void CheckUsed(Func<string, object?> valueOf, string option)
+    {
+        if (about.OnlyWith.Split('=') is [var other, var values] && ToText(valueOf(other)!) is var has
+            && !values.Split('|').Contains(has.Split(':')[0]))
+            throw new OptionException($"{Named(option, Key)}: it counts with {other} "
+                + $"{values.Replace("|", " or ", StringComparison.Ordinal)} only, and {other} is {has}; leave it out or change {other}");
+    }
 
-    private string Named(string option) => option is "--set" or "--grid" ? $"{option} {Key}" : option;
+    /// <summary>What the user wrote, with the key where the option alone does not say which setting it is of.</summary>
+    public static string Named(string option, string key) => option is "--set" or "--grid" ? $"{option} {key}" : option;
+
+    private bool IsWhole => Type == typeof(int) || Type == typeof(ulong);
 
     private object Parse(string value) => Type switch
     {
