@@ -23,6 +23,9 @@ public sealed class Compute : IDisposable
 
     public string Name => device.Name;
 
+    /// <inheritdoc cref="IBackend.Precision"/>
+    public Precision Precision => device.Precision;
+
     /// <summary>Whether kernel calls are being recorded rather than done.</summary>
     internal bool IsCapturing { get; private set; }
 

@@ -15,6 +15,8 @@ internal abstract class BackendDecorator(IBackend inner) : IBackend
 
     public string Name => Inner.Name;
 
+    public Precision Precision => Inner.Precision;
+
     /// <summary>Does, or puts off, one kernel call.</summary>
     protected abstract void Invoke(KernelCost cost, Action<IBackend> call);
 

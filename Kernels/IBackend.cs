@@ -17,6 +17,9 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>For people: "cpu", "cuda:0".</summary>
     string Name { get; }
 
+    /// <summary>How products and convolutions are multiplied here.</summary>
+    Precision Precision { get; }
+
     // ---- memory
 
     void Upload<T>(ReadOnlySpan<T> from, Slice<T> to) where T : unmanaged;

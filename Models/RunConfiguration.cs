@@ -67,8 +67,17 @@ public sealed record RunConfiguration(ModelEntry Model)
         new("data", Data, record => this with { Data = (DataSettings)record }),
     ];
 
+    /// <summary>This configuration as it is computed on a device: with its name and the precision of its products.</summary>
+    internal RunConfiguration On(Compute compute) => In(compute.Precision) with { Device = compute.Name };
+
+    /// <summary>Whether a run of this is one of the other: the same, but perhaps of a device that multiplies in fp32 only.</summary>
+    internal bool IsRunOf(RunConfiguration other) => WithoutFacts == other.WithoutFacts
+        || (other.Training.Precision == Precision.Tf32 && IsRunOf(other.In(Precision.Fp32)));
+
+    private RunConfiguration In(Precision precision) => this with { Training = Training with { Precision = precision } };
+
     /// <summary>What determines the results, without where and when they were made.</summary>
-    internal RunConfiguration WithoutFacts =>
+    private RunConfiguration WithoutFacts =>
         this with { Device = "", Version = "", Commit = "", Started = "", Image = "", DataChecksum = "" };
 
     /// <summary>The value of a setting; null where this model has none of that key.</summary>

@@ -84,7 +84,7 @@ internal static class ImportCommand
         using var held = run.Lock();
         Interruption.GoOn = $"remove {outDir} and run the same command again";
         run.SaveModel(model);
-        run.SaveConfiguration(configuration with { Device = compute.Name, Image = image.ToString() });
+        run.SaveConfiguration(configuration.On(compute) with { Image = image.ToString() });
         context.Output.Line(
             $"{outDir}: {configuration.Model.Name} with {configuration.Network.Latents} "
             + $"{(configuration.Network.Latents == 1 ? "factor" : "factors")} for {configuration.Data.Name}, "

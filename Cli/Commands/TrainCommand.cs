@@ -83,9 +83,8 @@ internal sealed class TrainJob(Ranks ranks, CommandContext context, string? mode
         configuration.Validate();
         var data = context.LoadData(configuration.Data.Name);
         using var compute = OpenCompute(configuration);
-        configuration = configuration with
+        configuration = configuration.On(compute) with
         {
-            Device = compute.Name,
             Version = BuildInfo.Version,
             Commit = BuildInfo.Commit,
             Started = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)

@@ -16,6 +16,8 @@ internal sealed unsafe partial class CpuBackend : IBackend
 
     public string Name => "cpu";
 
+    public Precision Precision => Precision.Fp32;
+
     public int Threads => team.Threads;
 
     /// <summary>Bits of the vector registers that the kernels use here: 512, 256 or 128.</summary>

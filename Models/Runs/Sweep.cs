@@ -223,7 +223,7 @@ public sealed class Sweep
             return false;
         var directory = DirectoryOf(point);
         var stored = directory.LoadConfiguration();
-        if (stored.WithoutFacts != point.Configuration.WithoutFacts)
+        if (!stored.IsRunOf(point.Configuration))
             throw new OptionException(
                 $"--out {Path}: {point.Name} in it is a run with other settings; name another folder, or repeat the settings of the "
                 + $"sweep that is there");

@@ -67,10 +67,10 @@ public sealed class TrainingRun : IDisposable
             if (held.Notice is { } notice)
                 note?.Invoke(notice);
             var stored = File.Exists(directory.ConfigurationFile) ? directory.LoadConfiguration() : null;
-            if (stored is not null && stored.WithoutFacts != configuration.WithoutFacts)
+            if (stored is not null && !stored.IsRunOf(configuration))
                 throw new OptionException($"{path}: the run there has other settings; name another folder");
             string now = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
-            run = new(compute, stored ?? configuration with { Device = compute.Name, Started = now }, data, directory);
+            run = new(compute, stored ?? configuration.On(compute) with { Started = now }, data, directory);
             if (directory.HasCheckpoint)
                 run.Resume();
             else

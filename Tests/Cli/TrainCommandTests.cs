@@ -29,6 +29,7 @@ public sealed class TrainCommandTests
             Assert.That(config.GetProperty("limit").GetInt32(), Is.EqualTo(200));
             Assert.That(config.GetProperty("seed").GetInt32(), Is.EqualTo(1));
             Assert.That(config.GetProperty("device").GetString(), Is.EqualTo("cpu"));
+            Assert.That(config.GetProperty("precision").GetString(), Is.EqualTo("fp32"), "as the CPU multiplies");
             Assert.That(config.GetProperty("version").GetString(), Is.Not.Empty);
         });
     }
@@ -51,6 +52,19 @@ public sealed class TrainCommandTests
         Assert.That(html, Does.StartWith("<!DOCTYPE html>").And.Contain("data:image/png;base64,").And.Contain(
             "Information spectrum").And.Contain("Traversals").And.Contain("Samples"));
         Assert.That(html.Replace("http://www.w3.org/2000/svg", ""), Does.Not.Contain("://").And.Not.Contain("<script"));
+    }
+
+    /// <summary>Older versions wrote the precision that was asked for, tf32, whatever the device made of it.</summary>
+    [Test]
+    public void A_run_whose_configuration_names_another_precision_than_the_device_has_goes_on()
+    {
+        string run = Path.Combine(TestFiles.Folder("cli-precision"), "run"), file = Path.Combine(run, "config.json");
+        Tool.Run(["train", "--epochs", "1", .. Tool.Tiny, "--report", "false", "--out", run]).Succeeded();
+        File.WriteAllText(file, File.ReadAllText(file).Replace("\"fp32\"", "\"tf32\""));
+        Tool.Run("train", "--resume", "--epochs", "2", "--report", "false", "--out", run).Succeeded();
+        Tool.Run("train", "--resume", "--epochs", "3", "--report", "false", "--out", run).Succeeded();
+        Assert.That(File.ReadAllBytes(Path.Combine(run, "model.safetensors")),
+            Is.EqualTo(File.ReadAllBytes(Path.Combine(Tool.TrainedRun, "model.safetensors"))), "the bits of three epochs without a break");
     }
 
     [Test]

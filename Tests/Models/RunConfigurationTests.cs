@@ -51,6 +51,19 @@ public sealed class RunConfigurationTests
         Assert.That(file, Has.Count.GreaterThan(configuration.ToJsonObject().Count), "what other models use is left out");
     }
 
+    /// <summary>A run says how its products were multiplied, and a device without tensor cores knows fp32 only.</summary>
+    [TestCase("fp32", "tf32", true)]
+    [TestCase("tf32", "tf32", true)]
+    [TestCase("tf32", "fp32", false)]
+    [TestCase("fp32", "bf16", false)]
+    public void A_stored_run_is_that_of_a_configuration_that_asks_for_tensor_cores(string stored, string asked, bool same)
+    {
+        var defaults = ModelCatalogue.Defaults("vae");
+        var run = defaults.With(("precision", stored)) with { Device = "cpu", Started = "2026-01-01T00:00:00Z" };
+        Assert.That(run.IsRunOf(defaults.With(("precision", asked))), Is.EqualTo(same));
+        Assert.That(run.IsRunOf(defaults.With(("precision", asked), ("latents", 3))), Is.False);
+    }
+
     [TestCase("[]")]
     [TestCase("{\"no_such_key\": 1}")]
     [TestCase("{\"model\": null}")]
