@@ -219,10 +219,37 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
     }
 
     /// <summary>Opens a trained run: its model with weights, its configuration and its data.</summary>
+    /// <param name="toWrite">Whether results are written into it, which one process does at a time: its lock is held until it is
+    /// disposed of.</param>
     /// <exception cref="DataException">The folder is no run, or a file in it is damaged.</exception>
-    public OpenRun OpenRun(string path)
+    /// <exception cref="OptionException">Another process writes there.</exception>
+    public OpenRun OpenRun(string path, bool toWrite = false)
     {
         var run = RunDirectory.Open(path);
+        var held = toWrite ? Lock(run) : null;
+        try
+        {
+            return OpenRun(path, run, held);
+        }
+        catch
+        {
+            held?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Takes the right to write a run directory, and says what the user should know of its lock.</summary>
+    /// <exception cref="OptionException">Another process writes there.</exception>
+    internal static RunLock Lock(RunDirectory run)
+    {
+        var held = run.Lock();
+        if (held.Notice is { } notice)
+            Cli.Output.Note(notice);
+        return held;
+    }
+
+    private OpenRun OpenRun(string path, RunDirectory run, RunLock? held)
+    {
         var configuration = run.LoadConfiguration();
         if (SeedGiven)
             configuration = configuration.With(("seed", Seed));
@@ -246,7 +273,7 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
             var model = configuration.CreateModel(compute, ImageShape.Of(data.Train), pixelVariance: 1, configuration.Data.Limit > 0
                 ? Math.Min(configuration.Data.Limit, data.Train.Count) : data.Train.Count);
             run.LoadModel(model);
-            return new(run, configuration, data, compute, model);
+            return new(run, configuration, data, compute, model) { Held = held };
         }
         catch
         {
@@ -298,6 +325,9 @@ public sealed record OpenRun(RunDirectory Directory, RunConfiguration Configurat
     /// <summary>Where the run keeps its mixture estimate; says when that is used.</summary>
     internal StoredMixture Mixture { get; } = new(Directory.Path, Output.Note);
 
+    /// <summary>The run's lock, where results are written into it.</summary>
+    internal RunLock? Held { get; init; }
+
     /// <summary>The images that the run was trained on.</summary>
     public ImageDataset TrainingImages => Configuration.Data.Limit > 0 ? Data.Train.Take(Configuration.Data.Limit) : Data.Train;
 
@@ -311,5 +341,6 @@ public sealed record OpenRun(RunDirectory Directory, RunConfiguration Configurat
     {
         Model.Dispose();
         Compute.Dispose();
+        Held?.Dispose();
     }
 }

@@ -33,7 +33,7 @@ internal static class ClassifyCommand
             int classifiers = parsed.GetValue(repeats);
             if (classifiers is < 1 or > 1000)
                 throw new OptionException($"--repeats {classifiers}: expected 1 to 1000");
-            using var run = context.OpenRun(parsed.GetValue(path)!);
+            using var run = context.OpenRun(parsed.GetValue(path)!, toWrite: true);
             var configuration = run.Configuration;
             var data = configuration.Data.Limit > 0 ? run.Data with { Train = run.Data.Train.Take(configuration.Data.Limit) } : run.Data;
             var settings = ClassifierSettings.For(data.Train);

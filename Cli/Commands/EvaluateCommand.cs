@@ -26,7 +26,7 @@ internal static class EvaluateCommand
             int importanceSamples = parsed.GetValue(samples);
             if (importanceSamples < 1 && parsed.GetResult(samples) is { Implicit: false })
                 throw new OptionException($"--nll-samples {importanceSamples}: expected a positive number");
-            using var run = context.OpenRun(parsed.GetValue(path)!);
+            using var run = context.OpenRun(parsed.GetValue(path)!, toWrite: true);
             var result = EvaluationResult.Compute(run.Model, run.Data.Test, run.Configuration, run.TrainingImages, importanceSamples,
                 run.Mixture);
             result.Save(run.Directory);

@@ -60,7 +60,7 @@ internal static class InfluenceCommand
             var (kind, given, reads) = (parsed.GetValue(bound), parsed.GetValue(chosen)!, parsed.GetValue(input)!);
             if (kind is null && new[] { chosen, input }.FirstOrDefault(o => parsed.GetResult(o) is { Implicit: false }) is { } unused)
                 throw new OptionException($"{unused.Name}: it is an option of --bound q; add that, or leave it out");
-            using var run = context.OpenRun(parsed.GetValue(path)!);
+            using var run = context.OpenRun(parsed.GetValue(path)!, toWrite: true);
             Measure(context, run, wanted, percents, kind is null ? null : (Factors(given, run.Model.Latents), reads == "sample"),
                 parsed.GetValue(attributes));
             return ExitCode.Done;

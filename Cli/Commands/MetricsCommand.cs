@@ -81,7 +81,7 @@ internal static class MetricsCommand
             int ssimImages = parsed.GetValue(images);
             if (ssimImages is < 0 or 1)
                 throw new OptionException($"--ssim-images {ssimImages}: expected 0 (none) or at least 2");
-            using var run = context.OpenRun(named);
+            using var run = context.OpenRun(named, toWrite: true);
             var dataset = run.Split(parsed.GetValue(split)!);
             if (ssimImages > 0 && Math.Min(dataset.Height, dataset.Width) < Ssim.Window)
             {

@@ -90,7 +90,7 @@ internal sealed class TrainJob(Ranks ranks, CommandContext context, string? mode
             Started = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)
         };
         var directory = outDir is null ? RunDirectory.CreateUnique(DefaultPath(configuration)) : RunDirectory.Create(outDir);
-        using var held = Lock(directory);
+        using var held = CommandContext.Lock(directory);
         using var run = new TrainingRun(compute, configuration, data, directory, ranks.Collective);
         run.Prepare();
         directory.SaveConfiguration(run.Configuration);
@@ -141,7 +141,7 @@ internal sealed class TrainJob(Ranks ranks, CommandContext context, string? mode
             return ExitCode.Done;
         }
         Interruption.GoOn = HowToContinue(directory);
-        using var held = Lock(directory);
+        using var held = CommandContext.Lock(directory);
         var data = context.LoadData(configuration.Data.Name);
         using var compute = OpenCompute(configuration);
         using var run = new TrainingRun(compute, configuration, data, directory, ranks.Collective);
@@ -199,14 +199,6 @@ internal sealed class TrainJob(Ranks ranks, CommandContext context, string? mode
     }
 
     private static bool WarmsUp(RunConfiguration c) => c.Value("kl_warm_up_epochs") is > 0.0;
-
-    private static RunLock Lock(RunDirectory directory)
-    {
-        var held = directory.Lock();
-        if (held.Notice is { } notice)
-            Output.Note(notice);
-        return held;
-    }
 
     private int Train(TrainingRun run, RunDirectory directory, Data.DatasetSplits data)
     {

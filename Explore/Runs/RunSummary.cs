@@ -58,9 +58,12 @@ internal sealed record RunSummary(RunEntry Run, RunConfiguration? Configuration,
     /// <summary>finished, training, stopped, or broken.</summary>
     public string State =>
         Configuration is null ? "broken"
-        : RunLock.SeemsHeld(Run.Path) ? "training"
+        : RunLock.SeemsHeld(Run.Path) && !IsTrained ? "training"
         : Problem is not null and not NoPictures ? "broken"
         : File.Exists(Path.Combine(Run.Path, "model.safetensors")) ? "finished" : "stopped";
+
+    /// <summary>Whether all epochs are done: who holds the lock of such a run measures it.</summary>
+    private bool IsTrained => File.Exists(Path.Combine(Run.Path, "model.safetensors")) && EpochsDone >= Configuration!.Training.Epochs;
 
     public int EpochsDone => Metrics is { Epochs: > 0 } metrics && metrics.Columns.TryGetValue("epoch", out double[]? epochs)
         ? (int)epochs[^1] : 0;

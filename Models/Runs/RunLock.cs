@@ -275,7 +275,7 @@ internal sealed class RunLock : IDisposable
     }
 
     private static RunHeldException Taken(string directory, RunClaim claim) =>
-        new($"{directory}: {claim.Holder} is writing to it; wait for its end, stop it, or name another folder with --out"
+        new($"{directory}: {claim.Holder} is writing to it; wait for its end, stop it, or name another run directory"
             + (claim.IsLocal ? "" : $" (when its machine is gone, {FileName} is free {RunClaim.Expiry.TotalMinutes} minutes after it was "
             + $"last written)"), claim);
 

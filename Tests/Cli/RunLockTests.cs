@@ -10,6 +10,9 @@ namespace VaeFromScratch.Tests.Cli;
 /// </summary>
 public sealed class RunLockTests
 {
+    /// <summary>Commands that write results into a run.</summary>
+    private static readonly string[] Measuring = ["evaluate", "influence", "metrics", "classify"];
+
     private static readonly string[] Endless = ["--epochs", "1000000", .. Tool.Tiny];
 
     [Test]
@@ -22,7 +25,8 @@ public sealed class RunLockTests
             first = process.Id;
             Tool.WaitForFile(process, Path.Combine(run, "checkpoint.safetensors"));
             ToolResult[] second = [Tool.Run("train", "--out", run), Tool.Run("train", "--resume", "--out", run),
-                Tool.Run("train", "--resume", "--epochs", "2000000", "--out", run)];
+                Tool.Run("train", "--resume", "--epochs", "2000000", "--out", run),
+                .. Measuring.Select(command => Tool.Run(command, run))];
             bool goesOn = KillAfterwards(process);
             foreach (var refused in second)
                 Tool.Fails(refused, 2, run, $"process {first} on {Environment.MachineName}", "is writing to it");
@@ -36,6 +40,15 @@ public sealed class RunLockTests
         Assert.That(result.Error,
             Does.Contain($"note: {run}: process {first} on {Environment.MachineName} was writing to it and was killed"));
         Assert.That(Directory.GetFiles(run).Select(Path.GetFileName), Does.Not.Contain("run.lock"), "given back after Ctrl-C");
+    }
+
+    [Test]
+    public void Who_measures_a_run_gives_its_lock_back()
+    {
+        string run = Tool.CopyOfRun();
+        foreach (string command in Measuring)
+            Tool.Run(command, run).Succeeded();
+        Assert.That(Directory.GetFiles(run).Select(Path.GetFileName), Does.Not.Contain("run.lock"));
     }
 
     [Test]
