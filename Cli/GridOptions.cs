@@ -21,7 +21,7 @@ internal sealed class GridOptions
     {
         (this.defaultName, this.endings) = (defaultName, endings);
         this.images = new("--images") { Description = "how many images, or rows of a table", DefaultValueFactory = _ => images };
-        this.columns = new("--columns") { Description = "images side by side", DefaultValueFactory = _ => columns };
+        this.columns = new("--columns") { Description = "images side by side; not of a table", DefaultValueFactory = _ => columns };
         file = new("--out")
         {
             Description = $"the file to write, - for standard output (default: {defaultName} in the run directory; of a run on a table "
@@ -42,6 +42,9 @@ internal sealed class GridOptions
             throw new OptionException($"--images {i}: expected 1 to {LargestGrid}");
         if (c is < 1 or > LargestGrid)
             throw new OptionException($"--columns {c}: expected 1 to {LargestGrid}");
+        if (table && parsed.GetResult(columns) is { Implicit: false })
+            throw new OptionException($"--columns {c}: {run} was trained on a table or on vectors, of which no pictures stand side by "
+                + $"side; leave it out");
         string? named = parsed.GetValue(file);
         if (table && endings.Contains(Path.GetExtension(named)))
             throw new OptionException($"--out {named}: {run} was trained on a table or on vectors, of which there are no pictures; "

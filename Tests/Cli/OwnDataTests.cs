@@ -88,6 +88,8 @@ public sealed class OwnDataTests
             ["explore", run]])
             AssertRefused(Tool.Run(command), 2, "table");
         AssertRefused(Tool.Run("sample", OfArrays.Value.Run, "--out", "s.csv"), 2, "s.csv");
+        foreach (string command in (string[])["sample", "reconstruct"])
+            AssertRefused(Tool.Run(command, run, "--columns", "8", "--out", "s.csv"), 2, "--columns 8:");
         AssertRefused(Tool.Run("export", run, "--format", "onnx", "--out", TestFiles.Folder("own-onnx")), 4, "categories");
         AssertRefused(Tool.Run("train", "vae", "--data", OfTable.Value.File, "--binarise", "static", "--out", Out()), 2, "binarise");
         AssertRefused(Tool.Run("train", "vae", "--limit", "10", "--noise", "table", "--out", Out()), 2, "noise table");
