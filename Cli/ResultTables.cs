@@ -32,7 +32,7 @@ internal static class ResultTables
     public static void Ranking(Output output, FactorTable factors)
     {
         var ranked = factors.Indicators.Ranked;
-        bool offCentre = OffCentre(factors.Indicators);
+        bool offCentre = factors.Indicators.IsOffCentre;
         double largest = Math.Max(ranked[0].Information, 1e-9);
         int barWidth = Math.Clamp(output.Width - OtherColumns, NarrowestBar, WidestBar);
         string[] mixtureColumn = factors.Mixture is { } of ? [Text($"mixture, at most {of.Ceiling:F2} (I6)")] : [],
@@ -51,9 +51,6 @@ internal static class ResultTables
                 + $"{ranked.Skip(FactorsShown).Sum(f => f.Information):F3} nats in all"));
         output.Line();
     }
-
-    /// <summary>Whether the codes' means are so far from 0 that (I2) is much above the other upper bound, (I4).</summary>
-    private static bool OffCentre(Indicators i) => i.Information - i.CentredInformation > 0.1 * i.Information + 0.0005;
 
     /// <summary>For each attribute the factors that say most about it.</summary>
     public static void Print(Output output, IReadOnlyList<AttributeInformation> attributes)
@@ -77,17 +74,16 @@ internal static class ResultTables
     public static void Totals(Output output, FactorTable factors, bool standardPrior = true, string item = "image")
     {
         var i = factors.Indicators;
-        bool offCentre = OffCentre(i);
-        output.Line(Text($"information about the {item}, an upper bound: {(offCentre ? i.CentredInformation : i.Information):F3} nats ")
-            + Text($"from {i.Points} point{(i.Points == 1 ? "" : "s")} {(offCentre ? "(I4)" : "(I2), (I3)")}"));
-        if (offCentre)
+        output.Line(Text($"information about the {item}, an upper bound: {i.Leading.Nats:F3} nats ")
+            + Text($"from {i.Points} point{(i.Points == 1 ? "" : "s")} {(i.IsOffCentre ? "(I4)" : "(I2), (I3)")}"));
+        if (i.IsOffCentre)
             output.Line(Text($"{i.Information:F3} nats where a mean other than 0 is counted as well (I2)"));
         if (i.Points == 1)
             Output.Note("one record has no information (ceiling ln 1 = 0): there is nothing to tell it from");
         if (factors.Mixture is { } m)
         {
             output.Line(Text(
-                $"by the mixture of {m.Points} encodings: {m.Information.Value:F3} nats, standard error {m.Information.StandardError:G2}; {Ceiling(m)} (X1)"));
+                $"by the mixture of {Encodings(m)}: {m.Information.Value:F3} nats, standard error {m.Information.StandardError:G2}; {Ceiling(m)} (X1)"));
             output.Line(Text(
                 $"total correlation of the factors: {m.TotalCorrelation.InRange:F3} nats, standard error {m.TotalCorrelation.StandardError:G2} (X3)"));
         }
@@ -100,6 +96,8 @@ internal static class ResultTables
                 + Text($" (D8); {i.ActiveUnits} active units (M8)"));
     }
 
+    private static string Encodings(MixtureInformation mixture) => Text($"{mixture.Points} encoding{(mixture.Points == 1 ? "" : "s")}");
+
     /// <summary>What no mixture of M encodings can exceed.</summary>
     private static string Ceiling(MixtureInformation mixture) => Text($"it cannot exceed log {mixture.Points} = {mixture.Ceiling:F3}");
 
@@ -111,7 +109,7 @@ internal static class ResultTables
             $"the category about the {item}: {information.Value:F3} nats; it cannot exceed {information.Ceiling:F3} (C3)"));
         if (mixture.Joint is { } joint)
             output.Line(Text(
-                $"category and factors, by the mixture of {mixture.Points} encodings: {joint.Information.Value:F3} nats; {Ceiling(mixture)}; total correlation {joint.TotalCorrelation.InRange:F3} nats (X3)"));
+                $"category and factors, by the mixture of {Encodings(mixture)}: {joint.Information.Value:F3} nats; {Ceiling(mixture)}; total correlation {joint.TotalCorrelation.InRange:F3} nats (X3)"));
         if (category.Labels is { } labels)
             output.Line(string.Create(CultureInfo.InvariantCulture,
                 $"labels found by the category: {labels.ClusterAccuracy:F4} of them one-to-one, {labels.Accuracy:F4} by the commonest label; {labels.Table.MutualInformation().Value:F3} nats about the label (S3)"));
@@ -129,7 +127,7 @@ internal static class ResultTables
     }
 
     /// <summary>The bound on what the decoder's output says about the code, beside what the code says about the data.</summary>
-    public static void Print(Output output, CodeBound bound)
+    public static void Print(Output output, CodeBound bound, string item)
     {
         output.Line();
         if (bound.Bound.Category is { } category)
@@ -148,7 +146,7 @@ internal static class ResultTables
                 + (bound.Sampled ? "" : "; x' is the decoder's mean, of which the information of a continuous code has no limit")
                     + " (Q1)");
         output.Line($"there x' is {(bound.Sampled ? "drawn from p(x|z)" : "the decoder's mean")}; Q fitted on {bound.FittingImages} "
-            + $"training images, {bound.Bound.Passes} passes; measured on {bound.Points} test images");
+            + $"training {item}s, {bound.Bound.Passes} passes; measured on {bound.Points} test {item}s");
     }
 
     /// <summary>The table of accuracies.</summary>

@@ -110,6 +110,12 @@ public sealed record Indicators(long Points, IReadOnlyList<FactorIndicators> Fac
     /// <summary>The sum of (I4); an upper bound of I(x; z).</summary>
     public double CentredInformation => Factors.Sum(f => f.CentredInformation);
 
+    /// <summary>Whether the codes' means are so far from 0 that (I2) is much above the other upper bound, (I4).</summary>
+    internal bool IsOffCentre => Information - CentredInformation > 0.1 * Information + 0.0005;
+
+    /// <summary>The sum that is said first where people read it, and its tag.</summary>
+    internal (double Nats, string Equation) Leading => IsOffCentre ? (CentredInformation, "(I4)") : (Information, "(I2)");
+
     /// <summary>(D1): mean KL to the prior.</summary>
     public double Dtilde => Factors.Sum(f => f.Kl);
 

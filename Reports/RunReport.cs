@@ -29,6 +29,10 @@ public sealed class RunReport(RunDirectory directory, VaeModel model, ImageDatas
 
     private readonly RunConfiguration configuration = result.Configuration;
     private readonly Indicators indicators = result.Indicators;
+
+    /// <summary>What an item is called, and what the terms of its likelihood are summed over.</summary>
+    private readonly string item = result.Configuration.Item, parts = test.Columns is null ? "pixels" : "columns";
+
     private readonly Pictures pictures = new(model, result.Configuration);
     private readonly TableRows? rows = test.Columns is { } columns ? new(model, result.Configuration, columns) : null;
 
@@ -52,7 +56,7 @@ public sealed class RunReport(RunDirectory directory, VaeModel model, ImageDatas
                 + $"{configuration.Network.Latents} factors, seed {configuration.Training.Seed}, on {configuration.Device}");
         Headline(page, metrics);
         if (metrics.Epochs > 0)
-            page.Section("Training").Charts(Charts.Training(metrics, result.Configuration.Item));
+            page.Section("Training").Charts(Charts.Training(metrics, item));
         Information(page);
         Categories(page);
         Design(page);
@@ -82,43 +86,42 @@ public sealed class RunReport(RunDirectory directory, VaeModel model, ImageDatas
         page.Paragraph(Learned());
         page.Headline(
         [
-            ($"EVLB, nats per {result.Configuration.Item}", result.Evlb is { } evlb ? Number(evlb, "F1") : "no likelihood"),
+            ($"EVLB, nats per {item}", result.Evlb is { } evlb ? Number(evlb, "F1") : "no likelihood"),
             ("reconstruction NLL", Number(l.Nll, "F1")),
             ("KL to the prior", Number(l.Kl, "F2")),
-            ($"squared error per {result.Configuration.Item}", Number(l.SquaredError, "F2")),
+            ($"squared error per {item}", Number(l.SquaredError, "F2")),
             .. l.Variance is { } v ? [("noise variance \u03c3\u00b2", Number(v, "G3"))] : ((string, string)[])[],
-            ("information, nats, an upper bound (I2)", Number(indicators.Information, "F2")),
+            ($"information, nats, an upper bound {indicators.Leading.Equation}", Number(indicators.Leading.Nats, "F2")),
             ($"by the mixture, nats, at most {Number(result.Mixture.Ceiling, "F2")} (X1)", Number(result.Mixture.Information.Value, "F2")),
             .. l.ClassificationError is { } error ? [("test error", $"{Number(100 * error, "F2")} %")] : ((string, string)[])[],
             ("influential factors", $"{indicators.InfluentialFactors} of {indicators.Factors.Count}"),
             .. metrics.Epochs > 0 ? [("training time, s", Number(metrics.Columns["seconds"][^1], "F1")),
-                ($"training {result.Configuration.Item}s/s", Number(metrics.Columns["images_per_second"][^1], "F0"))]
+                ($"training {item}s/s", Number(metrics.Columns["images_per_second"][^1], "F0"))]
                 : ((string, string)[])[],
         ]);
-        page.Paragraph(rows is null ? $"Measured on the {l.Images} {result.Split} images."
-            : $"Measured on the {l.Images} {result.Split} rows, each of which takes the place of an image below.");
+        page.Paragraph($"Measured on the {l.Images} {result.Split} {item}s.");
         if (result.Collapsed)
             page.Note(result.CollapseAdvice);
     }
 
-    /// <summary>What was learned, in one line.</summary>
+    /// <summary>What was learned, in one line; the sum is the headline's and leads the table of factors.</summary>
     private string Learned()
     {
-        var influential = indicators.Factors.Where(f => f.Influential).ToArray();
-        double others = indicators.Factors.Where(f => !f.Influential).Sum(f => f.CentredInformation);
-        int left = indicators.Factors.Count - influential.Length;
+        int influential = indicators.InfluentialFactors, left = indicators.Factors.Count - influential;
+        double others = indicators.Factors.Where(f => !f.Influential)
+            .Sum(f => indicators.IsOffCentre ? f.CentredInformation : f.Information);
         string rest = left == 0 ? "" : others < FactorIndicators.InfluentialInformation
             ? $"; the other{(left == 1 ? " is" : "s are")} switched off"
             : $"; the other{(left == 1 ? " carries" : "s carry")} {Number(others, "F2")} nats together";
-        return $"{influential.Length} of {indicators.Factors.Count} factors carr{(influential.Length == 1 ? "ies" : "y")} "
-            + $"{Number(influential.Sum(f => f.CentredInformation), "F2")} nats about the image{rest}.";
+        return $"The code carries {Number(indicators.Leading.Nats, "F2")} nats about the {item}: {influential} of "
+            + $"{indicators.Factors.Count} factors {(influential == 1 ? "is" : "are")} influential{rest}.";
     }
 
     private void Information(HtmlPage page)
     {
         page.Section("Information of the factors")
             .Figure(Charts.Spectrum(result.Factors),
-            "Factors sorted by their information about the image. A factor that the model does not use has no information and keeps the "
+            $"Factors sorted by their information about the {item}. A factor that the model does not use has no information and keeps the "
             + "prior's variance of 1.")
             .Table(["factor", "information (I2)", "centred (I4)", $"mixture, at most {Number(result.Mixture.Ceiling, "F2")} (I6)",
                 "mean variance", "aggregate variance", "KL"], [.. indicators.Ranked.Take(FactorRows).Select(f => (IReadOnlyList<string>)
@@ -135,10 +138,10 @@ public sealed class RunReport(RunDirectory directory, VaeModel model, ImageDatas
         if (result.Category is not { } category)
             return;
         page.Section("The category").Paragraph(FormattableString.Invariant(
-            $"It says {category.Information.Information.Value:F3} nats about the image (C3), of at most {category.Information.Information.Ceiling:F3}; with the factors {result.Mixture.Joint!.Information.Value:F3} nats by the mixture of {result.Mixture.Points} encodings, which cannot exceed {result.Mixture.Ceiling:F2}, total correlation {result.Mixture.Joint.TotalCorrelation.InRange:F3} (X3)."));
+            $"It says {category.Information.Information.Value:F3} nats about the {item} (C3), of at most {category.Information.Information.Ceiling:F3}; with the factors {result.Mixture.Joint!.Information.Value:F3} nats by the mixture of {result.Mixture.Points} encodings, which cannot exceed {result.Mixture.Ceiling:F2}, total correlation {result.Mixture.Joint.TotalCorrelation.InRange:F3} (X3)."));
         if (category.Labels is { } labels)
             page.Figure(Charts.Confusion(labels), FormattableString.Invariant(
-                $"Percent of the {result.Split} images of each label in each category. With the labels that the training images give the categories, {100 * labels.ClusterAccuracy:F1} % of the {result.Split} images are found one-to-one (S3), {100 * labels.Accuracy:F1} % by the commonest label of each category."));
+                $"Percent of the {result.Split} {item}s of each label in each category. With the labels that the training {item}s give the categories, {100 * labels.ClusterAccuracy:F1} % of the {result.Split} {item}s are found one-to-one (S3), {100 * labels.Accuracy:F1} % by the commonest label of each category."));
         if (rows is null)
             page.Figure(pictures.Categories(test, StyleImages),
             "The first test images, each followed by its code with every category in turn: the factors hold the style (paper 5, figures 4.5 and 4.6).")
@@ -148,7 +151,7 @@ public sealed class RunReport(RunDirectory directory, VaeModel model, ImageDatas
                     + $"{StripImages} values from -{CategoryRange} to {CategoryRange} (paper 3, figure 4).");
         if (File.Exists(directory.ProbabilitiesFile))
             page.Figure(Charts.Certainty(MetricsTable.Read(directory.ProbabilitiesFile)),
-                "How sure the category was of the test images after each epoch (paper 5, figure 4.7): a category that has decided has "
+                $"How sure the category was of the test {item}s after each epoch (paper 5, figure 4.7): a category that has decided has "
                 + "all of its probabilities near 0 and 1.");
     }
 
@@ -161,7 +164,7 @@ public sealed class RunReport(RunDirectory directory, VaeModel model, ImageDatas
         Engine.IO.AtomicFile.WriteText(directory.File("latent.svg"), scatter.ToSvg());
         page.Section("The designed latent space")
             .Figure(scatter,
-            "z ~ q(z|x) of test images, coloured by label; circles at two standard deviations of the prior's components (paper 4, figure "
+            $"z ~ q(z|x) of test {item}s, coloured by label; circles at two standard deviations of the prior's components (paper 4, figure "
             + "3).");
         if (designed.Grid && rows is null)
             page.Figure(design.Grid(), "Images decoded from a grid over the plane.")
@@ -210,9 +213,10 @@ public sealed class RunReport(RunDirectory directory, VaeModel model, ImageDatas
         page.Section("Columns").Table(["column", "kind", "without the code", "reconstructed", "noise sigma"],
             [.. table.Errors(test).Take(MostColumns).Select(e => (IReadOnlyList<string>)
             [
-                e.Column.Name, e.Column.IsCategory ? $"{e.Column.Values.Count} values" : "number", Number(e.Spread, "G4"),
-                    Number(e.Error, "G4"),
-                e.Column.IsCategory || number >= variances.Length ? "-" : Number(e.Column.Scale * Math.Sqrt(variances[number++]), "G4"),
+                e.Column.Name, e.Column.IsCategory ? $"{e.Column.Values.Count} values" : "number", TableRows.Error(e.Spread, e.Column),
+                    TableRows.Error(e.Error, e.Column),
+                e.Column.IsCategory || number >= variances.Length ? "-"
+                    : TableRows.Error(e.Column.Scale * Math.Sqrt(variances[number++]), e.Column),
             ])],
             $"Errors over all {result.Split} rows, decoded from the mean of q(z|x), in each column's own unit: of numbers the root mean "
                 + "square beside their standard deviation, of a category the share that is taken for another value beside the share that "
@@ -223,12 +227,12 @@ public sealed class RunReport(RunDirectory directory, VaeModel model, ImageDatas
         {
             object[][] moved = table.Traversal(code, factor.Factor, values);
             page.Table(["column", .. values.Select(v => $"z = {Number(v, "0.#")}")], [.. table.Header.Take(MostColumns)
-                .Select((name, i) => (IReadOnlyList<string>)[name, .. moved.Select(row => TableRows.Text(row[i]))])],
+                .Select((name, i) => (IReadOnlyList<string>)[name, .. moved.Select(row => table.Shown(row)[i])])],
                 $"The first test row decoded with factor {factor.Factor} ({Number(factor.Information, "F2")} nats) set to {values.Length} "
                     + "values.");
         }
         page.Section("Rows").Table([.. table.Header.Take(MostColumns)], [.. table.Samples(StripImages)
-            .Select(row => (IReadOnlyList<string>)[.. row.Take(MostColumns).Select(TableRows.Text)])],
+            .Select(row => (IReadOnlyList<string>)[.. table.Shown(row).Take(MostColumns)])],
             $"Drawn from the prior{(result.StandardPrior ? " N(0, I)" : "")} and the noise by the run's seed"
                 + $"{(test.Columns!.All.Count > MostColumns ? $"; the first {MostColumns} columns" : "")}.");
     }
@@ -242,11 +246,11 @@ public sealed class RunReport(RunDirectory directory, VaeModel model, ImageDatas
             return pictures.Row([.. codes.Select((z, i) => z * mask[i % mask.Length])]);
         }
         page.Section("What the most informative factors can reconstruct")
-            .Table(["factors kept", "of all, %", "information (I2), nats", $"squared error per {result.Configuration.Item}"],
+            .Table(["factors kept", "of all, %", "information (I2), nats", $"squared error per {item}"],
             [.. reduced.Rows.Select(r => (IReadOnlyList<string>)
                 [Whole(r.Kept.Factors.Count), Number(r.Kept.Percent, "0.###"), Number(r.Kept.Information, "F2"),
                 Number(r.SquaredError, "F2")])],
-                "The other factors are set to 0 before the mean is decoded; all test images (paper 1, table 2).");
+                $"The other factors are set to 0 before the mean is decoded; all test {item}s (paper 1, table 2).");
         if (rows is null)
             page.Strips([("original", pictures.Grid(StripImages, originals)),
                 .. reduced.Rows.Select(r => ($"{r.Kept.Factors.Count} factors\n{Number(r.Kept.Information, "F1")} nats", Masked(r.Kept)))]);
@@ -267,28 +271,28 @@ public sealed class RunReport(RunDirectory directory, VaeModel model, ImageDatas
     private void Sources(HtmlPage page)
     {
         var l = result.Likelihoods;
-        string images = $"{l.Images} {result.Split} images", mixture = $"{result.Mixture.Points} {result.Split} images";
+        string items = $"{l.Images} {result.Split} {item}s", mixture = $"{result.Mixture.Points} {result.Split} {item}s";
         page.Section("Where the numbers come from").Table(["number", "how it is measured", "from", "equation"],
         [
-            ["EVLB", "-(NLL + KL) with weight 1 on the KL, whatever the training used; one z ~ q(z|x) per image, drawn by the seed", images,
-                "(V5)"],
-            ["NLL", "-log p(x|z) of that z, summed over pixels", images, NoiseEquation()],
-            result.StandardPrior ? ["KL", "KL(q(z|x) || N(0, I)) in closed form", images, "(V2)"]
-                : ["KL", "an upper bound of the KL of the mixture posterior to the mixture prior", images, "(G2)"],
-            ["squared error", "of the image decoded from the mean of q(z|x), summed over pixels", images, "(V5)"],
+            ["EVLB", $"-(NLL + KL) with weight 1 on the KL, whatever the training used; one z ~ q(z|x) per {item}, drawn by the seed",
+                items, "(V5)"],
+            ["NLL", $"-log p(x|z) of that z, summed over {parts}", items, NoiseEquation()],
+            result.StandardPrior ? ["KL", "KL(q(z|x) || N(0, I)) in closed form", items, "(V2)"]
+                : ["KL", "an upper bound of the KL of the mixture posterior to the mixture prior", items, "(G2)"],
+            ["squared error", $"of the {item} decoded from the mean of q(z|x), summed over {parts}", items, "(V5)"],
             ["information",
                 "1/2 (log s* - mean log sigma^2), summed over factors: an upper bound of I(x; z), exact for a Gaussian aggregate posterior",
-                images, "(I2), (I3)"],
-            ["centred information", "the same around the mean of mu: an upper bound, never above (I2)", images, "(I4)"],
+                items, "(I2), (I3)"],
+            ["centred information", "the same around the mean of mu: an upper bound, never above (I2)", items, "(I4)"],
             ["mixture information",
                 $"z ~ q(z|x) against the mixture of all posteriors; cannot exceed log {result.Mixture.Points} = "
                 + $"{Number(result.Mixture.Ceiling, "F2")} nats; standard error {Number(result.Mixture.Information.StandardError, "G2")}",
                 mixture, "(I6), (X1)"],
             ["influential factor",
                 $"a factor with more than {Number(FactorIndicators.InfluentialInformation, "0.#")} nats by (I4), which is (I2) where the "
-                + "mean of mu is 0", images, "(D8)"],
-            ["reduced reconstruction", "the most informative factors by (I2) are kept, the others set to 0", images, "paper 1, table 2"],
-            ["training curves", "means over the epoch while the weights move; test: after the epoch, one z per image", "metrics.csv",
+                + "mean of mu is 0", items, "(D8)"],
+            ["reduced reconstruction", "the most informative factors by (I2) are kept, the others set to 0", items, "paper 1, table 2"],
+            ["training curves", $"means over the epoch while the weights move; test: after the epoch, one z per {item}", "metrics.csv",
                 configuration.Model.Equation],
         ], "The tags are those of docs/equations.md.");
     }

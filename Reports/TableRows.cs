@@ -101,8 +101,21 @@ internal sealed class TableRows(VaeModel model, RunConfiguration configuration, 
         return number.ToString(string.Create(CultureInfo.InvariantCulture, $"G{digits}"), CultureInfo.InvariantCulture);
     }
 
-    /// <summary>A cell as a report shows it.</summary>
-    public static string Text(object cell) => cell is double number ? number.ToString("G4", CultureInfo.InvariantCulture) : (string)cell;
+    /// <summary>The cells of a row as a report shows them: of a number what a hundredth of its column's deviation can be seen in.</summary>
+    public IReadOnlyList<string> Shown(object[] row) =>
+        [.. row.Zip(columns.All, (cell, column) => cell is double number ? Rounded(number, column.Scale / 100) : (string)cell)];
+
+    /// <summary>An error of a column as a report shows it: of a number with a digit more than its values, of a category as a
+    /// share.</summary>
+    public static string Error(double error, TableColumn column) => Rounded(error, column.IsCategory ? 1e-3 : column.Scale / 1000);
+
+    /// <summary>A number in decimals that show a difference of so much; none where that is more than 1.</summary>
+    private static string Rounded(double number, double difference)
+    {
+        const int most = 15;
+        int decimals = (int)Math.Clamp(-Math.Floor(Math.Log10(difference)), 0, most);
+        return number.ToString(string.Create(CultureInfo.InvariantCulture, $"F{decimals}"), CultureInfo.InvariantCulture);
+    }
 
     private object[][] Drawn(float[] codes, Rng rng)
     {

@@ -113,7 +113,7 @@ internal static class InfluenceCommand
             if (chosen.Length == 0 && run.Model.Categories == 0)
                 chosen = [factors.Indicators.Ranked[0].Factor];
             var result = CodeBound.Compute(run.Model, run.TrainingImages, run.Data.Test, run.Configuration, chosen, sampled);
-            ResultTables.Print(context.Output, result);
+            ResultTables.Print(context.Output, result, run.Configuration.Item);
             json["bound"] = result.ToJson();
         }
         context.Output.Json(json);

@@ -35,6 +35,7 @@ public sealed class CaseTests
         var result = Tool.Run("estimate", file, "--plain").Succeeded();
         Assert.That(result.Out,
             Does.Match(@"an upper bound: 0\.000 nats from 1 point\b").And.Contain("\n0 of 3 factors carry more than 0.5 nats"));
+        Assert.That(result.Out, Does.Contain("by the mixture of 1 encoding:"));
         Assert.That(result.Error, Does.Contain("one record has no information (ceiling ln 1 = 0)"));
         var json = Tool.Run("estimate", file, "--json").Json();
         foreach (string key in (string[])["mi_nats", "mi_mixture_nats"])

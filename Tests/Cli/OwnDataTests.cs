@@ -48,6 +48,10 @@ public sealed class OwnDataTests
         foreach (string said in (string[])["income", "Columns", "basic", "(N7)"])
             Assert.That(report, Does.Contain(said));
         Assert.That(report, Does.Not.Contain("data:image/png"), "no pictures of what is none");
+        // Beside the configuration, whose keys are the same for all data.
+        Assert.That(report[report.IndexOf("<body>", StringComparison.Ordinal)..report.IndexOf(">Configuration</h2>",
+            StringComparison.Ordinal)], Does.Not.Contain("image"), "rows");
+        Assert.That(report, Does.Not.Match(@"<td[^>]*>-?\d\.\d+E"), "incomes have five digits, and no exponent");
         Assert.That(Tool.Run("evaluate", run, "--json").Json().GetProperty("images").GetInt32(), Is.EqualTo(Tested));
         Tool.Run("influence", run, "--keep", "100,50,0").Succeeded();
         Assert.That(Tool.Run("metrics", run, "--json").Json().GetProperty("ssim_images").ValueKind, Is.EqualTo(JsonValueKind.Null));

@@ -54,6 +54,17 @@ public sealed class TrainCommandTests
         Assert.That(html.Replace("http://www.w3.org/2000/svg", ""), Does.Not.Contain("://").And.Not.Contain("<script"));
     }
 
+    /// <summary>The sum of all factors, which the table beside it shows one by one.</summary>
+    [Test]
+    public void Report_says_one_number_for_the_information()
+    {
+        string html = File.ReadAllText(Path.Combine(Tool.TrainedRun, "report.html"));
+        var evaluation = JsonDocument.Parse(File.ReadAllText(Path.Combine(Tool.TrainedRun, "evaluation.json"))).RootElement;
+        string all = evaluation.GetProperty("mi_nats").GetDouble().ToString("F2", CultureInfo.InvariantCulture);
+        Assert.That(html, Does.Contain($"The code carries {all} nats about the image: "));
+        Assert.That(html, Does.Match($@"information, nats, an upper bound \(I2\)</dt><dd>{all}</dd>"));
+    }
+
     /// <summary>Older versions wrote the precision that was asked for, tf32, whatever the device made of it.</summary>
     [Test]
     public void A_run_whose_configuration_names_another_precision_than_the_device_has_goes_on()

@@ -237,6 +237,17 @@ public sealed class OwnFileTests
             Is.EqualTo(number).Within(Math.Max(within, Math.BitIncrement(Math.Abs(number)) - Math.Abs(number))));
     }
 
+    // A hundredth of the deviation can be seen, and there is no exponent.
+    [TestCase(2003.374, 8.5, "2003.37")]
+    [TestCase(45_123.25, 16_000, "45123")]
+    [TestCase(-0.012345, 0.004, "-0.01235")]
+    [TestCase(3.0, 1, "3.00")]
+    public void A_report_shows_the_digits_that_a_columns_deviation_needs(double number, double scale, string expected)
+    {
+        var rows = new VaeFromScratch.Reports.TableRows(null!, null!, new([new("x", 0, scale, []), new("plan", 0, 1, ["none", "full"])]));
+        Assert.That(rows.Shown([number, "full"]), Is.EqualTo(new[] { expected, "full" }));
+    }
+
     [Test]
     public void A_missing_file_is_a_sentence_and_its_kind_is_not_known()
     {
