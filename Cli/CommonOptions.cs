@@ -159,7 +159,7 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
     /// <summary>The folder of the data sets.</summary>
     /// <param name="set">The one that is wanted; where none was named and the current folder's lacks it, the tool's own is taken.</param>
     /// <exception cref="DataException">A folder was named and is not there.</exception>
-    public string ResolveDataDir(DatasetInfo? set = null)
+    internal string ResolveDataDir(DatasetInfo? set = null)
     {
         string? given = DataDir ?? Environment.GetEnvironmentVariable("VAE_DATA");
         if (!string.IsNullOrEmpty(given))
@@ -206,7 +206,7 @@ public sealed record CommandContext(string DeviceName, int Threads, ulong Seed, 
     public string ResolveCacheDir() => string.IsNullOrEmpty(CacheDir) ? CacheFolder.Default : CacheDir;
 
     /// <exception cref="OptionException">There is no data set of that name.</exception>
-    public static DatasetInfo FindData(string name)
+    internal static DatasetInfo FindData(string name)
     {
         try
         {

@@ -14,7 +14,7 @@ namespace VaeFromScratch.Data;
 /// <param name="Md5">MD5 of its decompressed contents; null when none is published.</param>
 /// <param name="GzipMd5">MD5 of the .gz that is published, when it is published so.</param>
 /// <param name="Optional">Whether the set can be read without it.</param>
-public sealed record DatasetFile(string Path, long Bytes, string? Md5, string? GzipMd5 = null, bool Optional = false);
+internal sealed record DatasetFile(string Path, long Bytes, string? Md5, string? GzipMd5 = null, bool Optional = false);
 
 /// <summary>A data set that the engine can read.</summary>
 /// <param name="Name">What --data takes.</param>
@@ -23,7 +23,7 @@ public sealed record DatasetFile(string Path, long Bytes, string? Md5, string? G
 /// <param name="Source">Where to get it, in words.</param>
 /// <param name="Files">What is read.</param>
 /// <param name="Load">Reads it from a data folder.</param>
-public sealed record DatasetInfo(string Name, string Description, string Licence, string Source, IReadOnlyList<DatasetFile> Files,
+internal sealed record DatasetInfo(string Name, string Description, string Licence, string Source, IReadOnlyList<DatasetFile> Files,
     Func<string, DatasetSplits> Load)
 {
     /// <summary>Size of the decompressed files; 0 for what is made rather than read.</summary>
@@ -97,7 +97,7 @@ public static class DatasetCatalogue
     private const string MnistSource = "the MNIST page of Yann LeCun and its mirrors: the four files train-* and t10k-*; they come with "
         + "this repository";
 
-    public static IReadOnlyList<DatasetInfo> All { get; } =
+    internal static IReadOnlyList<DatasetInfo> All { get; } =
     [
         new("mnist", "70 000 handwritten digits, 28 x 28 grey, 10 classes",
             "commonly passed on as CC BY-SA 3.0; LeCun, Cortes and Burges",
@@ -204,13 +204,18 @@ public static class DatasetCatalogue
 
     /// <param name="name">Of a set, or a file of one's own: FILE.npz (arrays) or FILE.csv (a table).</param>
     /// <exception cref="ArgumentException">There is no data set of that name; the message lists those there are.</exception>
-    public static DatasetInfo Find(string name) => OwnFile.IsOwn(name) ? OwnFile.Describe(name)
+    internal static DatasetInfo Find(string name) => OwnFile.IsOwn(name) ? OwnFile.Describe(name)
         : All.FirstOrDefault(set => set.Name == name)
             ?? throw new ArgumentException(
             $"data set '{name}' does not exist{Spelling.Suggest(name, Names)}; data sets are {string.Join(", ", Names)}, and files of your "
             + $"own, FILE.npz and FILE.csv");
 
-    private static IEnumerable<string> Names => All.Select(set => set.Name);
+    /// <summary>The names of the sets.</summary>
+    public static IEnumerable<string> Names => All.Select(set => set.Name);
+
+    /// <summary>Whether what is needed to read a set is in the data folder, whatever its contents.</summary>
+    /// <exception cref="ArgumentException">There is no data set of that name; the message lists those there are.</exception>
+    public static bool IsPresent(string name, string dataDir) => Find(name).IsPresent(dataDir);
 
     /// <exception cref="DataException">A file is missing or wrong.</exception>
     public static DatasetSplits Load(string name, string dataDir) => Find(name).Load(dataDir);

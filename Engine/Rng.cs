@@ -36,7 +36,7 @@ public sealed class Rng : IDisposable
     }
 
     /// <summary>The next draw of this step.</summary>
-    public RandomDraw Next() => new(state, nextDraw++);
+    internal RandomDraw Next() => new(state, nextDraw++);
 
     /// <summary>Starts numbering draws again, inside a captured step: the step number itself comes from device memory.</summary>
     public void RestartDraws() => nextDraw = 0;

@@ -4,7 +4,7 @@ namespace VaeFromScratch.Estimators;
 /// <param name="FStatistic">Var_{x|k}[mu_kj(x)] / E_{x|k}[v_kj(x)], [K, H].</param>
 /// <param name="VNat">log E_{x|k}[v0_kj / v_kj(x)], nats, v0 the prior's variance, [K, H].</param>
 /// <param name="Points">Images behind all of it.</param>
-public sealed record ActivatedSubspace(double[,] FStatistic, double[,] VNat, long Points)
+internal sealed record ActivatedSubspace(double[,] FStatistic, double[,] VNat, long Points)
 {
     /// <summary>delta of the paper's CIFAR-10 run.</summary>
     public const double FThreshold = 0.1;

@@ -10,6 +10,8 @@ namespace VaeFromScratch.Kernels;
 /// number of threads. Calls are ordered but, on a GPU, asynchronous; only <see cref="Download"/> and <see cref="Synchronise"/> wait.
 /// Values that change from step to step (learning rate, step number, temperature) are read from device memory so that a captured step can
 /// be replayed.
+/// The devices of this library implement it. What is public is what a program calls by itself; layers, optimisers and random numbers have
+/// operations beside it, which <c>Ops</c>, modules and <c>Rng</c> of the engine call.
 /// Unless said otherwise an output may not overlap an input, and <c>accumulate</c> adds to the output instead of overwriting it.
 /// </remarks>
 public interface IBackend : IDeviceMemory, IDisposable
@@ -31,7 +33,7 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// every buffer used must stay
     /// valid for as long as the result is replayed.
     /// </summary>
-    ICapturedStep Capture(Action<IBackend> step);
+    internal ICapturedStep Capture(Action<IBackend> step);
 
     void Fill(Slice<float> y, float value);
 
@@ -86,12 +88,12 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>
     /// Sums down columns that do not depend on one another, such as gradients of biases; no two may have the same result.
     /// </summary>
-    void SumColumns(ReadOnlySpan<ColumnSum> sums);
+    internal void SumColumns(ReadOnlySpan<ColumnSum> sums);
 
     /// <summary>
     /// How many sums <see cref="SumColumns"/> does in the time of one: whoever can wait collects so many. 1 where waiting gains nothing.
     /// </summary>
-    int ColumnSumsAtOnce { get; }
+    internal int ColumnSumsAtOnce { get; }
 
     /// <summary>x[o, n, i] (+)= scale * y[o, i]: the gradient of <see cref="Sum"/>.</summary>
     void Spread(Slice<float> y, int outer, int n, int inner, float scale, Slice<float> x, bool accumulate = false);
@@ -117,12 +119,12 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// first largest entry and 0
     /// elsewhere: an exact sample of the category.
     /// </summary>
-    void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y);
+    internal void GumbelSoftmax(int rows, int n, Slice<float> logits, Slice<float> temperature, RandomDraw draw, Slice<float> y);
 
     /// <summary>
     /// dlogits (+)= y (g - sum(g y)) / temperature[0]: shifting a row's logits does not move y, so log-softmax drops out.
     /// </summary>
-    void GumbelSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> temperature, Slice<float> dlogits,
+    internal void GumbelSoftmaxGradient(int rows, int n, Slice<float> g, Slice<float> y, Slice<float> temperature, Slice<float> dlogits,
         bool accumulate);
 
     /// <summary>loss[r] = log sum_c exp(logits[r, c]) - logits[r, classes[r]], nats; every class is in [0, n).</summary>
@@ -164,14 +166,14 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// gradient,
     /// and moves the running mean and (unbiased) variance by the parameters' momentum, as PyTorch does.
     /// </summary>
-    void BatchNormForward(int rows, int channels, Slice<float> x, BatchNormParameters parameters, BatchNormStatistics statistics,
+    internal void BatchNormForward(int rows, int channels, Slice<float> x, BatchNormParameters parameters, BatchNormStatistics statistics,
         Slice<float> y, Activation activation);
 
     /// <summary>Batch normalisation by the running statistics.</summary>
-    void BatchNormInference(int rows, int channels, Slice<float> x, BatchNormParameters parameters, Slice<float> y, Activation activation);
+    internal void BatchNormInference(int rows, int channels, Slice<float> x, BatchNormParameters parameters, Slice<float> y, Activation activation);
 
     /// <summary>dx (+)= , dgamma (+)= , dbeta (+)= . g is the gradient before the activation (already masked).</summary>
-    void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma, BatchNormStatistics statistics,
+    internal void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma, BatchNormStatistics statistics,
         BatchNormGradients gradients);
 
     /// <summary>y = the maximum of each window; argmax holds the index into x of the first largest entry.</summary>
@@ -184,14 +186,14 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// One step of a long short-term memory from its gates i, f, g, o: c = sigmoid(f) before + sigmoid(i) tanh(g); hidden [rows, h] =
     /// sigmoid(o) tanh(c).
     /// </summary>
-    void LstmCell(int rows, int h, LstmCellValues values, Slice<float> hidden);
+    internal void LstmCell(int rows, int h, LstmCellValues values, Slice<float> hidden);
 
     /// <summary>
     /// The gradients of <see cref="LstmCell"/> with respect to its gates and the cell state before, given that of hidden and, unless
     /// absent,
     /// that of c. dbefore may be gc; it is absent where the state before is.
     /// </summary>
-    void LstmCellGradient(int rows, int h, LstmCellValues values, Slice<float> ghidden, Slice<float> gc, Slice<float> dgates,
+    internal void LstmCellGradient(int rows, int h, LstmCellValues values, Slice<float> ghidden, Slice<float> gc, Slice<float> dgates,
         Slice<float> dbefore);
 
     /// <summary>
@@ -199,16 +201,16 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <see cref="WarpShape.MotionSize"/> numbers,
     /// rotation in turns, scale - 1, shear, shift right and down in pixels, and, when positive, a mirror image left to right.
     /// </summary>
-    void AffineWarp(WarpShape shape, Slice<float> x, Slice<float> motion, Slice<float> y);
+    internal void AffineWarp(WarpShape shape, Slice<float> x, Slice<float> motion, Slice<float> y);
 
     // ---- randomness
 
-    void Random(Distribution distribution, RandomDraw draw, Slice<float> y);
+    internal void Random(Distribution distribution, RandomDraw draw, Slice<float> y);
 
     /// <summary>
     /// order = 0, 1, .. shuffled by Fisher and Yates' method, with the words of the draw, as <see cref="Philox.Shuffle"/> does it.
     /// </summary>
-    void Shuffle(RandomDraw draw, Slice<int> order);
+    internal void Shuffle(RandomDraw draw, Slice<int> order);
 
     // ---- fused terms of a VAE
 
@@ -216,13 +218,13 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// z = mu + exp(logVar / 2) eps, eps the normal draw (equations.md (V1)); kl[r] = sum_h KL (V2), nats. All [rows, h] but kl [rows]; eps
     /// is stored for the gradient.
     /// </summary>
-    void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z,
+    internal void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z,
         Slice<float> kl);
 
     /// <summary>
     /// dmu (+)= gz + gkl[r] mu; dlogVar (+)= gz eps exp(logVar / 2) / 2 + gkl[r] (exp(logVar) - 1) / 2. gz or gkl may be absent.
     /// </summary>
-    void ReparameteriseGradient(int rows, int h, ReparameterisedSample sample, Slice<float> gz, Slice<float> gkl, Slice<float> dmu,
+    internal void ReparameteriseGradient(int rows, int h, ReparameterisedSample sample, Slice<float> gz, Slice<float> gkl, Slice<float> dmu,
         Slice<float> dlogVar, bool accumulate);
 
     /// <summary>
@@ -246,20 +248,20 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// decay, but by no more than a
     /// factor 1 +- maximumChange in this call, and never below floor. variance is [1].
     /// </summary>
-    void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor, Slice<float> variance);
+    internal void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor, Slice<float> variance);
 
     /// <summary>
     /// Log densities of z [rows, h] under the mixture of diagonal Gaussians mu, logVar [components, h] (equations.md (X1), (X2)):
     /// joint[i] = logsumexp_j (log w_ij + pairBias[i, j] + sum_h log N(z_ih | mu_jh, s2_jh)), marginal[i, h] = logsumexp_j (log w_ij + log
     /// N(z_ih | ..)).
     /// </summary>
-    void MixtureLogDensity(MixtureOperands mixture);
+    internal void MixtureLogDensity(MixtureOperands mixture);
 
     /// <summary>
     /// Gradients of <see cref="MixtureLogDensity"/>: adds to dz, dmu, dlogVar and (when present) dpairBias. gJoint [rows] or gMarginal
     /// [rows, h] may be absent.
     /// </summary>
-    void MixtureLogDensityGradient(MixtureOperands mixture, Slice<float> gJoint, Slice<float> gMarginal, Slice<float> dz, Slice<float> dmu,
+    internal void MixtureLogDensityGradient(MixtureOperands mixture, Slice<float> gJoint, Slice<float> gMarginal, Slice<float> dz, Slice<float> dmu,
         Slice<float> dlogVar, Slice<float> dpairBias);
 
     /// <summary>
@@ -279,20 +281,20 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// <summary>
     /// Adam or AdamW in one pass. <paramref name="hyper"/> [3]: learning rate, 1 - beta1^t, 1 - beta2^t, in device memory.
     /// </summary>
-    void Adam(Slice<float> parameters, Slice<float> gradients, Slice<float> m, Slice<float> v, AdamConstants constants,
+    internal void Adam(Slice<float> parameters, Slice<float> gradients, Slice<float> m, Slice<float> v, AdamConstants constants,
         Slice<float> hyper, Slice<float> squaredNorm = default);
 
     /// <summary>RMSprop as PyTorch's: v = alpha v + (1 - alpha) g^2; p -= hyper[0] g / (sqrt(v) + epsilon).</summary>
-    void RmsProp(Slice<float> parameters, Slice<float> gradients, Slice<float> v, float alpha, float epsilon,
+    internal void RmsProp(Slice<float> parameters, Slice<float> gradients, Slice<float> v, float alpha, float epsilon,
         Slice<float> hyper, Slice<float> squaredNorm = default);
 
     /// <summary>SGD with momentum as PyTorch's: u = momentum u + g + weightDecay p; p -= hyper[0] u.</summary>
-    void Sgd(Slice<float> parameters, Slice<float> gradients, Slice<float> velocity, float momentum, float weightDecay,
+    internal void Sgd(Slice<float> parameters, Slice<float> gradients, Slice<float> velocity, float momentum, float weightDecay,
         Slice<float> hyper, Slice<float> squaredNorm = default);
 }
 
 /// <summary>A recorded sequence of kernel calls.</summary>
-public interface ICapturedStep : IDisposable
+internal interface ICapturedStep : IDisposable
 {
     /// <summary>Kernel calls in the sequence.</summary>
     int Calls { get; }

@@ -31,7 +31,7 @@ public readonly record struct ConvShape(int Batch, int Height, int Width, int In
 }
 
 /// <summary>y [Columns] (+)= Scale * the sums down the columns of x [Rows, Columns].</summary>
-public readonly record struct ColumnSum(int Rows, int Columns, Slice<float> X, Slice<float> Y, bool Accumulate, float Scale = 1);
+internal readonly record struct ColumnSum(int Rows, int Columns, Slice<float> X, Slice<float> Y, bool Accumulate, float Scale = 1);
 
 /// <summary>A window over NHWC images without weights: max pooling.</summary>
 public readonly record struct PoolShape(int Batch, int Height, int Width, int Channels, int Kernel, int Stride)
@@ -44,7 +44,7 @@ public readonly record struct PoolShape(int Batch, int Height, int Width, int Ch
 
 /// <summary>NHWC images that are moved, each on its own.</summary>
 /// <param name="Reflect">What lies outside of an image: its mirror image without the edge twice, or 0.</param>
-public readonly record struct WarpShape(int Batch, int Height, int Width, int Channels, bool Reflect)
+internal readonly record struct WarpShape(int Batch, int Height, int Width, int Channels, bool Reflect)
 {
     /// <summary>Numbers that say how one image moves.</summary>
     public const int MotionSize = 6;
@@ -53,7 +53,7 @@ public readonly record struct WarpShape(int Batch, int Height, int Width, int Ch
 }
 
 /// <summary>The distribution of <see cref="IBackend.Random"/>.</summary>
-public enum Distribution
+internal enum Distribution
 {
     /// <summary>Uniform, strictly inside (0, 1), 23 bits.</summary>
     Uniform,
@@ -71,13 +71,13 @@ public enum Distribution
 /// Philox4x32-10 with key (seed low, seed high) and counter (i / 4, step, draw, stream); its four words serve elements i .. i + 3
 /// (normal: words 0 and 1 give elements 0 and 1, words 2 and 3 give elements 2 and 3).
 /// </remarks>
-public readonly record struct RandomDraw(Slice<uint> State, uint Draw);
+internal readonly record struct RandomDraw(Slice<uint> State, uint Draw);
 
 /// <summary>Row weights of a minibatch estimate of log q(z) (equations.md (X1), (X4)), as logarithms.</summary>
 /// <param name="Own">Weight of component i for row i.</param>
 /// <param name="Next">Weight of component (i + 1) mod components.</param>
 /// <param name="Other">Weight of each other component.</param>
-public readonly record struct PairLogWeights(float Own, float Next, float Other)
+internal readonly record struct PairLogWeights(float Own, float Next, float Other)
 {
     /// <summary>(X1): every component counts 1 / <paramref name="components"/>.</summary>
     public static PairLogWeights Uniform(int components)
@@ -110,4 +110,4 @@ public readonly record struct PairLogWeights(float Own, float Next, float Other)
 }
 
 /// <summary>Constants of an Adam step; the step's own numbers are in device memory (see <see cref="IBackend.Adam"/>).</summary>
-public readonly record struct AdamConstants(float Beta1, float Beta2, float Epsilon, float DecoupledWeightDecay);
+internal readonly record struct AdamConstants(float Beta1, float Beta2, float Epsilon, float DecoupledWeightDecay);

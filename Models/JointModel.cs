@@ -8,7 +8,7 @@ using VaeFromScratch.Models.Training;
 namespace VaeFromScratch.Models;
 
 /// <summary>How a category is drawn and trained, whatever the model's own objective is; any part can be left out.</summary>
-public sealed record CategorySettings
+internal sealed record CategorySettings
 {
     [Setting("K, values of the category", Least = 2)]
     public int Categories { get; init; } = 10;
@@ -85,7 +85,7 @@ internal abstract record JointSettings : IModelSettings
 /// <param name="C">q(c|x).</param>
 /// <param name="Sample">z with its KL.</param>
 /// <param name="Y">The category, relaxed in training and one-hot elsewhere, [B, K].</param>
-public sealed record JointSample(DiagonalGaussian Z, Categorical C, GaussianSample Sample, Tensor Y)
+internal sealed record JointSample(DiagonalGaussian Z, Categorical C, GaussianSample Sample, Tensor Y)
 {
     /// <summary>[B, H + K].</summary>
     public Tensor Code => VaeModel.Code(Sample.Z, Y);
@@ -97,7 +97,7 @@ public sealed record JointSample(DiagonalGaussian Z, Categorical C, GaussianSamp
 /// training (equations.md (S2)), invariance to motions, the encoder's information (C3), and epochs in which the category trains alone.
 /// </summary>
 /// <remarks><see cref="VaeParts.Further"/> is the category's head.</remarks>
-public abstract class JointModel : VaeModel
+internal abstract class JointModel : VaeModel
 {
     /// <summary>
     /// log sigma^2 stays between these: an objective on the aggregate posterior alone leaves the width of single posteriors free.
@@ -142,7 +142,7 @@ public abstract class JointModel : VaeModel
         return new(new(mu, logVar.ClampMin(SmallestLogVar).ClampMax(LargestLogVar)), new(ApplyFurther(features)));
     }
 
-    public override EncoderGraph DescribeEncoder()
+    internal override EncoderGraph DescribeEncoder()
     {
         var image = NewImage();
         var (mu, logVar, logits) = DescribeHeads(image);

@@ -33,14 +33,14 @@ public sealed record VaeParts(Compute Compute, ImageShape Image, int Latents, Ga
 /// <param name="LogVar">log sigma^2, [H].</param>
 /// <param name="Probabilities">q(c|x) of a category, or w(k|x) of the components of a mixture, [K]; null where there is neither.</param>
 /// <param name="ProbabilitiesName">probs or weights.</param>
-public sealed record EncoderGraph(InputNode Image, GraphNode Mu, GraphNode LogVar, GraphNode? Probabilities = null,
+internal sealed record EncoderGraph(InputNode Image, GraphNode Mu, GraphNode LogVar, GraphNode? Probabilities = null,
     string ProbabilitiesName = "probs");
 
 /// <summary>What a decoder computes.</summary>
 /// <param name="Code">z: factors, then the category one-hot.</param>
 /// <param name="Mean">The mean image, [H, W, C].</param>
 /// <param name="Logits">The same before the sigmoid; null where the noise model has none.</param>
-public sealed record DecoderGraph(InputNode Code, GraphNode Mean, GraphNode? Logits);
+internal sealed record DecoderGraph(InputNode Code, GraphNode Mean, GraphNode? Logits);
 
 /// <summary>
 /// An encoder, a decoder and a noise model, with the objective that trains them. Each model of the papers is a short subclass.
@@ -158,7 +158,7 @@ public abstract class VaeModel : IDisposable
 
     /// <summary>What <see cref="Infer"/> gives, as a graph: what is exported, and what <see cref="Inference.Encoder"/> runs.</summary>
     /// <exception cref="NotSupportedException">A module does not say what it computes.</exception>
-    public virtual EncoderGraph DescribeEncoder()
+    internal virtual EncoderGraph DescribeEncoder()
     {
         var image = NewImage();
         var (mu, logVar) = parts.Encoder.DescribeHeads(parts.Encoder.DescribeFeatures(image));
@@ -167,7 +167,7 @@ public abstract class VaeModel : IDisposable
 
     /// <summary>What <see cref="DecodeMean"/> gives, as a graph.</summary>
     /// <exception cref="NotSupportedException">A module does not say what it computes.</exception>
-    public DecoderGraph DescribeDecoder()
+    internal DecoderGraph DescribeDecoder()
     {
         var code = new InputNode("z", new(CodeLength));
         var decoded = parts.Decoder.Describe(code);
@@ -183,10 +183,10 @@ public abstract class VaeModel : IDisposable
     }
 
     /// <summary>The input of <see cref="DescribeEncoder"/>.</summary>
-    protected InputNode NewImage() => new("x", new(Image.Height, Image.Width, Image.Channels));
+    private protected InputNode NewImage() => new("x", new(Image.Height, Image.Width, Image.Channels));
 
     /// <summary>The encoder's features, its heads, and <see cref="VaeParts.Further"/> on the features, as a graph.</summary>
-    protected (GraphNode Mu, GraphNode LogVar, GraphNode Further) DescribeHeads(InputNode image)
+    private protected (GraphNode Mu, GraphNode LogVar, GraphNode Further) DescribeHeads(InputNode image)
     {
         var features = parts.Encoder.DescribeFeatures(image);
         var (mu, logVar) = parts.Encoder.DescribeHeads(features);
@@ -233,10 +233,14 @@ public interface ILearnsFromLabels
     /// <summary>The number of classes, K.</summary>
     int Classes { get; }
 
-    LabelledSettings Labelled { get; }
+    /// <summary>Training images whose labels are seen, as many of each class, 0 for all; and how many of them each step has.</summary>
+    (int Count, int Batch) Labelled { get; }
 
-    /// <summary>What comes before the first step: training of the classifier alone.</summary>
-    Pretraining? Pretraining => null;
+    /// <summary>
+    /// What comes before the first step: training of <see cref="ClassLogits"/> alone, by the cross-entropy of the labelled images, for so
+    /// many passes over these, with an Adam of its own. Null for nothing.
+    /// </summary>
+    (int Epochs, double LearningRate)? Pretraining => null;
 
     /// <summary>Unnormalised log-probabilities of an image's class, [B, <see cref="Classes"/>].</summary>
     Tensor ClassLogits(Tensor x);
@@ -251,11 +255,6 @@ public interface IHasDesign : ILearnsFromLabels
     GaussianMixture Posterior(Tensor x);
 }
 
-/// <summary>Which labels are seen, and how many at a time.</summary>
-/// <param name="Count">Training images with labels, as many of each class; 0 for all.</param>
-/// <param name="Batch">Labelled images in each step.</param>
-public sealed record LabelledSettings(int Count, int Batch);
-
 /// <summary>What a training step works on.</summary>
 /// <param name="Images">Pixels in [0, 1], [B, H, W, C].</param>
 /// <param name="Second">As many other images, for models that ask for them.</param>
@@ -266,12 +265,6 @@ public sealed record TrainingBatch(Tensor Images, Tensor? Second = null, Labelle
 /// <param name="Images">[L, H, W, C].</param>
 /// <param name="Labels">One-hot, [L, K].</param>
 public sealed record LabelledBatch(Tensor Images, Tensor Labels);
-
-/// <summary>
-/// Training of <see cref="ILearnsFromLabels.ClassLogits"/> alone, by the cross-entropy of the labelled images, with an Adam of its own.
-/// </summary>
-/// <param name="Epochs">Passes over the labelled images.</param>
-public sealed record Pretraining(int Epochs, double LearningRate);
 
 /// <summary>
 /// One network's turn on a batch. Later phases see the tensors of earlier ones; through <see cref="Ops.Detach"/> no gradient flows back

@@ -30,7 +30,7 @@ public static class RandomCases
         c.Expect(c.Upload(Array.ConvertAll(actual, i => (float)i)), Array.ConvertAll(expected, i => (double)i), 0, 0);
     });
 
-    public static KernelCase Of(Distribution distribution, int n) => new("Random", $"{distribution}, {n}", c =>
+    internal static KernelCase Of(Distribution distribution, int n) => new("Random", $"{distribution}, {n}", c =>
     {
         var draw = new RandomDraw(c.Upload(State), 5);
         var y = c.Output(n);
@@ -39,7 +39,7 @@ public static class RandomCases
     });
 
     /// <summary>The first n entries of a draw.</summary>
-    public static double[] Draw(Distribution distribution, uint[] state, uint draw, int n)
+    internal static double[] Draw(Distribution distribution, uint[] state, uint draw, int n)
     {
         var y = new double[n];
         for (int i = 0; i < n; i++)

@@ -11,7 +11,7 @@ public static class WarpCases
         from warp in (KernelCase[])[Warp(shape), WholeShift(shape)]
         select warp;
 
-    public static KernelCase Warp(WarpShape shape) => new("AffineWarp", $"{shape}", c =>
+    internal static KernelCase Warp(WarpShape shape) => new("AffineWarp", $"{shape}", c =>
     {
         float[] x = c.Uniform(shape.Size), motion = c.Uniform(shape.Batch * WarpShape.MotionSize, -0.3, 0.3);
         for (int i = 0; i < motion.Length; i += WarpShape.MotionSize)
@@ -23,7 +23,7 @@ public static class WarpCases
     });
 
     /// <summary>Shifts by whole pixels move values without a change.</summary>
-    public static KernelCase WholeShift(WarpShape shape) => new("AffineWarp", $"{shape}, whole shifts", c =>
+    internal static KernelCase WholeShift(WarpShape shape) => new("AffineWarp", $"{shape}, whole shifts", c =>
     {
         float[] x = c.Uniform(shape.Size);
         var motion = new float[shape.Batch * WarpShape.MotionSize];

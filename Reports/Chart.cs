@@ -68,7 +68,7 @@ public sealed record LineChart(IReadOnlyList<Series> Lines) : Chart
 /// <param name="Name">What the legend says.</param>
 /// <param name="Label">What the right axis shows, with its unit.</param>
 /// <param name="Values">One a bar.</param>
-public sealed record BarOverlay(string Name, string Label, IReadOnlyList<double> Values);
+internal sealed record BarOverlay(string Name, string Label, IReadOnlyList<double> Values);
 
 /// <summary>Bars in the order given: a spectrum of factors, with an optional second quantity (paper 1, figure 1).</summary>
 public sealed record BarChart(string Name, IReadOnlyList<double> Values) : Chart
@@ -78,7 +78,7 @@ public sealed record BarChart(string Name, IReadOnlyList<double> Values) : Chart
     /// <summary>What stands under each bar; their indices when null. Labels that would touch are left out.</summary>
     public IReadOnlyList<string>? Labels { get; init; }
 
-    public BarOverlay? Overlay { get; init; }
+    internal BarOverlay? Overlay { get; init; }
 
     /// <summary>A dashed line; bars that do not reach it are pale.</summary>
     public double? Threshold { get; init; }

@@ -5,7 +5,7 @@ namespace VaeFromScratch.Reports;
 
 /// <summary>A circle in the units of the axes: a component of a prior.</summary>
 /// <param name="Class">The class that gives the circle its colour.</param>
-public sealed record ScatterCircle(double X, double Y, double Radius, int Class);
+internal sealed record ScatterCircle(double X, double Y, double Radius, int Class);
 
 /// <summary>Points coloured by class: encodings in a plane.</summary>
 /// <param name="X">One a point.</param>
@@ -16,7 +16,7 @@ public sealed record ScatterChart(IReadOnlyList<double> X, IReadOnlyList<double>
     /// <summary>Names of the classes for the legend; their numbers when null.</summary>
     public IReadOnlyList<string>? ClassNames { get; init; }
 
-    public IReadOnlyList<ScatterCircle> Circles { get; init; } = [];
+    internal IReadOnlyList<ScatterCircle> Circles { get; init; } = [];
 
     /// <summary>Whether a unit is as long on both axes.</summary>
     public bool SameScale { get; init; } = true;

@@ -5,7 +5,7 @@ using VaeFromScratch.Models.Runs;
 namespace VaeFromScratch.Reports;
 
 /// <summary>The finished runs of a sweep as a table, as the charts of paper 2 and, with a category, as the trade of paper 3.</summary>
-public sealed record SweepSummary(IReadOnlyList<string> Keys, IReadOnlyList<SweepResult> Results)
+internal sealed record SweepSummary(IReadOnlyList<string> Keys, IReadOnlyList<SweepResult> Results)
 {
     private static readonly Lock Writing = new();
 

@@ -13,7 +13,7 @@ namespace VaeFromScratch.Reports;
 /// A run as TensorBoard shows it, in a folder of the run directory: scalars, reconstructions and histograms of the codes each epoch; the
 /// codes of the test images in its projector.
 /// </summary>
-public sealed class TensorBoardLog : IDisposable
+internal sealed class TensorBoardLog : IDisposable
 {
     /// <summary>Of the files, in the run directory.</summary>
     public const string FolderName = "tensorboard";

@@ -10,7 +10,7 @@ using VaeFromScratch.Models.Evaluation;
 using VaeFromScratch.Models.Runs;
 
 string folder = args.Length > 0 ? args[0] : "runs/disentangle", dataDir = args.Length > 1 ? args[1] : "datasets";
-string name = DatasetCatalogue.Find("dsprites").IsPresent(dataDir) ? "dsprites" : "synthetic-shapes";
+string name = DatasetCatalogue.IsPresent("dsprites", dataDir) ? "dsprites" : "synthetic-shapes";
 var data = DatasetCatalogue.Load(name, dataDir);
 var test = data.Test.Take(2000);
 var factors = test.Factors!;

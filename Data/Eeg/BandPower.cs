@@ -4,7 +4,7 @@ using MathNet.Numerics.IntegralTransforms;
 namespace VaeFromScratch.Data.Eeg;
 
 /// <summary>A range of frequencies, in Hz: <paramref name="Low"/> belongs to it, <paramref name="High"/> to the next.</summary>
-public sealed record Band(string Name, int Low, int High);
+internal sealed record Band(string Name, int Low, int High);
 
 /// <summary>The power of frequency bands in each second of a signal.</summary>
 internal static class BandPower

@@ -4,7 +4,7 @@ using VaeFromScratch.Engine.IO;
 namespace VaeFromScratch.Data.Eeg;
 
 /// <summary>How recordings become images; the defaults are those of paper 1.</summary>
-public sealed record EegOptions
+internal sealed record EegOptions
 {
     public IReadOnlyList<Band> Bands { get; init; } = BandPower.Bands;
 
@@ -23,7 +23,7 @@ public sealed record EegOptions
 /// they are asked
 /// for. Whole trials, never single seconds, are split, and what normalises the maps is fitted to the training trials alone.
 /// </summary>
-public sealed class EegDataset
+internal sealed class EegDataset
 {
     /// <summary>"eegs" in ASCII.</summary>
     private const uint SplitStream = 0x65656773;

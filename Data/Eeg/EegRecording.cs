@@ -9,7 +9,7 @@ namespace VaeFromScratch.Data.Eeg;
 /// <param name="Samples">Samples a trial: 8064, 63 seconds, of which the first three come before the video.</param>
 /// <param name="Signals">Microvolts, [Trials, Channels, Samples].</param>
 /// <param name="Ratings">Valence, arousal, dominance, liking, each from 1 to 9: [Trials, 4].</param>
-public sealed record EegRecording(string Participant, int Trials, int Channels, int Samples, float[] Signals, float[] Ratings)
+internal sealed record EegRecording(string Participant, int Trials, int Channels, int Samples, float[] Signals, float[] Ratings)
 {
     public const int SamplesPerSecond = 128;
     public const int RatingsPerTrial = 4;

@@ -8,7 +8,7 @@ namespace VaeFromScratch.Data.Own;
 /// Arrays of one's own to train on, an npz file: x_train, x or images (or the only array), with labels and test arrays where they are
 /// there.
 /// </summary>
-public static class ArrayFile
+internal static class ArrayFile
 {
     private const string TestValues = "x_test", TestLabels = "y_test";
     private const int MostClasses = byte.MaxValue;

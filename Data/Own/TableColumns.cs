@@ -5,7 +5,7 @@ namespace VaeFromScratch.Data.Own;
 /// <summary>How the columns of a table lie in a row: the numbers, then for each category its values one-hot.</summary>
 /// <param name="Numbers">Columns of numbers.</param>
 /// <param name="Categories">How many values each category has, in their order.</param>
-public sealed record TableLayout(int Numbers, IReadOnlyList<int> Categories)
+internal sealed record TableLayout(int Numbers, IReadOnlyList<int> Categories)
 {
     /// <summary>Numbers in a row.</summary>
     public int Width => Numbers + Categories.Sum();
@@ -59,7 +59,7 @@ public sealed record TableColumns
 
     public IReadOnlyList<TableColumn> All { get; }
 
-    public TableLayout Layout { get; }
+    internal TableLayout Layout { get; }
 
     /// <summary>Where a column begins in a row as models see it.</summary>
     /// <param name="column">Its place in <see cref="All"/>.</param>

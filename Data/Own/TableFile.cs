@@ -8,7 +8,7 @@ namespace VaeFromScratch.Data.Own;
 /// A table of one's own to train on, a CSV file with a header: columns of numbers are standardised by the training rows, columns of texts
 /// become one number for each of their values.
 /// </summary>
-public static class TableFile
+internal static class TableFile
 {
     /// <summary>The column that is a class to compare with, and is not trained on.</summary>
     public const string LabelColumn = "label";

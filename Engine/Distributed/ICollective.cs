@@ -5,13 +5,13 @@ namespace VaeFromScratch.Distributed;
 /// <summary>
 /// Another process of a run that several train together has gone, or has not answered in time; the message is one sentence.
 /// </summary>
-public sealed class CollectiveException(string message) : Exception(message);
+internal sealed class CollectiveException(string message) : Exception(message);
 
 /// <summary>
 /// Processes (ranks) that train one model together. All of them make the same calls in the same order; <see cref="Collectives"/> has what
 /// is built on the one call that differs, a pairwise exchange.
 /// </summary>
-public interface ICollective : IDisposable
+internal interface ICollective : IDisposable
 {
     /// <summary>This process, from 0.</summary>
     int Rank { get; }

@@ -8,7 +8,7 @@ namespace VaeFromScratch.Distributed;
 /// The ranks that mpirun or srun has started, over Open MPI. Numbers in the CPU's memory travel from where they are; those of a GPU by way
 /// of the host's.
 /// </summary>
-public sealed class MpiCollective : ICollective
+internal sealed class MpiCollective : ICollective
 {
     // Polls before a waiting rank lets others have its processor, and before it sleeps.
     private const int BusyPolls = 2_000, YieldingPolls = 20_000;

@@ -70,7 +70,7 @@ public enum GraphFunction
 }
 
 /// <summary>What a network is given, one row of it.</summary>
-public sealed record InputNode(string Name, Shape Shape) : GraphNode(Shape)
+internal sealed record InputNode(string Name, Shape Shape) : GraphNode(Shape)
 {
     public override IReadOnlyList<GraphNode> Inputs => [];
 }

@@ -1,7 +1,7 @@
 namespace VaeFromScratch.Engine.IO;
 
 /// <summary>An array of floats in ordinary memory: what weight files hold.</summary>
-public sealed record HostArray
+internal sealed record HostArray
 {
     /// <summary>Sizes of the axes, outermost first; empty for a scalar.</summary>
     public int[] Shape { get; }

@@ -6,7 +6,7 @@ using System.Text.Json;
 namespace VaeFromScratch.Engine.IO;
 
 /// <summary>What a safetensors file holds: arrays by name, and texts by key.</summary>
-public sealed record SafetensorsFile(IReadOnlyDictionary<string, HostArray> Arrays, IReadOnlyDictionary<string, string> Metadata)
+internal sealed record SafetensorsFile(IReadOnlyDictionary<string, HostArray> Arrays, IReadOnlyDictionary<string, string> Metadata)
 {
     /// <summary>The arrays that were passed over, with their types, in the file's order.</summary>
     public IReadOnlyList<(string Name, string Type)> Ignored { get; init; } = [];
@@ -16,7 +16,7 @@ public sealed record SafetensorsFile(IReadOnlyDictionary<string, HostArray> Arra
 /// The safetensors format: eight bytes with the length of a JSON header, the header, then every array's bytes, row-major and little-endian.
 /// Writes F32; reads F32, F16, BF16 and F64, all converted to float.
 /// </summary>
-public static class Safetensors
+internal static class Safetensors
 {
     private const string MetadataKey = "__metadata__";
     private const int LargestHeader = 100_000_000;

@@ -5,7 +5,7 @@ namespace VaeFromScratch;
 /// <summary>Log densities of samples under a mixture of diagonal Gaussians.</summary>
 /// <param name="Joint">Of the whole code, [rows].</param>
 /// <param name="Marginal">Of each latent on its own, [rows, H].</param>
-public readonly record struct MixtureDensity(Tensor Joint, Tensor Marginal);
+internal readonly record struct MixtureDensity(Tensor Joint, Tensor Marginal);
 
 public static partial class Ops
 {
@@ -20,7 +20,7 @@ public static partial class Ops
     /// <param name="weights">How much each component counts for a row; see (X4).</param>
     /// <param name="pairBias">Added to the log weight of each pair in the joint, [rows, components]; null for none.</param>
     /// <param name="ownOffset">Row i's own component is i + ownOffset.</param>
-    public static MixtureDensity MixtureLogDensity(Tensor z, Tensor mu, Tensor logVar, PairLogWeights weights, Tensor? pairBias = null,
+    internal static MixtureDensity MixtureLogDensity(Tensor z, Tensor mu, Tensor logVar, PairLogWeights weights, Tensor? pairBias = null,
         int ownOffset = 0)
     {
         if (z.Shape.Rank != 2 || mu.Shape != logVar.Shape || mu.Shape.Rank != 2 || mu.Shape[1] != z.Shape[1])

@@ -8,11 +8,6 @@ namespace VaeFromScratch;
 /// <param name="Kl">KL(q(z|x) || N(0, I)) per image, nats, [B] (equations.md (V2)).</param>
 public readonly record struct GaussianSample(Tensor Z, Tensor Kl);
 
-/// <summary>A Gaussian negative log-likelihood with the squared error it came from.</summary>
-/// <param name="Nll">Nats per image, [B].</param>
-/// <param name="SquaredError">Summed over pixels, [B]; carries no gradient.</param>
-public readonly record struct GaussianLikelihood(Tensor Nll, Tensor SquaredError);
-
 public static partial class Ops
 {
     /// <summary>
@@ -44,7 +39,9 @@ public static partial class Ops
     /// <param name="x">[B, ..].</param>
     /// <param name="mean">The shape of x.</param>
     /// <param name="variance">sigma^2, a scalar tensor; its gradient is computed when it needs one.</param>
-    public static GaussianLikelihood GaussianNll(Tensor x, Tensor mean, Tensor variance)
+    /// <returns>Nats per image, [B], and the squared error that it came from, summed over pixels, [B]; the latter carries no
+    /// gradient.</returns>
+    public static (Tensor Nll, Tensor SquaredError) GaussianNll(Tensor x, Tensor mean, Tensor variance)
     {
         RequireSameShape("gaussian_nll", x, mean);
         int rows = x.Shape[0], d = x.Length / Math.Max(1, rows);
@@ -62,7 +59,7 @@ public static partial class Ops
             if (variance.NeedsGradient)
                 VarianceGradient(tape, nll.Gradient, squaredError.Data, d, variance);
         });
-        return new(nll, squaredError);
+        return (nll, squaredError);
     }
 
     /// <summary>

@@ -5,7 +5,7 @@ namespace VaeFromScratch.Estimators.Critics;
 /// <param name="Pixels">Pixels of an image, D.</param>
 /// <param name="Category">One-hot samples of q(c|x), [N, K]; empty without a category.</param>
 /// <param name="Factors">Samples of the chosen factors, [N, F]; empty for none.</param>
-public sealed record CodedImages(float[] Images, int Pixels, float[] Category, float[] Factors)
+internal sealed record CodedImages(float[] Images, int Pixels, float[] Category, float[] Factors)
 {
     /// <summary>The number of images, N.</summary>
     public int Count => Images.Length / Pixels;
@@ -15,13 +15,13 @@ public sealed record CodedImages(float[] Images, int Pixels, float[] Category, f
 /// <param name="Widths">Of its hidden layers.</param>
 /// <param name="Patience">Passes without a better value on the images held out that end the fit.</param>
 /// <param name="MaximumPasses">Passes that end it at the latest.</param>
-public sealed record QBoundOptions(int[] Widths, double LearningRate = 1e-3, int Batch = 125, int Patience = 3, int MaximumPasses = 40);
+internal sealed record QBoundOptions(int[] Widths, double LearningRate = 1e-3, int Batch = 125, int Patience = 3, int MaximumPasses = 40);
 
 /// <summary>The bound on I(code; x') of a fixed model.</summary>
 /// <param name="Category">Nats; null without a category.</param>
 /// <param name="Factors">Of all chosen factors together, nats; null for none.</param>
 /// <param name="Passes">Over the fitting images until Q was at its best.</param>
-public sealed record QBoundResult(Estimate? Category, Estimate? Factors, int Passes);
+internal sealed record QBoundResult(Estimate? Category, Estimate? Factors, int Passes);
 
 /// <summary>
 /// The variational bound of paper 5 for a model that is not trained any more: E log Q(code|x') + H(q(code)), Q fitted to convergence
@@ -34,7 +34,7 @@ public sealed record QBoundResult(Estimate? Category, Estimate? Factors, int Pas
 /// taken on other images. The entropies are the caller's, because they belong to the model: with the prior's in their place a collapsed
 /// category would score log K.
 /// </remarks>
-public sealed class QBound(QBoundOptions options)
+internal sealed class QBound(QBoundOptions options)
 {
     // Apart from other uses of the seed ("qbnd" in ASCII).
     private const uint Stream = 0x71626e64;

@@ -5,10 +5,10 @@ namespace VaeFromScratch.Estimators.Quality;
 /// <param name="SamplingError">Standard error of the mean from the importance weights alone, to first order.</param>
 /// <param name="SmallestEffectiveSamples">1 / sum of squared normalised weights of the worst image: near 1, one sample decides and the
 /// bound is loose.</param>
-public sealed record LikelihoodEstimate(Estimate Nll, double SamplingError, double SmallestEffectiveSamples);
+internal sealed record LikelihoodEstimate(Estimate Nll, double SamplingError, double SmallestEffectiveSamples);
 
 /// <summary>(M7): -log mean_s p(x|z_s) p(z_s) / q(z_s|x), collected sample by sample in O(images) memory.</summary>
-public sealed class ImportanceLikelihood(int images)
+internal sealed class ImportanceLikelihood(int images)
 {
     private readonly double[] largest = Filled(images, double.NegativeInfinity);
     private readonly double[] sum = new double[images];

@@ -16,7 +16,7 @@ namespace VaeFromScratch.Models.Evaluation;
 /// <param name="Similarity">Null where images are smaller than SSIM's window.</param>
 /// <param name="Samples">One z ~ q(z|x) of each image, [images, H].</param>
 /// <param name="Classes">The most probable class of each image.</param>
-public sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, int Images, bool Grid, SsimOfSet? Similarity,
+internal sealed record DesignedLatents(ActivatedSubspace Activated, double Slack, int Images, bool Grid, SsimOfSet? Similarity,
     float[] Samples, int[] Classes)
 {
     /// <summary>The file in a run directory.</summary>

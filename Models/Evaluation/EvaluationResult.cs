@@ -61,7 +61,7 @@ public sealed record EvaluationResult(RunConfiguration Configuration, string Spl
     public (double Nll, int Samples)? Importance { get; init; }
 
     /// <summary>What a latent space with designed classes looks like; null for other models.</summary>
-    public DesignedLatents? Designed { get; init; }
+    internal DesignedLatents? Designed { get; init; }
 
     /// <summary>Whether p(z) is N(0, I), to which the parts (D1) to (D5) of the KL refer.</summary>
     public bool StandardPrior { get; init; } = true;

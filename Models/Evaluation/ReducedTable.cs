@@ -5,12 +5,9 @@ using VaeFromScratch.Estimators;
 
 namespace VaeFromScratch.Models.Evaluation;
 
-/// <summary>One row of paper 1's table 2.</summary>
-/// <param name="SquaredError">Summed over pixels, per image, when only the factors of <paramref name="Kept"/> are decoded.</param>
-public sealed record ReducedRow(ReducedReconstruction Kept, double SquaredError);
-
-/// <summary>What the most informative factors alone can reconstruct.</summary>
-public sealed record ReducedTable(IReadOnlyList<ReducedRow> Rows)
+/// <summary>What the most informative factors alone can reconstruct: paper 1's table 2.</summary>
+/// <param name="Rows">Each with the squared error, summed over pixels, per image, when only its factors are decoded.</param>
+public sealed record ReducedTable(IReadOnlyList<(ReducedReconstruction Kept, double SquaredError)> Rows)
 {
     /// <param name="encodings">Of all images of the evaluator's data set.</param>
     /// <param name="percents">How many factors to keep, in percent.</param>
@@ -18,7 +15,7 @@ public sealed record ReducedTable(IReadOnlyList<ReducedRow> Rows)
     {
         var kept = percents.Select(p => ReducedReconstruction.Keep(indicators, p)).ToArray();
         double[] errors = evaluator.ReducedErrors(encodings, kept);
-        return new([.. kept.Select((k, i) => new ReducedRow(k, errors[i]))]);
+        return new([.. kept.Select((k, i) => (k, errors[i]))]);
     }
 
     /// <summary>Writes reduced.csv.</summary>

@@ -10,7 +10,7 @@ namespace VaeFromScratch.Models.Evaluation;
 /// <summary>How thoroughly to measure.</summary>
 /// <param name="SsimImages">Images whose pairs are compared; the work grows with the square. 0 leaves SSIM out.</param>
 /// <param name="ImportanceSamples">S of (M7); 0 leaves it out.</param>
-public sealed record MetricsOptions(int SsimImages = 500, int ImportanceSamples = 0);
+internal sealed record MetricsOptions(int SsimImages = 500, int ImportanceSamples = 0);
 
 /// <summary>
 /// (M1)-(M6) of a code, with every known factor and, where some have no order, with the ordered ones alone: published tables differ in
@@ -18,7 +18,7 @@ public sealed record MetricsOptions(int SsimImages = 500, int ImportanceSamples 
 /// </summary>
 /// <param name="Factors">The known factors' names.</param>
 /// <param name="Points">Images behind the codes.</param>
-public sealed record FactorScores(IReadOnlyList<string> Factors, int Points, DisentanglementScores Scores)
+internal sealed record FactorScores(IReadOnlyList<string> Factors, int Points, DisentanglementScores Scores)
 {
     /// <summary>The scores with the names of JSON, in the order of the equations; null for one that could not be taken.</summary>
     public IEnumerable<(string Key, Score? Score)> All =>
@@ -50,7 +50,7 @@ public sealed record FactorScores(IReadOnlyList<string> Factors, int Points, Dis
 /// <summary>What a trained model is judged by beside its likelihood bound and its information.</summary>
 /// <param name="Split">The images it was measured on.</param>
 /// <param name="SquaredError">Of the decoded mean, summed over pixels, per image.</param>
-public sealed record RunMetrics(string Split, int Images, double SquaredError, int ActiveUnits)
+internal sealed record RunMetrics(string Split, int Images, double SquaredError, int ActiveUnits)
 {
     /// <summary>With every known factor; null where the data have none.</summary>
     public FactorScores? Disentanglement { get; init; }

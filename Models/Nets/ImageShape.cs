@@ -10,7 +10,7 @@ public readonly record struct ImageShape(int Height, int Width, int Channels)
     private const string OfTable = " table";
 
     /// <summary>How the columns lie; null for pictures.</summary>
-    public TableLayout? Table { get; init; }
+    internal TableLayout? Table { get; init; }
 
     /// <summary>The size of the images of a set.</summary>
     public static ImageShape Of(ImageDataset dataset) =>

@@ -164,7 +164,7 @@ public sealed class RunDirectory
     /// <summary>
     /// Writes checkpoint.safetensors; the rows of metrics.csv and probabilities.csv go with it, so that all always agree.
     /// </summary>
-    public void SaveCheckpoint(TrainingState state, IReadOnlyList<string> metrics, IReadOnlyList<string> probabilities)
+    internal void SaveCheckpoint(TrainingState state, IReadOnlyList<string> metrics, IReadOnlyList<string> probabilities)
     {
         var metadata = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
@@ -200,7 +200,7 @@ public sealed class RunDirectory
     }
 
     /// <exception cref="DataException">The file is damaged or no checkpoint.</exception>
-    public (TrainingState State, string[] Metrics, string[] Probabilities) LoadCheckpoint()
+    internal (TrainingState State, string[] Metrics, string[] Probabilities) LoadCheckpoint()
     {
         var file = Safetensors.Read(CheckpointFile);
         try

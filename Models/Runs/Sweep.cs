@@ -10,7 +10,7 @@ using VaeFromScratch.Models.Training;
 namespace VaeFromScratch.Models.Runs;
 
 /// <summary>One key of a grid and the values it takes.</summary>
-public sealed record GridAxis(string Key, IReadOnlyList<string> Values)
+internal sealed record GridAxis(string Key, IReadOnlyList<string> Values)
 {
     /// <summary>Short for noise with values fixed:V.</summary>
     private const string VarianceKey = "sigma2";
@@ -82,7 +82,7 @@ public sealed record GridAxis(string Key, IReadOnlyList<string> Values)
 
 /// <summary>One run of a sweep.</summary>
 /// <param name="Values">The grid's keys with this run's values.</param>
-public sealed record SweepPoint(IReadOnlyList<(string Key, string Value)> Values, RunConfiguration Configuration)
+internal sealed record SweepPoint(IReadOnlyList<(string Key, string Value)> Values, RunConfiguration Configuration)
 {
     /// <summary>What the run is called where the values alone would not tell; null for the values.</summary>
     public string? Label { get; init; }
@@ -98,7 +98,7 @@ public sealed record SweepPoint(IReadOnlyList<(string Key, string Value)> Values
 }
 
 /// <summary>How an attempt to train a run of a sweep ended.</summary>
-public enum RunEnd
+internal enum RunEnd
 {
     /// <summary>It was stopped before its end, with a checkpoint.</summary>
     Stopped,
@@ -114,7 +114,7 @@ public enum RunEnd
 /// A grid of runs in one folder: each in a folder of its own, continued where it was stopped, and a summary of those that are finished.
 /// Any number of processes, on any machines that see the folder, may work on one sweep: a run is trained by whoever holds its lock.
 /// </summary>
-public sealed class Sweep
+internal sealed class Sweep
 {
     public const string PlanName = "sweep.json";
 
@@ -288,7 +288,7 @@ public sealed class Sweep
 
 /// <summary>What a finished run of a sweep measured.</summary>
 /// <param name="Evaluation">Its evaluation.json.</param>
-public sealed record SweepResult(SweepPoint Point, JsonObject Evaluation)
+internal sealed record SweepResult(SweepPoint Point, JsonObject Evaluation)
 {
     /// <summary>A number of evaluation.json; NaN where it is null.</summary>
     public double this[string key] => Evaluation[key]?.GetValue<double>() ?? double.NaN;
@@ -308,7 +308,7 @@ public sealed record SweepResult(SweepPoint Point, JsonObject Evaluation)
 /// <summary>Finished runs of a sweep that differ in the seed alone.</summary>
 /// <param name="Values">The grid's keys but for the seed, with the values of these runs.</param>
 /// <param name="Results">At least one.</param>
-public sealed record SeedGroup(IReadOnlyList<(string Key, string Value)> Values, IReadOnlyList<SweepResult> Results)
+internal sealed record SeedGroup(IReadOnlyList<(string Key, string Value)> Values, IReadOnlyList<SweepResult> Results)
 {
     /// <summary>Every combination of the other keys' values, in the order of the runs.</summary>
     public static IReadOnlyList<SeedGroup> Of(IEnumerable<SweepResult> results) => [.. results.GroupBy(r => r.Point.Combination)

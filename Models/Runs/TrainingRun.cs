@@ -32,7 +32,7 @@ public sealed class TrainingRun : IDisposable
     /// <param name="data">Both splits; <see cref="DataSettings.Limit"/> is applied to the training images here.</param>
     /// <param name="ranks">The processes that train the run together; null for this one alone. Each has a run of its own, all of the same
     /// configuration; rank 0 alone reads and writes <paramref name="directory"/>.</param>
-    public TrainingRun(Compute compute, RunConfiguration configuration, DatasetSplits data, RunDirectory directory,
+    internal TrainingRun(Compute compute, RunConfiguration configuration, DatasetSplits data, RunDirectory directory,
         ICollective? ranks = null)
     {
         this.ranks = ranks ?? SingleProcess.Instance;

@@ -43,7 +43,7 @@ public sealed class SettingAttribute(string help) : Attribute
 /// <summary>Makes the settings of a record that a property holds settings of the record that has the property.</summary>
 /// <param name="prefix">Of their keys.</param>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class SettingGroupAttribute(string prefix = "") : Attribute
+internal sealed class SettingGroupAttribute(string prefix = "") : Attribute
 {
     public string Prefix => prefix;
 }

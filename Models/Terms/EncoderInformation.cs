@@ -11,7 +11,7 @@ namespace VaeFromScratch.Models.Terms;
 /// </summary>
 /// <param name="Weight">0 logs the terms without training on them.</param>
 /// <param name="Balance">How much more the even use counts than certainty.</param>
-public sealed record EncoderInformation(double Weight, double Balance = 1) : IParsable<EncoderInformation>
+internal sealed record EncoderInformation(double Weight, double Balance = 1) : IParsable<EncoderInformation>
 {
     internal const string Expected = "WEIGHT or WEIGHT:BALANCE, such as 5:4";
 

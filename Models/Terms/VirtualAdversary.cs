@@ -13,7 +13,7 @@ namespace VaeFromScratch.Models.Terms;
 /// xi: where along the random direction the gradient is taken. The 1e-6 of the literature drowns in float32; on pixels in [0, 1] a long
 /// step works better than a short one.
 /// </param>
-public sealed record VirtualAdversary(
+internal sealed record VirtualAdversary(
     [property: Setting("eps of virtual adversarial training, in pixel units over the whole image", Above = 0)] double Radius = 1.5,
     [property: Setting("xi of virtual adversarial training: where its gradient is taken, in the same units", Above = 0)] double Step = 10)
 {

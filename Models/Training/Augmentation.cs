@@ -10,7 +10,7 @@ namespace VaeFromScratch.Models.Training;
 /// <param name="Shift">Pixels, in either direction.</param>
 /// <param name="Mirror">Whether half of the images are mirrored left to right.</param>
 /// <param name="Reflect">Whether what moves in from outside is the image's mirror image, or 0.</param>
-public sealed record Motion(
+internal sealed record Motion(
     [property: Setting("largest rotation of moved images, degrees", Least = 0)] double Rotation = 15,
     [property: Setting("largest relative change of size of moved images", Least = 0, Below = 1)] double Scale = 0.1,
     [property: Setting("largest shear of moved images, columns a row", Least = 0)] double Shear = 0.2,

@@ -25,16 +25,16 @@ internal sealed class LabelledImages : IDisposable
 
     /// <param name="dataset">All training images.</param>
     /// <param name="hasDesign">Whether the classes are those of a designed prior; for the error.</param>
-    /// <param name="settings">How many, and how many at a time.</param>
+    /// <param name="labelled">How many, and how many at a time.</param>
     /// <param name="shards">Into how many parts a step's images are cut; a batch here is one of them.</param>
     /// <exception cref="OptionException">The set has no labels, other classes than the model, or too few images of one of them.</exception>
-    public LabelledImages(Compute compute, ImageDataset dataset, int classes, bool hasDesign, LabelledSettings settings, Binarise binarise,
-        ulong seed, int shards = 1)
+    public LabelledImages(Compute compute, ImageDataset dataset, int classes, bool hasDesign, (int Count, int Batch) labelled,
+        Binarise binarise, ulong seed, int shards = 1)
     {
-        if (settings.Batch % shards != 0)
+        if (labelled.Batch % shards != 0)
             throw new OptionException(
-                $"labelled_batch {settings.Batch}: it is cut into {shards} shards of the same size; give a multiple of {shards}");
-        int batch = settings.Batch / shards;
+                $"labelled_batch {labelled.Batch}: it is cut into {shards} shards of the same size; give a multiple of {shards}");
+        int batch = labelled.Batch / shards;
         (this.compute, this.classes) = (compute, classes);
         if (dataset.Labels is null)
             throw new OptionException($"data {dataset.Name}: it has no labels, which this model learns from; name a data set with labels");
@@ -42,7 +42,7 @@ internal sealed class LabelledImages : IDisposable
             throw new OptionException(
                 $"data {dataset.Name}: it has {dataset.Classes} classes and the {(hasDesign ? "design" : "model")} {classes}; give "
                 + $"{(hasDesign ? "--design one centre for each class" : "--segments as many")}");
-        var chosen = dataset.Select(Choose(dataset.Labels, classes, settings.Count, seed), dataset.Split);
+        var chosen = dataset.Select(Choose(dataset.Labels, classes, labelled.Count, seed), dataset.Split);
         data = new(compute, chosen, binarise, seed);
         order = new(chosen.Count, chosen.Count, seed ^ Order);
         BatchSize = batch;

@@ -12,7 +12,7 @@ namespace VaeFromScratch.Models.Training;
 /// the weights that follow schedules are in device memory. With several ranks, or with shards, a step is captured in parts: each shard's
 /// forward and backward pass, and the optimiser's part behind the sum over the shards.
 /// </summary>
-public sealed class Trainer : IDisposable
+internal sealed class Trainer : IDisposable
 {
     private const int MaximumTerms = 64;
     private const int StepsBetweenReports = 25;

@@ -9,7 +9,7 @@ namespace VaeFromScratch.Models.Training;
 /// <summary>
 /// An image set that batches are taken from: in device memory as it is stored, gathered there by index, or streamed from its cache file.
 /// </summary>
-public sealed class TrainingData : IDisposable
+internal sealed class TrainingData : IDisposable
 {
     private const uint BinariseStream = 0x62696e61;
     private const int BytesAtOnce = 1 << 20;

@@ -106,14 +106,14 @@ internal sealed class Exon : VaeModel, IHasDesign, ICatalogued
 
     public int Classes => prior.Components;
 
-    public LabelledSettings Labelled => new(settings.Labels, settings.LabelledBatch);
+    public (int Count, int Batch) Labelled => (settings.Labels, settings.LabelledBatch);
 
     public LatentDesign Design => prior.Design;
 
     public override IReadOnlyList<TrainingPhase> Phases => [new("vae", Arena, Objective)];
 
-    public Pretraining? Pretraining => settings.PretrainingEpochs > 0 ? new(settings.PretrainingEpochs, settings.PretrainingLearningRate)
-        : null;
+    public (int Epochs, double LearningRate)? Pretraining => settings.PretrainingEpochs > 0
+        ? (settings.PretrainingEpochs, settings.PretrainingLearningRate) : null;
 
     /// <summary>Without labels: the bound alone.</summary>
     public override Objective Objective(Tensor x) => Bound(x, Posterior(x));
@@ -129,7 +129,7 @@ internal sealed class Exon : VaeModel, IHasDesign, ICatalogued
 
     public override DiagonalGaussian Encode(Tensor x) => Posterior(x).MostProbable();
 
-    public override EncoderGraph DescribeEncoder() => encoder.Describe(NewImage(), prior.Centres.ToArray());
+    internal override EncoderGraph DescribeEncoder() => encoder.Describe(NewImage(), prior.Centres.ToArray());
 
     public override void BeforeStep(uint step, int images)
     {

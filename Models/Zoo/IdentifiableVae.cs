@@ -45,7 +45,7 @@ internal sealed class IdentifiableVae : MixturePriorVae, ILearnsFromLabels, ICat
 
     public int Classes => settings.Segments;
 
-    public LabelledSettings Labelled => new(0, settings.LabelledBatch);
+    public (int Count, int Batch) Labelled => (0, settings.LabelledBatch);
 
     public override IReadOnlyList<TrainingPhase> Phases => [new("vae", Arena, batch => Objective(batch.Labelled!))];
 

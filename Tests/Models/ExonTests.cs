@@ -135,7 +135,7 @@ public sealed class ExonTests : OnCpu
     public void Every_pass_over_the_labelled_images_shows_each_of_them_once()
     {
         var data = Small.Halves(40);
-        using var labelled = new LabelledImages(Compute, data, 2, hasDesign: true, new(Count: 12, Batch: 4), Binarise.None, seed: 1);
+        using var labelled = new LabelledImages(Compute, data, 2, hasDesign: true, (12, 4), Binarise.None, seed: 1);
         using var rng = new Rng(Compute, 1);
         int[] chosen = LabelledImages.Choose(data.Labels!, 2, 12, seed: 1);
         for (int pass = 0; pass < 2; pass++)

@@ -11,8 +11,11 @@ public sealed class PublicApiTests
 {
     private static readonly string[] Libraries = ["Kernels", "Engine", "Data", "Estimators", "Models", "Reports"];
 
-    /// <summary>Half of what the libraries showed when whatever any of them used was public.</summary>
-    private const int MostTypes = 260;
+    /// <summary>
+    /// Somewhat more than half of the 343 that the libraries showed when whatever any of them used was public. What is left, a program
+    /// of one's own names or is given: a type more is to be one that a user needs.
+    /// </summary>
+    private const int MostTypes = 190;
 
     private static Assembly Library(string name) => Assembly.Load($"VaeFromScratch.{name}");
 
