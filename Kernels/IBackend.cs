@@ -170,11 +170,12 @@ public interface IBackend : IDeviceMemory, IDisposable
         Slice<float> y, Activation activation);
 
     /// <summary>Batch normalisation by the running statistics.</summary>
-    internal void BatchNormInference(int rows, int channels, Slice<float> x, BatchNormParameters parameters, Slice<float> y, Activation activation);
+    internal void BatchNormInference(int rows, int channels, Slice<float> x, BatchNormParameters parameters, Slice<float> y,
+        Activation activation);
 
     /// <summary>dx (+)= , dgamma (+)= , dbeta (+)= . g is the gradient before the activation (already masked).</summary>
-    internal void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma, BatchNormStatistics statistics,
-        BatchNormGradients gradients);
+    internal void BatchNormGradient(int rows, int channels, Slice<float> g, Slice<float> x, Slice<float> gamma,
+        BatchNormStatistics statistics, BatchNormGradients gradients);
 
     /// <summary>y = the maximum of each window; argmax holds the index into x of the first largest entry.</summary>
     void MaxPool(PoolShape shape, Slice<float> x, Slice<float> y, Slice<int> argmax);
@@ -218,8 +219,8 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// z = mu + exp(logVar / 2) eps, eps the normal draw (equations.md (V1)); kl[r] = sum_h KL (V2), nats. All [rows, h] but kl [rows]; eps
     /// is stored for the gradient.
     /// </summary>
-    internal void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon, Slice<float> z,
-        Slice<float> kl);
+    internal void Reparameterise(int rows, int h, Slice<float> mu, Slice<float> logVar, RandomDraw draw, Slice<float> epsilon,
+        Slice<float> z, Slice<float> kl);
 
     /// <summary>
     /// dmu (+)= gz + gkl[r] mu; dlogVar (+)= gz eps exp(logVar / 2) / 2 + gkl[r] (exp(logVar) - 1) / 2. gz or gkl may be absent.
@@ -248,7 +249,8 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// decay, but by no more than a
     /// factor 1 +- maximumChange in this call, and never below floor. variance is [1].
     /// </summary>
-    internal void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor, Slice<float> variance);
+    internal void UpdateVariance(Slice<float> squaredError, double count, float decay, float maximumChange, float floor,
+        Slice<float> variance);
 
     /// <summary>
     /// Log densities of z [rows, h] under the mixture of diagonal Gaussians mu, logVar [components, h] (equations.md (X1), (X2)):
@@ -261,8 +263,8 @@ public interface IBackend : IDeviceMemory, IDisposable
     /// Gradients of <see cref="MixtureLogDensity"/>: adds to dz, dmu, dlogVar and (when present) dpairBias. gJoint [rows] or gMarginal
     /// [rows, h] may be absent.
     /// </summary>
-    internal void MixtureLogDensityGradient(MixtureOperands mixture, Slice<float> gJoint, Slice<float> gMarginal, Slice<float> dz, Slice<float> dmu,
-        Slice<float> dlogVar, Slice<float> dpairBias);
+    internal void MixtureLogDensityGradient(MixtureOperands mixture, Slice<float> gJoint, Slice<float> gMarginal, Slice<float> dz,
+        Slice<float> dmu, Slice<float> dlogVar, Slice<float> dpairBias);
 
     /// <summary>
     /// One pass over encodings [rows, h]: adds each factor's sums of exp(logVar), mu^2, mu and logVar to sums [4, h, 2], each as an
