@@ -30,7 +30,7 @@ internal sealed partial class GpuBackend
         int taps = shape.KernelHeight * shape.KernelWidth * shape.InChannels, depth = shape.OutChannels;
         int pixels = shape.OutHeight * shape.OutWidth, image = shape.Height * shape.Width * shape.InChannels;
         int most = Math.Max(1, Math.Min(shape.Batch, MostProducts / Math.Max(1, pixels * taps)));
-        var products = workspace.Room(most * pixels * taps);
+        var products = workspace.Room<float>(most * pixels * taps);
         for (int first = 0; first < shape.Batch; first += most)
         {
             int images = Math.Min(most, shape.Batch - first), m = images * pixels;
@@ -50,7 +50,7 @@ internal sealed partial class GpuBackend
         lastProduct = InFewChannels;
         var shares = Shares.Of(parts, workspace.Tickets);
         Launch<WeightsOfFew, WeightsOfFewArguments>(parts, 1, Threads.PerGroup, 1, new(View(x), View(dy),
-            workspace.Room(shares.Slots * shape.WeightSize), shares, epilogue, new(shape), pixels, perPart, items, slices));
+            workspace.Room<float>(shares.Slots * shape.WeightSize), shares, epilogue, new(shape), pixels, perPart, items, slices));
     }
 
     /// <summary>Blocks of 4 taps by 4 channels in dw.</summary>

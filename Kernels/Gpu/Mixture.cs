@@ -20,7 +20,7 @@ internal sealed partial class GpuBackend
             int groups = Groups(rows, JointTile.Side), parts = PartsOf(components, JointTile.Side, groups);
             int perPart = Groups(Groups(components, parts), JointTile.Side) * JointTile.Side;
             Launch<MixtureJoint, MixtureJointArguments>(groups, parts, Threads.Wide, Threads.Tall, new(terms, View(pairBias), View(joint),
-                workspace.Room(2 * parts * rows), workspace.Tickets, parts, perPart, pairBias.IsAbsent ? 0 : 1));
+                workspace.Room<LogSum>(parts * rows), workspace.Tickets, parts, perPart, pairBias.IsAbsent ? 0 : 1));
         }
         if (!marginal.IsAbsent)
             Launch<MixtureMarginal, MixtureMarginalArguments>(Groups(Groups(rows, MixtureArguments.OfThread) * h, Threads.Wide), 1,
@@ -107,7 +107,7 @@ internal struct JointTile
 }
 
 internal readonly record struct MixtureJointArguments(MixtureArguments Mixture, ArrayView<float> PairBias, ArrayView<float> Joint,
-    ArrayView<float> Partial, ArrayView<int> Tickets, int Parts, int ComponentsPerPart, int HasBias);
+    ArrayView<LogSum> Partial, ArrayView<int> Tickets, int Parts, int ComponentsPerPart, int HasBias);
 
 /// <summary>
 /// 32 rows a group, components over threads and over groups; the last group of some rows to finish merges the groups' sums in order.
@@ -145,22 +145,14 @@ internal readonly struct MixtureJoint : IKernel<MixtureJointArguments>
             own.Merge(states[Group.IdxX * Stride + k]);
         own.MergeOverY();
         row = firstRow + Group.IdxX;
-        int slot = 2 * row * a.Parts;
+        int slot = row * a.Parts;
         if (Group.IdxY == 0 && row < a.Mixture.Rows)
-        {
-            a.Partial[slot + 2 * Grid.IdxY] = own.Max;
-            a.Partial[slot + 2 * Grid.IdxY + 1] = own.Sum;
-        }
+            a.Partial[slot + Grid.IdxY] = own;
         // All groups walk through what follows, for its barriers; only the last has parts to merge.
         int parts = Parts.IsLast(a.Tickets, Grid.IdxX, a.Parts) && row < a.Mixture.Rows ? a.Parts : 0;
         var total = LogSum.Empty;
         for (int p = Group.IdxY; p < parts; p += Threads.Tall)
-        {
-            LogSum part = default;
-            part.Max = a.Partial[slot + 2 * p];
-            part.Sum = a.Partial[slot + 2 * p + 1];
-            total.Merge(part);
-        }
+            total.Merge(a.Partial[slot + p]);
         total.MergeOverY();
         if (Group.IdxY == 0 && parts > 0)
             a.Joint[row] = total.Value;

@@ -17,7 +17,7 @@ internal sealed partial class GpuBackend
         Require.MixtureGradient(mixture, gJoint, gMarginal, dz, dmu, dlogVar, dpairBias);
         var (rows, components, h, _, _, _, _, joint, marginal, _, pairBias) = mixture;
         var terms = Arguments(mixture);
-        var shares = workspace.Room(rows * components);
+        var shares = workspace.Room<float>(rows * components);
         if (!gJoint.IsAbsent)
             Launch<MixtureShares, MixtureSharesArguments>(Groups(rows, JointTile.Side), Groups(components, JointTile.Side),
                 Threads.Wide, Threads.Tall, new(terms, View(pairBias), View(joint), View(gJoint), shares, View(dpairBias),

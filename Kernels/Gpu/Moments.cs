@@ -15,17 +15,17 @@ internal sealed partial class GpuBackend
         Require.EncodingMoments(rows, h, mu, logVar, sums, points, indicators);
         int groups = Groups(h, Threads.Wide), parts = PartsOf(rows, EncodingsPerPart, groups);
         int rowsPerPart = Groups(Groups(rows, parts), EncodingMomentsArguments.RowsAtOnce) * EncodingMomentsArguments.RowsAtOnce;
-        var partial = workspace.Room(2 * EncodingMomentsArguments.Moments * parts * h);
+        var partial = workspace.Room<FourPairs>(parts * h);
         Launch<EncodingMoments, EncodingMomentsArguments>(groups, parts, Threads.Wide, Threads.Tall, new(View(mu), View(logVar), View(sums),
             View(indicators), partial, workspace.Tickets, rows, h, parts, rowsPerPart, Pair.OfHost(points), indicators.IsAbsent ? 0 : 1));
     }
 }
 
 internal readonly record struct EncodingMomentsArguments(ArrayView<float> Mu, ArrayView<float> LogVar, ArrayView<float> Sums,
-    ArrayView<float> Indicators, ArrayView<float> Partial, ArrayView<int> Tickets, int Rows, int H, int Parts, int RowsPerPart, Pair Points,
-    int HasIndicators)
+    ArrayView<float> Indicators, ArrayView<FourPairs> Partial, ArrayView<int> Tickets, int Rows, int H, int Parts, int RowsPerPart,
+    Pair Points, int HasIndicators)
 {
-    public const int Moments = 4, RowsOfThread = 4;
+    public const int RowsOfThread = 4;
 
     /// <summary>Rows that a group reads at once.</summary>
     public const int RowsAtOnce = RowsOfThread * Threads.Tall;
@@ -38,7 +38,7 @@ internal readonly record struct EncodingMomentsArguments(ArrayView<float> Mu, Ar
 /// </summary>
 internal readonly struct EncodingMoments : IKernel<EncodingMomentsArguments>
 {
-    private const int Moments = EncodingMomentsArguments.Moments, RowsOfThread = EncodingMomentsArguments.RowsOfThread;
+    private const int RowsOfThread = EncodingMomentsArguments.RowsOfThread;
 
     public static void Run(EncodingMomentsArguments a)
     {
@@ -54,19 +54,13 @@ internal readonly struct EncodingMoments : IKernel<EncodingMomentsArguments>
         own.Add(variance, square, mean, log);
         own.SumOverY();
         if (Group.IdxY == 0 && column < a.H)
-        {
-            int slot = Grid.IdxY * Moments * a.H + column;
-            Parts.Put(a.Partial, slot, own.A);
-            Parts.Put(a.Partial, slot + a.H, own.B);
-            Parts.Put(a.Partial, slot + 2 * a.H, own.C);
-            Parts.Put(a.Partial, slot + 3 * a.H, own.D);
-        }
+            a.Partial[Grid.IdxY * a.H + column] = own;
         // All groups walk through what follows, for its barriers; only the last has parts to add.
         int parts = Parts.IsLast(a.Tickets, Grid.IdxX, a.Parts) ? a.Parts : 0;
         FourPairs total = default;
         if (column < a.H)
             for (int p = Group.IdxY; p < parts; p += Threads.Tall)
-                total.Add(PartAt(a, p * Moments * a.H + column));
+                total.Add(a.Partial[p * a.H + column]);
         total.SumOverY();
         if (Group.IdxY == 0 && column < a.H && parts > 0)
             Finish(a, column, total);
@@ -85,20 +79,11 @@ internal readonly struct EncodingMoments : IKernel<EncodingMomentsArguments>
         sums.Add(variance, square, mean, log);
     }
 
-    private static FourPairs PartAt(EncodingMomentsArguments a, int slot)
-    {
-        FourPairs part = default;
-        part.A = Parts.Get(a.Partial, slot);
-        part.B = Parts.Get(a.Partial, slot + a.H);
-        part.C = Parts.Get(a.Partial, slot + 2 * a.H);
-        part.D = Parts.Get(a.Partial, slot + 3 * a.H);
-        return part;
-    }
-
     private static void Finish(EncodingMomentsArguments a, int i, FourPairs total)
     {
-        Pair variance = AddTo(a.Sums, i, total.A), square = AddTo(a.Sums, a.H + i, total.B);
-        Pair mean = AddTo(a.Sums, 2 * a.H + i, total.C), log = AddTo(a.Sums, 3 * a.H + i, total.D);
+        var sums = a.Sums.Cast<Pair>();
+        Pair variance = AddTo(sums, i, total.A), square = AddTo(sums, a.H + i, total.B);
+        Pair mean = AddTo(sums, 2 * a.H + i, total.C), log = AddTo(sums, 3 * a.H + i, total.D);
         if (a.HasIndicators == 0)
             return;
         var indicators = new EncodingIndicators<Pair>(variance, square, mean, log, a.Points);
@@ -110,10 +95,5 @@ internal readonly struct EncodingMoments : IKernel<EncodingMomentsArguments>
         a.Indicators[5 * a.H + i] = indicators.AggregateKl.Total;
     }
 
-    private static Pair AddTo(ArrayView<float> sums, int slot, Pair sum)
-    {
-        sum = Parts.Get(sums, slot) + sum;
-        Parts.Put(sums, slot, sum);
-        return sum;
-    }
+    private static Pair AddTo(ArrayView<Pair> sums, int slot, Pair sum) => sums[slot] += sum;
 }

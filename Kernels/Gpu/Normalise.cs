@@ -69,8 +69,6 @@ internal readonly record struct BatchStatisticsArguments(ArrayView<float> X, Arr
 
 internal readonly struct BatchStatistics : IReduction<BatchStatisticsArguments, Moments>
 {
-    public static int Slots => 2;
-
     public static Moments Of<L>(BatchStatisticsArguments a, Strip strip) where L : struct, IStrips
     {
         Moments moments = default;
@@ -83,28 +81,22 @@ internal readonly struct BatchStatistics : IReduction<BatchStatisticsArguments, 
         return moments;
     }
 
-    public static void Put(ArrayView<float> partial, int slot, Moments part)
-    {
-        Parts.Put(partial, slot, part.Sum);
-        Parts.Put(partial, slot + 1, part.Squares);
-    }
-
-    public static Moments OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
+    public static Moments OfParts<L>(ReductionArguments<BatchStatisticsArguments, Moments> a, int slot, int count) where L : struct, IStrips
     {
         Moments moments = default;
         Pair sum = default, squares = default;
         for (int p = L.Rank; p < count; p += L.Count)
-            sum.Add(Parts.Get(a.Partial, slot + 2 * p));
+            sum.Add(a.Partial[slot + p].Sum);
         moments.Sum = L.Fold<Added, Pair>(sum);
         Lane mean = MeanOf(moments.Sum, a.N);
         for (int p = L.Rank; p < count; p += L.Count)
         {
             // About another value m squares sum to more by (mean - m) (2 rest + n (mean - m)); the mean's rounding leaves the rest.
             int length = Parts.Length(a.N, a.Parts, p);
-            var part = Parts.Get(a.Partial, slot + 2 * p);
-            Lane n = length, meanOfPart = MeanOf(part, length);
-            Lane rest = Lane.Fma(-meanOfPart, n, part.High) + part.Low, away = meanOfPart - mean;
-            squares.Add(Parts.Get(a.Partial, slot + 2 * p + 1));
+            var part = a.Partial[slot + p];
+            Lane n = length, meanOfPart = MeanOf(part.Sum, length);
+            Lane rest = Lane.Fma(-meanOfPart, n, part.Sum.High) + part.Sum.Low, away = meanOfPart - mean;
+            squares.Add(part.Squares);
             squares.Add(away * Lane.Fma(n, away, (Lane)2f * rest));
         }
         moments.Squares = L.Fold<Added, Pair>(squares);
@@ -151,6 +143,16 @@ internal struct GradientSums
     public Pair OfG, Weighted;
 }
 
+internal readonly struct AddedSums : IFold<GradientSums>
+{
+    public static GradientSums Of(GradientSums a, GradientSums b)
+    {
+        a.OfG.Add(b.OfG);
+        a.Weighted.Add(b.Weighted);
+        return a;
+    }
+}
+
 /// <param name="Means">[2, channels]: what <see cref="Normalisation.Gradient"/> calls meanG and slope.</param>
 internal readonly record struct BatchGradientSumsArguments(ArrayView<float> G, ArrayView<float> X, ArrayView<float> Mean,
     ArrayView<float> InverseDeviation, ArrayView<float> Dgamma, ArrayView<float> Dbeta, ArrayView<float> Means, int Rows, int Channels,
@@ -158,43 +160,21 @@ internal readonly record struct BatchGradientSumsArguments(ArrayView<float> G, A
 
 internal readonly struct BatchGradientSums : IReduction<BatchGradientSumsArguments, GradientSums>
 {
-    public static int Slots => 2;
-
     public static GradientSums Of<L>(BatchGradientSumsArguments a, Strip strip) where L : struct, IStrips
     {
         GradientSums sums = default;
-        Pair ofG = default, weighted = default;
         Lane mean = strip.At != Parts.Nowhere ? a.Mean[strip.Column] : 0f;
         for (int i = strip.From; i < strip.End; i += strip.Step)
         {
             Lane g = a.G[i];
-            ofG.Add(g);
-            weighted.Add(Normalisation.WeightedDeviation<Lane>(g, a.X[i], mean));
+            sums.OfG.Add(g);
+            sums.Weighted.Add(Normalisation.WeightedDeviation<Lane>(g, a.X[i], mean));
         }
-        sums.OfG = L.Fold<Added, Pair>(ofG);
-        sums.Weighted = L.Fold<Added, Pair>(weighted);
-        return sums;
+        return L.Fold<AddedSums, GradientSums>(sums);
     }
 
-    public static void Put(ArrayView<float> partial, int slot, GradientSums part)
-    {
-        Parts.Put(partial, slot, part.OfG);
-        Parts.Put(partial, slot + 1, part.Weighted);
-    }
-
-    public static GradientSums OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
-    {
-        GradientSums sums = default;
-        Pair ofG = default, weighted = default;
-        for (int p = L.Rank; p < count; p += L.Count)
-        {
-            ofG.Add(Parts.Get(a.Partial, slot + 2 * p));
-            weighted.Add(Parts.Get(a.Partial, slot + 2 * p + 1));
-        }
-        sums.OfG = L.Fold<Added, Pair>(ofG);
-        sums.Weighted = L.Fold<Added, Pair>(weighted);
-        return sums;
-    }
+    public static GradientSums OfParts<L>(ReductionArguments<BatchGradientSumsArguments, GradientSums> a, int slot, int count)
+        where L : struct, IStrips => Parts.Fold<L, AddedSums, GradientSums>(a.Partial, slot, count, default);
 
     public static void Store(BatchGradientSumsArguments a, Strip strip, GradientSums result)
     {

@@ -26,14 +26,14 @@ internal sealed partial class GpuBackend
     {
         int groups = Math.Min(Groups(n, Threads.PerGroup), EnoughGroups);
         Launch<Optimise<S>, OptimiserArguments>(groups, 1, Threads.PerGroup, 1, new(View(p), View(g), View(m), View(v), View(hyper),
-            View(squaredNorm), workspace.Room(2 * groups), workspace.Tickets, n, groups, squaredNorm.IsAbsent ? 0 : 1, first, beta2,
+            View(squaredNorm), workspace.Room<Pair>(groups), workspace.Tickets, n, groups, squaredNorm.IsAbsent ? 0 : 1, first, beta2,
             epsilon, weightDecay));
     }
 }
 
 /// <param name="First">Beta1, RMSprop's alpha or SGD's momentum.</param>
 internal readonly record struct OptimiserArguments(ArrayView<float> P, ArrayView<float> G, ArrayView<float> M, ArrayView<float> V,
-    ArrayView<float> Hyper, ArrayView<float> SquaredNorm, ArrayView<float> Partial, ArrayView<int> Tickets, int N, int Groups, int HasNorm,
+    ArrayView<float> Hyper, ArrayView<float> SquaredNorm, ArrayView<Pair> Partial, ArrayView<int> Tickets, int N, int Groups, int HasNorm,
     float First, float Beta2, float Epsilon, float WeightDecay);
 
 /// <summary>What becomes of parameter i and its moments.</summary>
@@ -56,11 +56,11 @@ internal readonly struct Optimise<S> : IKernel<OptimiserArguments> where S : str
         }
         squares = Threads.SumAll(squares);
         if (Group.IdxX == 0)
-            Parts.Put(a.Partial, Grid.IdxX, squares);
+            a.Partial[Grid.IdxX] = squares;
         int parts = Parts.IsLast(a.Tickets, 0, a.Groups) ? a.Groups : 0;
         Pair total = default;
         for (int part = Group.IdxX; part < parts; part += Threads.PerGroup)
-            total.Add(Parts.Get(a.Partial, part));
+            total.Add(a.Partial[part]);
         total = Threads.SumAll(total);
         if (Group.IdxX == 0 && parts > 0 && a.HasNorm != 0)
             Store.To(a.SquaredNorm, 0, total.Total, accumulate: 1);

@@ -70,7 +70,7 @@ internal sealed partial class GpuBackend
         int tiles = Tiles(product, size), perPart = PerPart(product.K,
             Math.Clamp(EnoughThreads / threads / (tiles * phases), 1, mostParts));
         var shares = Shares.Of(Math.Max(1, Groups(product.K, perPart)), workspace.Tickets);
-        var partial = shares.Parts > 1 ? workspace.Room(tiles * phases * shares.Slots * size * size) : product.Epilogue.C;
+        var partial = shares.Parts > 1 ? workspace.Room<float>(tiles * phases * shares.Slots * size * size) : product.Epilogue.C;
         product = product with { Phases = phases, PerPart = perPart, Shares = shares, Partial = partial };
         if (shares.Parts == 1)
             Launch<Product<Small, R, SA, SB, Whole>, ProductArguments>(tiles, phases, threads, 1, product);

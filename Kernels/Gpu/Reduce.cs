@@ -40,18 +40,18 @@ internal sealed partial class GpuBackend
     {
         bool rows = inner == 1;
         int groups = rows ? outer : outer * Groups(inner, Threads.Wide), parts = PartsOf(n, rows ? EntriesPerPart : RowsPerPart, groups);
-        var partial = workspace.Room(2 * O.Slots * parts * outer * inner);
-        var arguments = new ReductionArguments<A>(operation, partial, workspace.Tickets, outer, n, inner, parts);
+        var partial = workspace.Room<T>(parts * outer * inner);
+        var arguments = new ReductionArguments<A, T>(operation, partial, workspace.Tickets, outer, n, inner, parts);
         if (rows && n <= ShortRow)
-            EachRow<Reduce<O, A, T, ShortRows>, ReductionArguments<A>>(outer, arguments);
+            EachRow<Reduce<O, A, T, ShortRows>, ReductionArguments<A, T>>(outer, arguments);
         else if (rows && parts == 1)
-            Launch<Reduce<O, A, T, LongRows>, ReductionArguments<A>>(groups, 1, Threads.PerGroup, 1, arguments);
+            Launch<Reduce<O, A, T, LongRows>, ReductionArguments<A, T>>(groups, 1, Threads.PerGroup, 1, arguments);
         else if (rows)
-            Launch<ReduceParts<O, A, T, LongRows>, ReductionArguments<A>>(groups, parts, Threads.PerGroup, 1, arguments);
+            Launch<ReduceParts<O, A, T, LongRows>, ReductionArguments<A, T>>(groups, parts, Threads.PerGroup, 1, arguments);
         else if (parts == 1)
-            Launch<Reduce<O, A, T, ColumnStrips>, ReductionArguments<A>>(groups, 1, Threads.Wide, Threads.Tall, arguments);
+            Launch<Reduce<O, A, T, ColumnStrips>, ReductionArguments<A, T>>(groups, 1, Threads.Wide, Threads.Tall, arguments);
         else
-            Launch<ReduceParts<O, A, T, ColumnStrips>, ReductionArguments<A>>(groups, parts, Threads.Wide, Threads.Tall, arguments);
+            Launch<ReduceParts<O, A, T, ColumnStrips>, ReductionArguments<A, T>>(groups, parts, Threads.Wide, Threads.Tall, arguments);
     }
 
     /// <summary>Into how many parts each of <paramref name="groups"/> strips is cut.</summary>
@@ -64,28 +64,23 @@ internal sealed partial class GpuBackend
 /// <typeparam name="T">What is known of a strip, or of a part of it.</typeparam>
 internal interface IReduction<A, T> where A : struct where T : unmanaged
 {
-    /// <summary>Slots of <see cref="Parts"/> that a part is stored in.</summary>
-    static abstract int Slots { get; }
-
     /// <summary>What the strip's entries give; in each of its threads.</summary>
     static abstract T Of<L>(A a, Strip strip) where L : struct, IStrips;
 
-    static abstract void Put(ArrayView<float> partial, int slot, T part);
-
     /// <summary>What parts give that are stored from <paramref name="slot"/> on; in each of the strip's threads.</summary>
     /// <param name="count">All parts, or 0 where the result does not count.</param>
-    static abstract T OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct;
+    static abstract T OfParts<L>(ReductionArguments<A, T> a, int slot, int count) where L : struct, IStrips;
 
     static abstract void Store(A a, Strip strip, T result);
 }
 
-internal readonly record struct ReductionArguments<A>(A Operation, ArrayView<float> Partial, ArrayView<int> Tickets, int Outer, int N,
-    int Inner, int Parts) where A : struct;
+internal readonly record struct ReductionArguments<A, T>(A Operation, ArrayView<T> Partial, ArrayView<int> Tickets, int Outer, int N,
+    int Inner, int Parts) where A : struct where T : unmanaged;
 
-internal readonly struct Reduce<O, A, T, L> : IKernel<ReductionArguments<A>>
+internal readonly struct Reduce<O, A, T, L> : IKernel<ReductionArguments<A, T>>
     where O : struct, IReduction<A, T> where A : struct where T : unmanaged where L : struct, IStrips
 {
-    public static void Run(ReductionArguments<A> a)
+    public static void Run(ReductionArguments<A, T> a)
     {
         var strip = L.Of(a.Outer, a.N, a.Inner, 1);
         var result = O.Of<L>(a.Operation, strip);
@@ -97,19 +92,19 @@ internal readonly struct Reduce<O, A, T, L> : IKernel<ReductionArguments<A>>
 /// <summary>
 /// As <see cref="Reduce{O, A, T, L}"/>, strips in parts, one a group; the last part of a strip to finish folds all of them.
 /// </summary>
-internal readonly struct ReduceParts<O, A, T, L> : IKernel<ReductionArguments<A>>
+internal readonly struct ReduceParts<O, A, T, L> : IKernel<ReductionArguments<A, T>>
     where O : struct, IReduction<A, T> where A : struct where T : unmanaged where L : struct, IStrips
 {
-    public static void Run(ReductionArguments<A> a)
+    public static void Run(ReductionArguments<A, T> a)
     {
         var strip = L.Of(a.Outer, a.N, a.Inner, a.Parts);
         var part = O.Of<L>(a.Operation, strip);
-        int slot = strip.At * a.Parts * O.Slots;
+        int slot = strip.At * a.Parts;
         if (L.Rank == 0 && strip.At != Parts.Nowhere)
-            O.Put(a.Partial, slot + Grid.IdxY * O.Slots, part);
+            a.Partial[slot + Grid.IdxY] = part;
         // Groups that are not the last fold nothing, but fold: a barrier may not stand under a condition.
         int count = Parts.IsLast(a.Tickets, Grid.IdxX, a.Parts) && strip.At != Parts.Nowhere ? a.Parts : 0;
-        var result = O.OfParts<L, A>(a, slot, count);
+        var result = O.OfParts<L>(a, slot, count);
         if (L.Rank == 0 && count > 0)
             O.Store(a.Operation, strip, result);
     }
@@ -130,8 +125,6 @@ internal readonly record struct SumArguments<A>(A Source, ArrayView<float> Y, fl
 
 internal readonly struct Sum<S, A> : IReduction<SumArguments<A>, Pair> where S : struct, ISource<A> where A : struct
 {
-    public static int Slots => 1;
-
     public static Pair Of<L>(A source, Strip strip) where L : struct, IStrips
     {
         Pair sum = default;
@@ -142,15 +135,8 @@ internal readonly struct Sum<S, A> : IReduction<SumArguments<A>, Pair> where S :
 
     public static Pair Of<L>(SumArguments<A> a, Strip strip) where L : struct, IStrips => Of<L>(a.Source, strip);
 
-    public static void Put(ArrayView<float> partial, int slot, Pair part) => Parts.Put(partial, slot, part);
-
-    public static Pair OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
-    {
-        Pair sum = default;
-        for (int p = L.Rank; p < count; p += L.Count)
-            sum.Add(Parts.Get(a.Partial, slot + p));
-        return L.Fold<Added, Pair>(sum);
-    }
+    public static Pair OfParts<L>(ReductionArguments<SumArguments<A>, Pair> a, int slot, int count) where L : struct, IStrips =>
+        Parts.Fold<L, Added, Pair>(a.Partial, slot, count, default);
 
     public static void Store(SumArguments<A> a, Strip strip, Pair result) =>
         Gpu.Store.To(a.Y, strip.At, result.Times(a.Scale), a.Accumulate);
@@ -160,19 +146,10 @@ internal readonly record struct MapArguments(ArrayView<float> X, ArrayView<float
 
 internal readonly struct Max : IReduction<MapArguments, Lane>
 {
-    public static int Slots => 1;
-
     public static Lane Of<L>(MapArguments a, Strip strip) where L : struct, IStrips => Exponentials.Largest<L>(a.X, strip);
 
-    public static void Put(ArrayView<float> partial, int slot, Lane part) => Parts.Put(partial, slot, Pair.Of(part));
-
-    public static Lane OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
-    {
-        Lane largest = float.NegativeInfinity;
-        for (int p = L.Rank; p < count; p += L.Count)
-            largest = Lane.Max(largest, Parts.Get(a.Partial, slot + p).High);
-        return L.Fold<Larger, Lane>(largest);
-    }
+    public static Lane OfParts<L>(ReductionArguments<MapArguments, Lane> a, int slot, int count) where L : struct, IStrips =>
+        Parts.Fold<L, Larger, Lane>(a.Partial, slot, count, float.NegativeInfinity);
 
     public static void Store(MapArguments a, Strip strip, Lane result) => a.Y[strip.At] = result;
 }
@@ -212,31 +189,20 @@ internal struct Exponentials
 
 internal readonly struct LogSumExp : IReduction<MapArguments, Exponentials>
 {
-    public static int Slots => 2;
-
     public static Exponentials Of<L>(MapArguments a, Strip strip) where L : struct, IStrips => Exponentials.Of<L>(a.X, strip);
 
-    public static void Put(ArrayView<float> partial, int slot, Exponentials part)
-    {
-        Parts.Put(partial, slot, Pair.Of(part.Most));
-        Parts.Put(partial, slot + 1, part.Sum);
-    }
-
     /// <summary>A part counts as an entry that is its largest, as often as its own sum says.</summary>
-    public static Exponentials OfParts<L, B>(ReductionArguments<B> a, int slot, int count) where L : struct, IStrips where B : struct
+    public static Exponentials OfParts<L>(ReductionArguments<MapArguments, Exponentials> a, int slot, int count) where L : struct, IStrips
     {
         Exponentials all = default;
         Lane largest = float.NegativeInfinity;
         for (int p = L.Rank; p < count; p += L.Count)
-            largest = Lane.Max(largest, Parts.Get(a.Partial, slot + 2 * p).High);
+            largest = Lane.Max(largest, a.Partial[slot + p].Most);
         all.Most = L.Fold<Larger, Lane>(largest);
         Lane shift = Softmaxes.Shift(all.Most);
         Pair sum = default;
         for (int p = L.Rank; p < count; p += L.Count)
-        {
-            Lane most = Parts.Get(a.Partial, slot + 2 * p).High;
-            sum.Add(Parts.Get(a.Partial, slot + 2 * p + 1).Times(Softmaxes.Exponential(most, shift)));
-        }
+            sum.Add(a.Partial[slot + p].Sum.Times(Softmaxes.Exponential(a.Partial[slot + p].Most, shift)));
         all.Sum = L.Fold<Added, Pair>(sum);
         return all;
     }

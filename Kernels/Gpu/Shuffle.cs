@@ -11,7 +11,7 @@ internal sealed partial class GpuBackend
         int n = Require.Draw("shuffle", draw, order.Length);
         if (n == 0)
             return;
-        var room = workspace.Room(3 * n).Cast<int>();
+        var room = workspace.Room<int>(3 * n);
         Launch<Shuffle, ShuffleArguments>(1, 1, Threads.PerGroup, 1,
             new(View(draw.State), draw.Draw, View(order), room.SubView(0, n), room.SubView(n, n), room.SubView(2 * n, n), n));
     }

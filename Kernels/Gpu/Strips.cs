@@ -118,18 +118,13 @@ internal static class Parts
     /// <summary>Entries of part p.</summary>
     public static int Length(int n, int parts, int p) => First(n, parts, p + 1) - First(n, parts, p);
 
-    public static void Put(ArrayView<float> partial, int slot, Pair sum)
+    /// <summary>Folds parts from <paramref name="slot"/> on into what is known without them; in each of the strip's threads.</summary>
+    public static T Fold<L, F, T>(ArrayView<T> partial, int slot, int count, T own)
+        where L : struct, IStrips where F : struct, IFold<T> where T : unmanaged
     {
-        partial[2 * slot] = sum.High;
-        partial[2 * slot + 1] = sum.Low;
-    }
-
-    public static Pair Get(ArrayView<float> partial, int slot)
-    {
-        Pair sum = default;
-        sum.High = partial[2 * slot];
-        sum.Low = partial[2 * slot + 1];
-        return sum;
+        for (int p = L.Rank; p < count; p += L.Count)
+            own = F.Of(own, partial[slot + p]);
+        return L.Fold<F, T>(own);
     }
 
     /// <summary>

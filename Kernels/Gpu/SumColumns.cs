@@ -33,7 +33,7 @@ internal sealed partial class GpuBackend
         for (int i = sums.Length; i < jobs.Length; i++)
             jobs[i] = jobs[0] with { FirstGroup = int.MaxValue };
         Launch<SumColumns, SumColumnsArguments>(groups, 1, Threads.PerGroup, 1,
-            new(jobs[0], jobs[1], jobs[2], jobs[3], jobs[4], workspace.Room(2 * slots), workspace.Tickets));
+            new(jobs[0], jobs[1], jobs[2], jobs[3], jobs[4], workspace.Room<Pair>(slots), workspace.Tickets));
     }
 }
 
@@ -44,7 +44,7 @@ internal readonly record struct ColumnJob(ArrayView<float> X, ArrayView<float> Y
     int LogWidth, int Parts, int FirstGroup, int FirstSlot, int FirstTicket);
 
 internal readonly record struct SumColumnsArguments(ColumnJob First, ColumnJob Second, ColumnJob Third, ColumnJob Fourth,
-    ColumnJob Fifth, ArrayView<float> Partial, ArrayView<int> Tickets)
+    ColumnJob Fifth, ArrayView<Pair> Partial, ArrayView<int> Tickets)
 {
     /// <summary>A launch's jobs; each has tickets of its own, as many as <see cref="Workspace.MostTickets"/> has room for.</summary>
     public const int Jobs = 5;
@@ -75,12 +75,12 @@ internal readonly struct SumColumns : IKernel<SumColumnsArguments>
         int slot = job.FirstSlot + column * job.Parts;
         bool stores = rank == 0 && column < job.Columns;
         if (stores)
-            Parts.Put(a.Partial, slot + part, sum);
+            a.Partial[slot + part] = sum;
         bool last = Parts.IsLast(a.Tickets, job.FirstTicket + strip, job.Parts);
         Pair total = default;
         int parts = last && column < job.Columns ? job.Parts : 0;
         for (int p = rank; p < parts; p += step)
-            total.Add(Parts.Get(a.Partial, slot + p));
+            total.Add(a.Partial[slot + p]);
         total = Threads.FoldStrided<Added, Pair>(total, rank, width);
         if (stores && last)
             Store.To(job.Y, column, total.Times(job.Scale), job.Accumulate);

@@ -26,22 +26,23 @@ internal sealed class Workspace : IDisposable
 
     public ArrayView<int> Tickets => new(tickets, 0, MostTickets);
 
-    /// <summary>Room for so many floats of groups' parts.</summary>
-    public ArrayView<float> Room(int floats) => Grown(ref room, floats);
+    /// <summary>Room for so many of groups' parts.</summary>
+    public ArrayView<T> Room<T>(int count) where T : unmanaged => Grown<T>(ref room, count);
 
     /// <summary>Room for so many floats that an operation's next launch reads; <see cref="Room"/> does not touch it.</summary>
-    public ArrayView<float> Kept(int floats) => Grown(ref kept, floats);
+    public ArrayView<float> Kept(int floats) => Grown<float>(ref kept, floats);
 
     /// <summary>A block that was too small is not freed: captured steps still use it.</summary>
-    private ArrayView<float> Grown(ref MemoryBuffer? block, int floats)
+    private ArrayView<T> Grown<T>(ref MemoryBuffer? block, int count) where T : unmanaged
     {
-        if (block is null || block.LengthInBytes < (long)floats * sizeof(float))
+        long bytes = (long)count * Interop.SizeOf<T>();
+        if (block is null || block.LengthInBytes < bytes)
         {
             if (block is not null)
                 outgrown.Add(block);
-            block = accelerator.AllocateRaw(Math.Max(1 << 20, (long)floats * sizeof(float)), 1);
+            block = accelerator.AllocateRaw(Math.Max(1 << 20, bytes), 1);
         }
-        return new(block, 0, floats);
+        return new(block, 0, count);
     }
 
     public void Dispose()
