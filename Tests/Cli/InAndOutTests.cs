@@ -9,6 +9,7 @@ using VaeFromScratch.Tests.TensorBoard;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>ONNX, weights of other programs, configurations, TensorBoard.</summary>
+[Parallelizable]
 public sealed class InAndOutTests
 {
     [Test]
@@ -201,7 +202,8 @@ public sealed class InAndOutTests
     {
         string run = Path.Combine(TestFiles.Folder("cli-tensorboard"), "run"), folder = Path.Combine(run, "tensorboard");
         Tool.Run(["train", "--epochs", "2", .. Tool.Tiny, "--log", "tensorboard", "--report", "false", "--out", run]).Succeeded();
-        Tool.Run("train", "--resume", "--epochs", "3", "--log", "tensorboard", "--report", "false", "--out", run).Succeeded();
+        // The name of a file of events has the second and the process.
+        Tool.RunAlone("train", "--resume", "--epochs", "3", "--log", "tensorboard", "--report", "false", "--out", run).Succeeded();
         var events = Directory.GetFiles(folder, "events.out.tfevents.*").Order(StringComparer.Ordinal).SelectMany(EventFileTests.Read)
             .ToList();
         var values = events.Where(e => e.Summary is not null).SelectMany(e => e.Summary.Value.Select(v => (e.Step, Value: v))).ToList();

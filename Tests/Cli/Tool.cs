@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
@@ -34,7 +35,8 @@ internal static class Tool
     public static readonly string[] Tiny =
         ["--limit", "200", "--batch", "50", "--set", "latents=8", "--network", "mlp:32", "--set", "beta=1"];
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly ConcurrentBag<ServingTool> Serving = [];
     private static readonly Lazy<string> Data = new(MakeData);
     private static readonly Lazy<string> Work = new(() => TestFiles.Folder("cli-work"));
     private static readonly Lazy<string> Trained = new(() =>
@@ -62,11 +64,42 @@ internal static class Tool
     /// <summary>A finished run that nobody changes.</summary>
     public static string TrainedRun => Trained.Value;
 
+    /// <summary>Runs a command in a process that has run others before, where nothing of it happens once a process.</summary>
     public static ToolResult Run(params string[] arguments)
+    {
+        if (OperatingSystem.IsWindows() || NeedsAProcess(arguments))
+            return RunAlone(arguments);
+        var tool = Serving.TryTake(out var idle) ? idle : new ServingTool(Start(new ProcessStartInfo(Host)
+        {
+            RedirectStandardInput = true,
+            Environment =
+            {
+                ["DOTNET_STARTUP_HOOKS"] = typeof(StartupHook).Assembly.Location,
+                [ServingTool.Variable] = TestFiles.Folder("cli-serving"),
+            },
+        }, []));
+        var run = tool.Run(arguments);
+        if (!run.Wait(Patience))
+        {
+            tool.Kill();
+            Assert.Fail($"vae did not end within {Patience}");
+        }
+        Assert.That(run.Result, Is.Not.Null, "vae ended its process");
+        Serving.Add(tool);
+        return run.Result!;
+    }
+
+    /// <summary>Runs a command in a process of its own, as a user does.</summary>
+    public static ToolResult RunAlone(params string[] arguments)
     {
         using var process = Start(arguments);
         return Finish(process);
     }
+
+    /// <summary>Models are loaded once a process; a device's kernels are compiled, and spoken of, once.</summary>
+    private static bool NeedsAProcess(string[] arguments) => arguments is ["list", ..]
+        || arguments.Any(a => a.StartsWith("--plugin", StringComparison.Ordinal))
+        || Array.IndexOf(arguments, "--device") is >= 0 and var at && arguments.ElementAtOrDefault(at + 1) is not ("cpu" or "auto");
 
     /// <summary>As <see cref="Run"/>, with environment variables.</summary>
     public static ToolResult RunWith((string Name, string Value)[] environment, params string[] arguments)
