@@ -9,6 +9,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>Small inputs and commands with the right answer: files of $VAE_SHARED/cases, and their like made here.</summary>
+[Parallelizable]
 public sealed class CaseTests
 {
     [Test]

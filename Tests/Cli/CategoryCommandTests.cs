@@ -5,6 +5,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>Models with a category from the command line: training, report, encodings, the bound by Q, stopping and going on.</summary>
+[Parallelizable]
 public sealed class CategoryCommandTests
 {
     private static readonly string[] Small =

@@ -7,6 +7,7 @@ using VaeFromScratch.Tests.Estimators;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>vae metrics on codes of anyone, with known answers.</summary>
+[Parallelizable]
 public sealed class CodeMetricsTests
 {
     private const int Values = 5, Points = Values * Values * 80;

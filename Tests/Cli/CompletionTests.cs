@@ -6,6 +6,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>What a shell offers where the cursor is, and that the scripts ask for it.</summary>
+[Parallelizable]
 public sealed class CompletionTests
 {
     private static string[] After(string line) =>

@@ -6,6 +6,7 @@ using VaeFromScratch.Tests.Engine.Data;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>vae data prepare, and training on what it made.</summary>
+[Parallelizable]
 public sealed class DataCommandTests
 {
     [Test]

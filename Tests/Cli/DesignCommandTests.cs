@@ -5,6 +5,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>Models that learn a designed latent space from labels, from the command line.</summary>
+[Parallelizable]
 public sealed class DesignCommandTests
 {
     private static readonly string[] Tiny =

@@ -7,6 +7,7 @@ namespace VaeFromScratch.Tests.Cli;
 /// <summary>
 /// Which device a command takes, what is said about it, and the sentences where it is not there. Nothing here needs a driver.
 /// </summary>
+[Parallelizable]
 public sealed class DeviceTests
 {
     /// <summary>An OpenCL loader, where there is one, that knows no driver.</summary>

@@ -6,6 +6,7 @@ namespace VaeFromScratch.Tests.Cli;
 /// <summary>
 /// The tool on a disk that fails at some operation: one sentence, exit code 1, nothing half-written, and the run goes on.
 /// </summary>
+[Parallelizable]
 public sealed class DiskFailureTests
 {
     private static readonly string[] Options = ["--epochs", "2", "--limit", "100", "--network", "mlp:8", "--latents", "2", "--report",

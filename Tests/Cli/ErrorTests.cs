@@ -6,6 +6,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>Exit codes and sentences: 2 for usage, 3 for devices, 4 for data.</summary>
+[Parallelizable]
 public sealed partial class ErrorTests
 {
     [TestCase("frobnicate", "frobnicate", "no such command")]

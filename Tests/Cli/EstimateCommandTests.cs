@@ -8,6 +8,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>vae estimate on files that were not written by the tool.</summary>
+[Parallelizable]
 public sealed class EstimateCommandTests
 {
     private static readonly double Log2 = Math.Log(2);

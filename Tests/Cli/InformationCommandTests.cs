@@ -4,6 +4,7 @@ using NUnit.Framework;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>vae list, data and doctor.</summary>
+[Parallelizable]
 public sealed class InformationCommandTests
 {
     [Test]

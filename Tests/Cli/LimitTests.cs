@@ -7,6 +7,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>Sizes are refused before anything is allocated, in a sentence that says what is needed and what there is.</summary>
+[Parallelizable]
 public sealed class LimitTests
 {
     private static readonly (string, string)[] HalfAGigabyte = [("DOTNET_GCHeapHardLimit", "0x20000000")];

@@ -4,6 +4,7 @@ using VaeFromScratch.Tests.Engine;
 
 namespace VaeFromScratch.Tests.Cli;
 
+[Parallelizable]
 public sealed class MetricsCommandTests
 {
     [Test]

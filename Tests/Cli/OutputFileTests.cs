@@ -5,6 +5,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>What --out names is never destroyed: links, pipes, devices, files of runs, names of other formats.</summary>
+[Parallelizable]
 public sealed class OutputFileTests
 {
     private static readonly byte[] PngStart = [0x89, (byte)'P', (byte)'N', (byte)'G'];

@@ -4,6 +4,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>Models of one's own by --plugin: examples/plugin.</summary>
+[Parallelizable]
 public sealed class PluginTests
 {
     private static string Assembly =>

@@ -4,6 +4,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>VAE_PROFILE=1 watches a run and changes nothing of it.</summary>
+[Parallelizable]
 public sealed class ProfileTests
 {
     [TestCase]

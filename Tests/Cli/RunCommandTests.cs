@@ -8,6 +8,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>The commands that work on a finished run.</summary>
+[Parallelizable]
 public sealed class RunCommandTests
 {
     private static readonly string[] EvaluationKeys =

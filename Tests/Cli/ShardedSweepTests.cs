@@ -7,6 +7,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>Many processes work on one sweep, and nothing is coordinated but the folder.</summary>
+[Parallelizable]
 public sealed class ShardedSweepTests
 {
     private const int Shards = 4, Runs = 24, Killed = 2;

@@ -4,6 +4,7 @@ using VaeFromScratch.Tests.Engine;
 namespace VaeFromScratch.Tests.Cli;
 
 /// <summary>The mixture estimate of a run: computed once, and again whenever something that it depends on has changed.</summary>
+[Parallelizable]
 public sealed class StoredMixtureTests
 {
     private const string Reused = "the mixture estimate is the stored one of ", Anew = "the mixture estimate is computed anew";

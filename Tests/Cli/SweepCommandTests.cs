@@ -3,6 +3,7 @@ using VaeFromScratch.Tests.Engine;
 
 namespace VaeFromScratch.Tests.Cli;
 
+[Parallelizable]
 public sealed class SweepCommandTests
 {
     [Test]

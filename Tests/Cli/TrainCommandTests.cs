@@ -6,6 +6,7 @@ using VaeFromScratch.Tests.Engine;
 
 namespace VaeFromScratch.Tests.Cli;
 
+[Parallelizable]
 public sealed class TrainCommandTests
 {
     [Test]
@@ -110,12 +111,12 @@ public sealed class TrainCommandTests
     {
         string[] options = ["train", "capacity-vae", "--epochs", "1", "--limit", "50", "--latents", "2", "--network", "mlp:8", "--report",
             "false"];
+        string folder = TestFiles.Folder("cli-own-name");
         for (int i = 0; i < 2; i++)
-            Tool.Run(options).Succeeded();
-        string runs = Path.Combine(Tool.WorkDir, "runs");
-        Assert.That(Directory.GetDirectories(runs).Select(Path.GetFileName).ToArray(),
+            using (var process = Tool.StartIn(folder, options))
+                Tool.Finish(process).Succeeded();
+        Assert.That(Directory.GetDirectories(Path.Combine(folder, "runs")).Select(Path.GetFileName).ToArray(),
             Has.Length.EqualTo(2).And.All.Match(@"^\d{8}-\d{6}-capacity-vae-mnist(-2)?$"));
-        Directory.Delete(runs, recursive: true);
     }
 
     [Test]
