@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using VaeFromScratch.Kernels.Cpu.Simd;
 using VaeFromScratch.Kernels.Maths;
 
@@ -125,8 +126,18 @@ internal sealed unsafe partial class CpuBackend
                     totals + column);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        /// <summary>Four vectors of columns at a time where each is one register, two where it is two and four would not fit.</summary>
         private void Strip<V>(nint start, int rows, int tail, int column, float* repeated, double* totals) where V : struct, IVector<V>
+        {
+            if (Vector512.IsHardwareAccelerated)
+                FourVectors<V>(start, rows, tail, column, repeated, totals);
+            else
+                for (int c = 0; c < ColumnStrip; c += ColumnStrip / 2)
+                    TwoVectors<V>(start, rows, tail, column + c, repeated, totals + c);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void FourVectors<V>(nint start, int rows, int tail, int column, float* repeated, double* totals) where V : struct, IVector<V>
         {
             V zero = V.Broadcast(0f);
             V r0 = zero, r1 = zero, r2 = zero, r3 = zero;
@@ -138,14 +149,10 @@ internal sealed unsafe partial class CpuBackend
             int r = 0;
             for (; r <= rows - 4; r += 4, i += 4 * w)
             {
-                TwoSum.Add(ref h0, ref l0,
-                    (source.At(i, r0) + source.At(i + w, r0)) + (source.At(i + 2 * w, r0) + source.At(i + 3 * w, r0)));
-                TwoSum.Add(ref h1, ref l1,
-                    (source.At(i + 16, r1) + source.At(i + w + 16, r1)) + (source.At(i + 2 * w + 16, r1) + source.At(i + 3 * w + 16, r1)));
-                TwoSum.Add(ref h2, ref l2,
-                    (source.At(i + 32, r2) + source.At(i + w + 32, r2)) + (source.At(i + 2 * w + 32, r2) + source.At(i + 3 * w + 32, r2)));
-                TwoSum.Add(ref h3, ref l3,
-                    (source.At(i + 48, r3) + source.At(i + w + 48, r3)) + (source.At(i + 2 * w + 48, r3) + source.At(i + 3 * w + 48, r3)));
+                TwoSum.Add(ref h0, ref l0, FourRows(i, w, r0));
+                TwoSum.Add(ref h1, ref l1, FourRows(i + 16, w, r1));
+                TwoSum.Add(ref h2, ref l2, FourRows(i + 32, w, r2));
+                TwoSum.Add(ref h3, ref l3, FourRows(i + 48, w, r3));
             }
             for (; r < rows; r++, i += w)
             {
@@ -166,6 +173,39 @@ internal sealed unsafe partial class CpuBackend
             PairSum.StoreLanes(h2, l2, totals + 32, 16);
             PairSum.StoreLanes(h3, l3, totals + 48, 16);
         }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void TwoVectors<V>(nint start, int rows, int tail, int column, float* repeated, double* totals) where V : struct, IVector<V>
+        {
+            V zero = V.Broadcast(0f);
+            V r0 = zero, r1 = zero;
+            if (repeated != null)
+                (r0, r1) = (V.Load(repeated + column), V.Load(repeated + column + 16));
+            V h0 = zero, h1 = zero, l0 = zero, l1 = zero;
+            nint w = plan.Width, i = start + column;
+            int r = 0;
+            for (; r <= rows - 4; r += 4, i += 4 * w)
+            {
+                TwoSum.Add(ref h0, ref l0, FourRows(i, w, r0));
+                TwoSum.Add(ref h1, ref l1, FourRows(i + 16, w, r1));
+            }
+            for (; r < rows; r++, i += w)
+            {
+                TwoSum.Add(ref h0, ref l0, source.At(i, r0));
+                TwoSum.Add(ref h1, ref l1, source.At(i + 16, r1));
+            }
+            if (tail > column)
+            {
+                TwoSum.Add(ref h0, ref l0, Part(i, r0, tail - column));
+                TwoSum.Add(ref h1, ref l1, Part(i + 16, r1, tail - column - 16));
+            }
+            PairSum.StoreLanes(h0, l0, totals, 16);
+            PairSum.StoreLanes(h1, l1, totals + 16, 16);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private V FourRows<V>(nint i, nint w, V repeated) where V : struct, IVector<V> =>
+            (source.At(i, repeated) + source.At(i + w, repeated)) + (source.At(i + 2 * w, repeated) + source.At(i + 3 * w, repeated));
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void NarrowStrip<V>(nint start, int rows, int tail, int column, int count, float* repeated, double* totals)
