@@ -57,7 +57,8 @@ public sealed class DeviceTests
     {
         string run = Tool.CopyOfRun(), file = Path.Combine(run, "config.json");
         File.WriteAllText(file,
-            File.ReadAllText(file).Replace("\"precision\": \"tf32\"", "\"precision\": \"bf16\"", StringComparison.Ordinal));
+            File.ReadAllText(file).Replace("\"precision\": \"fp32\"", "\"precision\": \"bf16\"", StringComparison.Ordinal));
+        Assert.That(File.ReadAllText(file), Does.Contain("bf16"));
         Tool.Run("encode", run, "--out", Path.Combine(run, "codes.csv"), "--device", "cpu").Succeeded();
         Tool.Fails(Tool.Run("encode", run, "--out", Path.Combine(run, "codes.csv"), "--device", "cpu", "--precision", "bf16"), 3,
             "--precision bf16");
