@@ -137,7 +137,8 @@ internal sealed unsafe partial class CpuBackend
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void FourVectors<V>(nint start, int rows, int tail, int column, float* repeated, double* totals) where V : struct, IVector<V>
+        private void FourVectors<V>(nint start, int rows, int tail, int column, float* repeated, double* totals)
+            where V : struct, IVector<V>
         {
             V zero = V.Broadcast(0f);
             V r0 = zero, r1 = zero, r2 = zero, r3 = zero;
@@ -175,7 +176,8 @@ internal sealed unsafe partial class CpuBackend
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void TwoVectors<V>(nint start, int rows, int tail, int column, float* repeated, double* totals) where V : struct, IVector<V>
+        private void TwoVectors<V>(nint start, int rows, int tail, int column, float* repeated, double* totals)
+            where V : struct, IVector<V>
         {
             V zero = V.Broadcast(0f);
             V r0 = zero, r1 = zero;

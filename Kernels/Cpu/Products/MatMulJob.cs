@@ -166,15 +166,15 @@ internal unsafe struct MatMulJob : IProductJob
             for (int panel = 0; panel < panels; panel++)
             {
                 tile->B = SharedPanel(panel, block);
-                float* next = Sse.IsSupported && Microkernels.Panel <= LineFloats && panel + 1 < panels ? SharedPanel(panel + 1, block) : null;
-                Multiply(tile, from, to, block, panel, packA ? own : null, next);
+                Multiply(tile, from, to, block, panel, packA ? own : null,
+                    Sse.IsSupported && Microkernels.Panel <= LineFloats && panel + 1 < panels ? SharedPanel(panel + 1, block) : null);
             }
         }
     }
 
     /// <summary>
-    /// Row tiles <paramref name="from"/> to <paramref name="to"/> of one panel and one block of k. What the tiles have in common is set once:
-    /// a tile is computed in half a microsecond, of which a few divisions would be a tenth.
+    /// Row tiles <paramref name="from"/> to <paramref name="to"/> of one panel and one block of k. What the tiles have in common is set
+    /// once: a tile is computed in half a microsecond, of which a few divisions would be a tenth.
     /// </summary>
     /// <param name="packed">The packed rows of A from the first tile on, or null.</param>
     /// <param name="next">
