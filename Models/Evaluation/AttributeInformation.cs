@@ -43,7 +43,8 @@ internal sealed record AttributeInformation(string Name, double Entropy, IReadOn
     {
         if (images.Factors is null && images.Labels is null)
             throw new OptionException(
-                $"--attributes: nothing is known of the {(images.Columns is null ? "images" : "rows")} of {images.Name}; it takes labels, attributes or factors");
+                $"--attributes: nothing is known of the {(images.Columns is null ? "images" : "rows")} of {images.Name}; it takes "
+                    + "labels, attributes or factors");
     }
 
     private static (string[] Names, int[] Classes) Known(ImageDataset images)

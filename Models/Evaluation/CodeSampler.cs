@@ -33,7 +33,8 @@ internal sealed record CodeSampler(GaussianMixtureFit Mixture, double? Gain, int
         int fitted = Math.Min(MostCodes, train.Count);
         if (components > fitted)
             throw new OptionException(
-                $"--sampler gmm:{components}: the mixture is fitted to {fitted} codes of training {configuration.Item}s; give at most as many Gaussians");
+                $"--sampler gmm:{components}: the mixture is fitted to {fitted} codes of training {configuration.Item}s; give at "
+                    + "most as many Gaussians");
         var mixture = GaussianMixtureFit.Fit(Codes(model, train.Take(fitted), configuration, part: 0), components, seed);
         var codes = Codes(model, test.Take(Math.Min(MostCodes, test.Count)), configuration, part: 1);
         double? gain = model.HasStandardPrior

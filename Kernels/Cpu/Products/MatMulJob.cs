@@ -142,13 +142,11 @@ internal unsafe struct MatMulJob : IProductJob
         bool pack = packB || Valid(panel) < Microkernels.WidthFor(Valid(panel));
         for (int block = 0; block < blocks; block++)
         {
-            nint depth = DepthFrom(block);
             if (pack)
                 PackPanel(panel, block, own);
-            tile->B = pack ? own : b + depth * ldb + (nint)panel * Microkernels.Panel;
+            tile->B = pack ? own : b + DepthFrom(block) * ldb + (nint)panel * Microkernels.Panel;
             tile->BStep = pack ? Microkernels.Panel : ldb;
-            Multiply(tile, from, to, block, panel, packA ? shared + depth * shape.M + RowFrom(from) * (DepthFrom(block + 1) - depth) : null,
-                null);
+            Multiply(tile, from, to, block, panel, packA ? SharedTile(from, block) : null, next: null);
         }
     }
 
