@@ -122,14 +122,17 @@ export async function planeTab(panel, session, signal) {
     return run.design ? run.design.centres.map((centre, k) => ({ x: centre[a], y: centre[b], radius: 2 * Math.sqrt(run.design.variances[k][a]), k })) : [];
   }
 
-  const summarise = guard(async () => {
-    const found = shape.length > 2 ? scatter.inside(points, shape) : [];
-    shares.replaceChildren();
+  // What is inside is fetched first and shown at once: a count never stands over the mean and the labels of another shape.
+  const summarise = newestOnly(guard(async () => {
+    const found = shape.length > 2 ? scatter.inside(points, shape) : [], table = found.length && groups ? [sharesOf(found)] : [];
+    const text = found.length ? `${found.length} of ${points.length / 2} images are inside.` : "No image is inside.";
+    if (found.length) draw(mean, run, await post("mean", { run: run.id }, Int32Array.from(found), signal));
     mean.hidden = !found.length;
-    count.textContent = found.length ? `${found.length} of ${points.length / 2} images are inside.` : "No image is inside.";
-    if (!found.length) return;
-    draw(mean, run, await post("mean", { run: run.id }, Int32Array.from(found), signal));
-    if (!groups) return;
+    shares.replaceChildren(...table);
+    count.textContent = text;
+  }));
+
+  function sharesOf(found) {
     const counts = new Map();
     for (const i of found) counts.set(groups[i], (counts.get(groups[i]) ?? 0) + 1);
     const rows = [...counts].sort((p, q) => q[1] - p[1]).slice(0, 12).map(([k, n]) => {
@@ -137,8 +140,8 @@ export async function planeTab(panel, session, signal) {
       bar.style.width = `${100 * n / found.length}%`;
       return el("tr", {}, el("th", { scope: "row" }, String(k)), el("td", {}, bar), el("td", {}, `${(100 * n / found.length).toFixed(1)} %`));
     });
-    shares.append(el("table", {}, el("caption", {}, colour === "label" ? "labels inside" : `${run.known[Number(colour) || 0]} inside`), el("tbody", {}, rows)));
-  });
+    return el("table", {}, el("caption", {}, colour === "label" ? "labels inside" : `${run.known[Number(colour) || 0]} inside`), el("tbody", {}, rows));
+  }
 
   function at(event) {
     const box = canvas.getBoundingClientRect();
