@@ -22,16 +22,22 @@ internal sealed class EventFile : IDisposable
     private const string Version = "brain.Event:2";
     private const int Buckets = 30;
 
+    private static int created;
+
     private readonly FileStream stream;
 
     private EventFile(FileStream stream) => this.stream = stream;
 
-    /// <summary>A new file in a folder, which is made if need be; TensorBoard shows all files of a folder as one run.</summary>
+    /// <summary>
+    /// A new file in a folder, which is made if need be; TensorBoard shows all files of a folder as one run. Its name has the second, the
+    /// process and how many this process made before.
+    /// </summary>
     public static EventFile Create(string folder)
     {
         Directory.CreateDirectory(folder);
         string name = string.Create(CultureInfo.InvariantCulture,
-            $"events.out.tfevents.{DateTimeOffset.UtcNow.ToUnixTimeSeconds():D10}.vae.{Environment.ProcessId}");
+            $"events.out.tfevents.{DateTimeOffset.UtcNow.ToUnixTimeSeconds():D10}.vae.{Environment.ProcessId}"
+                + $".{Interlocked.Increment(ref created) - 1}");
         var file = new EventFile(new(Path.Combine(folder, name), FileMode.Create, FileAccess.Write, FileShare.Read));
         file.Write(file.Event(0).Text(EventFileVersion, Version));
         return file;

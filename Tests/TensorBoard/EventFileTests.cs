@@ -39,6 +39,17 @@ public sealed class EventFileTests
     }
 
     [Test]
+    public void Two_files_of_one_second_and_process_are_two()
+    {
+        string folder = TestFiles.Folder("event-files");
+        for (int step = 0; step < 3; step++)
+            using (var file = EventFile.Create(folder))
+                file.Scalar(step, "loss", step);
+        var steps = Directory.GetFiles(folder).Select(path => Read(path).Skip(1).Single().Step);
+        Assert.That(steps, Is.EquivalentTo([0, 1, 2]));
+    }
+
+    [Test]
     public void Scalars_images_and_histograms_come_back()
     {
         string folder = TestFiles.Folder("event-file");
