@@ -17,8 +17,8 @@ namespace VaeFromScratch.Bench;
 
 /// <summary>
 /// Everything about BenchmarkDotNet that is not the benchmarks themselves. All runs are in this process, so that a time and the peak that
-/// it is held against come
-/// from the same one. Version 0.14's disassembly, event-pipe and threading diagnosers refuse .NET 10.
+/// it is held against come from the same one.
+/// BenchmarkDotNet's disassembler takes a process of its own: in this one it crashes.
 /// </summary>
 public sealed class BenchConfig : ManualConfig
 {
@@ -26,7 +26,7 @@ public sealed class BenchConfig : ManualConfig
     {
         AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(3).WithIterationCount(9)
             .WithIterationTime(TimeInterval.FromMilliseconds(150)));
-        AddDiagnoser(MemoryDiagnoser.Default);
+        AddDiagnoser(MemoryDiagnoser.Default, ThreadingDiagnoser.Default);
         AddColumn(TargetMethodColumn.Type, StatisticColumn.Median, StatisticColumn.Min, StatisticColumn.Max);
         AddColumnProvider(DefaultColumnProviders.Params, DefaultColumnProviders.Metrics);
         AddColumn(new DeviceColumn());
