@@ -126,25 +126,28 @@ internal sealed unsafe partial class CpuBackend
                     totals + column);
         }
 
-        /// <summary>Four vectors of columns at a time where each is one register, two where it is two and four would not fit.</summary>
+        /// <summary>
+        /// Four vectors of columns at a time where each is one register; where it is two, four would not fit, and the compiler leaves the
+        /// second pair out.
+        /// </summary>
         private void Strip<V>(nint start, int rows, int tail, int column, float* repeated, double* totals) where V : struct, IVector<V>
         {
-            if (Vector512.IsHardwareAccelerated)
-                FourVectors<V>(start, rows, tail, column, repeated, totals);
-            else
-                for (int c = 0; c < ColumnStrip; c += ColumnStrip / 2)
-                    TwoVectors<V>(start, rows, tail, column + c, repeated, totals + c);
+            int step = Vector512.IsHardwareAccelerated ? ColumnStrip : ColumnStrip / 2;
+            for (int c = 0; c < ColumnStrip; c += step)
+                Vectors<V>(start, rows, tail, column + c, repeated, totals + c);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void FourVectors<V>(nint start, int rows, int tail, int column, float* repeated, double* totals)
-            where V : struct, IVector<V>
+        private void Vectors<V>(nint start, int rows, int tail, int column, float* repeated, double* totals) where V : struct, IVector<V>
         {
             V zero = V.Broadcast(0f);
             V r0 = zero, r1 = zero, r2 = zero, r3 = zero;
             if (repeated != null)
-                (r0, r1, r2, r3) = (V.Load(repeated + column), V.Load(repeated + column + 16), V.Load(repeated + column + 32),
-                    V.Load(repeated + column + 48));
+            {
+                (r0, r1) = (V.Load(repeated + column), V.Load(repeated + column + 16));
+                if (Vector512.IsHardwareAccelerated)
+                    (r2, r3) = (V.Load(repeated + column + 32), V.Load(repeated + column + 48));
+            }
             V h0 = zero, h1 = zero, h2 = zero, h3 = zero, l0 = zero, l1 = zero, l2 = zero, l3 = zero;
             nint w = plan.Width, i = start + column;
             int r = 0;
@@ -152,6 +155,8 @@ internal sealed unsafe partial class CpuBackend
             {
                 TwoSum.Add(ref h0, ref l0, FourRows(i, w, r0));
                 TwoSum.Add(ref h1, ref l1, FourRows(i + 16, w, r1));
+                if (!Vector512.IsHardwareAccelerated)
+                    continue;
                 TwoSum.Add(ref h2, ref l2, FourRows(i + 32, w, r2));
                 TwoSum.Add(ref h3, ref l3, FourRows(i + 48, w, r3));
             }
@@ -159,6 +164,8 @@ internal sealed unsafe partial class CpuBackend
             {
                 TwoSum.Add(ref h0, ref l0, source.At(i, r0));
                 TwoSum.Add(ref h1, ref l1, source.At(i + 16, r1));
+                if (!Vector512.IsHardwareAccelerated)
+                    continue;
                 TwoSum.Add(ref h2, ref l2, source.At(i + 32, r2));
                 TwoSum.Add(ref h3, ref l3, source.At(i + 48, r3));
             }
@@ -166,43 +173,18 @@ internal sealed unsafe partial class CpuBackend
             {
                 TwoSum.Add(ref h0, ref l0, Part(i, r0, tail - column));
                 TwoSum.Add(ref h1, ref l1, Part(i + 16, r1, tail - column - 16));
-                TwoSum.Add(ref h2, ref l2, Part(i + 32, r2, tail - column - 32));
-                TwoSum.Add(ref h3, ref l3, Part(i + 48, r3, tail - column - 48));
+                if (Vector512.IsHardwareAccelerated)
+                {
+                    TwoSum.Add(ref h2, ref l2, Part(i + 32, r2, tail - column - 32));
+                    TwoSum.Add(ref h3, ref l3, Part(i + 48, r3, tail - column - 48));
+                }
             }
             PairSum.StoreLanes(h0, l0, totals, 16);
             PairSum.StoreLanes(h1, l1, totals + 16, 16);
+            if (!Vector512.IsHardwareAccelerated)
+                return;
             PairSum.StoreLanes(h2, l2, totals + 32, 16);
             PairSum.StoreLanes(h3, l3, totals + 48, 16);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void TwoVectors<V>(nint start, int rows, int tail, int column, float* repeated, double* totals)
-            where V : struct, IVector<V>
-        {
-            V zero = V.Broadcast(0f);
-            V r0 = zero, r1 = zero;
-            if (repeated != null)
-                (r0, r1) = (V.Load(repeated + column), V.Load(repeated + column + 16));
-            V h0 = zero, h1 = zero, l0 = zero, l1 = zero;
-            nint w = plan.Width, i = start + column;
-            int r = 0;
-            for (; r <= rows - 4; r += 4, i += 4 * w)
-            {
-                TwoSum.Add(ref h0, ref l0, FourRows(i, w, r0));
-                TwoSum.Add(ref h1, ref l1, FourRows(i + 16, w, r1));
-            }
-            for (; r < rows; r++, i += w)
-            {
-                TwoSum.Add(ref h0, ref l0, source.At(i, r0));
-                TwoSum.Add(ref h1, ref l1, source.At(i + 16, r1));
-            }
-            if (tail > column)
-            {
-                TwoSum.Add(ref h0, ref l0, Part(i, r0, tail - column));
-                TwoSum.Add(ref h1, ref l1, Part(i + 16, r1, tail - column - 16));
-            }
-            PairSum.StoreLanes(h0, l0, totals, 16);
-            PairSum.StoreLanes(h1, l1, totals + 16, 16);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
