@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using VaeFromScratch.Kernels.Cpu.Products;
+using VaeFromScratch.Kernels.Cpu.Simd;
 
 namespace VaeFromScratch.Kernels.Cpu.Inference;
 
@@ -34,7 +35,7 @@ internal sealed unsafe class LinearLayer : InferenceLayer
     {
         rows *= pixels;
         if (rows == 1 && Microkernels.Lanes > 4)
-            RunRow(x, y);
+            new WidestJob<RowJob>(new(this, x, y)).Run(0);
         else
             RunRows(x, y, rows);
     }
@@ -71,85 +72,59 @@ internal sealed unsafe class LinearLayer : InferenceLayer
     }
 
     /// <summary>One row: as fast as the weights come from memory.</summary>
-    private void RunRow(float* x, float* y)
+    private readonly struct RowJob(LinearLayer layer, float* x, float* y) : ILaneJob
     {
-        float* buffer = stackalloc float[Microkernels.PanelLimit];
-        for (int panel = 0; panel < panels; panel++)
+        public void Run<V>(int part) where V : struct, IVector<V>
         {
-            int valid = Columns(panel);
-            float* to = valid == Microkernels.Panel ? y + (nint)panel * Microkernels.Panel : buffer;
-            float* from = initial.Pointer + (nint)panel * Microkernels.Panel;
-            if (Microkernels.Lanes == 16)
-                Row512(x, Panel(panel), inputs, from, to, relu);
-            else
-                Row256(x, Panel(panel), inputs, from, to, relu);
-            if (to == buffer)
-                Packing.CopyRow(buffer, y + (nint)panel * Microkernels.Panel, valid);
+            float* buffer = stackalloc float[Microkernels.PanelLimit];
+            for (int panel = 0; panel < layer.panels; panel++)
+            {
+                nint column = (nint)panel * Microkernels.Panel;
+                int valid = layer.Columns(panel);
+                float* to = valid == Microkernels.Panel ? y + column : buffer;
+                Row<V>(x, layer.Panel(panel), layer.inputs, layer.initial.Pointer + column, to, layer.relu);
+                if (to == buffer)
+                    Packing.CopyRow(buffer, y + column, valid);
+            }
         }
-    }
 
-    /// <summary>Two vectors of columns, each as four sums over every fourth k, so that no addition waits for the one before.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Row512(float* x, float* b, int depth, float* initial, float* y, bool relu)
-    {
-        Vector512<float> a0 = Vector512.Load(initial), b0 = Vector512.Load(initial + 16);
-        Vector512<float> a1 = default, a2 = default, a3 = default, b1 = default, b2 = default, b3 = default;
-        int k = 0;
-        for (; k <= depth - 4; k += 4, b += 128)
+        /// <summary>
+        /// The columns of a panel, each as four sums over every fourth k, so that no addition waits for the one before. A panel is two
+        /// vectors where a vector is one register; where it is two it is one vector, and the compiler leaves the second out.
+        /// </summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Row<V>(float* x, float* b, int depth, float* initial, float* y, bool relu) where V : struct, IVector<V>
         {
-            Vector512<float> x0 = Vector512.Create(x[k]), x1 = Vector512.Create(x[k + 1]), x2 = Vector512.Create(x[k + 2]),
-                x3 = Vector512.Create(x[k + 3]);
-            a0 = Vector512.FusedMultiplyAdd(x0, Vector512.Load(b), a0);
-            b0 = Vector512.FusedMultiplyAdd(x0, Vector512.Load(b + 16), b0);
-            a1 = Vector512.FusedMultiplyAdd(x1, Vector512.Load(b + 32), a1);
-            b1 = Vector512.FusedMultiplyAdd(x1, Vector512.Load(b + 48), b1);
-            a2 = Vector512.FusedMultiplyAdd(x2, Vector512.Load(b + 64), a2);
-            b2 = Vector512.FusedMultiplyAdd(x2, Vector512.Load(b + 80), b2);
-            a3 = Vector512.FusedMultiplyAdd(x3, Vector512.Load(b + 96), a3);
-            b3 = Vector512.FusedMultiplyAdd(x3, Vector512.Load(b + 112), b3);
+            int step = Vector512.IsHardwareAccelerated ? 2 * IVector<V>.Lanes : IVector<V>.Lanes;
+            V zero = V.Broadcast(0f), a0 = V.Load(initial), a1 = zero, a2 = zero, a3 = zero, b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+            if (Vector512.IsHardwareAccelerated)
+                b0 = V.Load(initial + IVector<V>.Lanes);
+            int k = 0;
+            for (; k <= depth - 4; k += 4, b += 4 * step)
+            {
+                Add(x[k], b, ref a0, ref b0);
+                Add(x[k + 1], b + step, ref a1, ref b1);
+                Add(x[k + 2], b + 2 * step, ref a2, ref b2);
+                Add(x[k + 3], b + 3 * step, ref a3, ref b3);
+            }
+            for (; k < depth; k++, b += step)
+                Add(x[k], b, ref a0, ref b0);
+            a0 = a0 + a1 + (a2 + a3);
+            V.Store(relu ? V.Max(a0, zero) : a0, y);
+            if (!Vector512.IsHardwareAccelerated)
+                return;
+            b0 = b0 + b1 + (b2 + b3);
+            V.Store(relu ? V.Max(b0, zero) : b0, y + IVector<V>.Lanes);
         }
-        for (; k < depth; k++, b += 32)
-        {
-            var x0 = Vector512.Create(x[k]);
-            a0 = Vector512.FusedMultiplyAdd(x0, Vector512.Load(b), a0);
-            b0 = Vector512.FusedMultiplyAdd(x0, Vector512.Load(b + 16), b0);
-        }
-        a0 = a0 + a1 + (a2 + a3);
-        b0 = b0 + b1 + (b2 + b3);
-        Vector512.Store(relu ? Vector512.Max(a0, Vector512<float>.Zero) : a0, y);
-        Vector512.Store(relu ? Vector512.Max(b0, Vector512<float>.Zero) : b0, y + 16);
-    }
 
-    /// <inheritdoc cref="Row512"/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Row256(float* x, float* b, int depth, float* initial, float* y, bool relu)
-    {
-        Vector256<float> a0 = Vector256.Load(initial), b0 = Vector256.Load(initial + 8);
-        Vector256<float> a1 = default, a2 = default, a3 = default, b1 = default, b2 = default, b3 = default;
-        int k = 0;
-        for (; k <= depth - 4; k += 4, b += 64)
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Add<V>(float x, float* b, ref V first, ref V second) where V : struct, IVector<V>
         {
-            Vector256<float> x0 = Vector256.Create(x[k]), x1 = Vector256.Create(x[k + 1]), x2 = Vector256.Create(x[k + 2]),
-                x3 = Vector256.Create(x[k + 3]);
-            a0 = Vector256.FusedMultiplyAdd(x0, Vector256.Load(b), a0);
-            b0 = Vector256.FusedMultiplyAdd(x0, Vector256.Load(b + 8), b0);
-            a1 = Vector256.FusedMultiplyAdd(x1, Vector256.Load(b + 16), a1);
-            b1 = Vector256.FusedMultiplyAdd(x1, Vector256.Load(b + 24), b1);
-            a2 = Vector256.FusedMultiplyAdd(x2, Vector256.Load(b + 32), a2);
-            b2 = Vector256.FusedMultiplyAdd(x2, Vector256.Load(b + 40), b2);
-            a3 = Vector256.FusedMultiplyAdd(x3, Vector256.Load(b + 48), a3);
-            b3 = Vector256.FusedMultiplyAdd(x3, Vector256.Load(b + 56), b3);
+            V value = V.Broadcast(x);
+            first = V.Fma(value, V.Load(b), first);
+            if (Vector512.IsHardwareAccelerated)
+                second = V.Fma(value, V.Load(b + IVector<V>.Lanes), second);
         }
-        for (; k < depth; k++, b += 16)
-        {
-            var x0 = Vector256.Create(x[k]);
-            a0 = Vector256.FusedMultiplyAdd(x0, Vector256.Load(b), a0);
-            b0 = Vector256.FusedMultiplyAdd(x0, Vector256.Load(b + 8), b0);
-        }
-        a0 = a0 + a1 + (a2 + a3);
-        b0 = b0 + b1 + (b2 + b3);
-        Vector256.Store(relu ? Vector256.Max(a0, Vector256<float>.Zero) : a0, y);
-        Vector256.Store(relu ? Vector256.Max(b0, Vector256<float>.Zero) : b0, y + 8);
     }
 
     private int Columns(int panel) => Math.Min(Microkernels.Panel, outputs - panel * Microkernels.Panel);
