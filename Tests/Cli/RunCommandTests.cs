@@ -159,6 +159,22 @@ public sealed class RunCommandTests
     }
 
     [Test]
+    public void The_number_of_threads_changes_no_byte_of_encodings_and_traversals()
+    {
+        byte[][] Files(int threads)
+        {
+            string folder = TestFiles.Folder($"cli-threads-{threads}"), codes = Path.Combine(folder, "e.csv");
+            Tool.Run("encode", Tool.TrainedRun, "--out", codes, "--threads", $"{threads}").Succeeded();
+            Tool.Run("traverse", Tool.TrainedRun, "--factors", "top:2", "--out", folder, "--threads", $"{threads}").Succeeded();
+            return [.. Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
+        }
+        byte[][] one = Files(1);
+        Assert.That(one, Has.Length.EqualTo(3));
+        foreach (int threads in (int[])[2, 5])
+            Assert.That(Files(threads), Is.EqualTo(one), $"{threads} threads");
+    }
+
+    [Test]
     public void Attributes_of_data_of_which_nothing_is_known_are_refused_before_the_work()
     {
         string folder = TestFiles.Folder("cli-attributes"), file = Path.Combine(folder, "numbers.csv"), run = Path.Combine(folder, "run");
