@@ -9,6 +9,7 @@ using VaeFromScratch;
 using VaeFromScratch.Data;
 using VaeFromScratch.Engine.IO;
 using VaeFromScratch.Models;
+using VaeFromScratch.Models.Inference;
 using VaeFromScratch.Models.Runs;
 
 const int Side = 28, Latents = 8;
@@ -20,8 +21,9 @@ var settings = ModelCatalogue.Defaults("vae", "synthetic-noise")
 using var run = TrainingRun.Open(compute, settings, data, args.FirstOrDefault(a => a != "--try") ?? "runs/embedded");
 run.Train();
 
-// A tape belongs to a thread, the model's memory to one computation at a time: requests take turns.
-var turn = new Lock();
+// Both may be called by many requests at once; what was trained on a GPU answers on the CPU.
+using var encoder = new Encoder(run.Model);
+using var decoder = new Decoder(run.Model);
 string address = once ? "http://127.0.0.1:0" : "http://127.0.0.1:5080";
 var app = WebApplication.Create(["--urls", address, "--Logging:LogLevel:Default", once ? "Warning" : "Information"]);
 app.MapPost("/encode", async (HttpRequest request) =>
@@ -30,24 +32,17 @@ app.MapPost("/encode", async (HttpRequest request) =>
     await request.Body.CopyToAsync(body);
     if (body.Length != Side * Side)
         return Results.BadRequest($"{body.Length} bytes; expected {Side * Side}, one for each pixel of {Side} x {Side}");
-    lock (turn)
-    {
-        using var tape = compute.Tape(gradients: false);
-        var x = tape.Constant(new(1, Side, Side, 1), Array.ConvertAll(body.ToArray(), b => b / 255f));
-        var q = run.Model.Encode(x);
-        return Results.Json(new Code(q.Mu.ToArray(), q.LogVar.ToArray()));
-    }
+    float[] mu = new float[Latents], logVar = new float[Latents];
+    encoder.Encode(Array.ConvertAll(body.ToArray(), b => b / 255f), mu, logVar);
+    return Results.Json(new Code(mu, logVar));
 });
 app.MapPost("/decode", (float[] z) =>
 {
     if (z.Length != Latents)
         return Results.BadRequest($"{z.Length} numbers; expected {Latents}, one for each factor");
-    lock (turn)
-    {
-        using var tape = compute.Tape(gradients: false);
-        float[] pixels = run.Model.DecodeMean(tape.Constant(new(1, Latents), z)).ToArray();
-        return Results.Bytes(Png.Encode(new(Side, Side, 1, Array.ConvertAll(pixels, p => (byte)Math.Clamp(255 * p, 0, 255)))), "image/png");
-    }
+    float[] pixels = new float[Side * Side];
+    decoder.Decode(z, pixels);
+    return Results.Bytes(Png.Encode(new(Side, Side, 1, Array.ConvertAll(pixels, p => (byte)Math.Clamp(255 * p, 0, 255)))), "image/png");
 });
 if (!once)
 {
