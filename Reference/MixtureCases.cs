@@ -16,7 +16,7 @@ public static class MixtureCases
             new(-9, -1, -2)];
     }
 
-    public static IEnumerable<KernelCase> All() => Shapes.SelectMany(s => Of(s.Rows, s.Components, s.H)).Append(FarApart());
+    public static IEnumerable<KernelCase> All() => Shapes.SelectMany(s => Of(s.Rows, s.Components, s.H)).Append(FarApart()).Append(NearerAndNearer());
 
     public static IEnumerable<KernelCase> Of(int rows, int components, int h)
     {
@@ -108,6 +108,29 @@ public static class MixtureCases
         c.Run(k => k.MixtureLogDensity(new(b, b, h, z, mean, logVar, weights, joint, default)));
         double own = -0.5 * h * Math.Log(2 * Math.PI);
         c.Expect(joint, Enumerable.Repeat(own - Math.Log(n), b).ToArray(), 1e-6, 0);
+    });
+
+    /// <summary>
+    /// Each component is nearer than the one before it, at first by so much that what was added up before is nothing beside it.
+    /// </summary>
+    private static KernelCase NearerAndNearer() => new("MixtureLogDensity", "nearer and nearer, 2x640x2", c =>
+    {
+        const int rows = 2, components = 640, h = 2;
+        float[] mu = new float[components * h], z = [0, 1, -1, 0.5f];
+        for (int i = 0; i < components * h; i++)
+            mu[i] = (components - i / h) / 10f;
+        Slice<float> draws = c.Upload(z), mean = c.Upload(mu), logVar = c.Upload(new float[components * h]), joint = c.Output(rows),
+            marginal = c.Output(rows * h);
+        c.Run(b => b.MixtureLogDensity(new(rows, components, h, draws, mean, logVar, PairLogWeights.Uniform(components), joint, marginal)));
+        double LogNormal(int row, int j, int k) => -0.5 * (Math.Log(2 * Math.PI) + Math.Pow((double)z[row * h + k] - mu[j * h + k], 2));
+        double LogMean(Func<int, double> term)
+        {
+            double[] terms = [.. Enumerable.Range(0, components).Select(term)];
+            return terms.Max() + Math.Log(terms.Average(t => Math.Exp(t - terms.Max())));
+        }
+        c.Expect(marginal, [.. Enumerable.Range(0, rows * h).Select(i => LogMean(j => LogNormal(i / h, j, i % h)))], 1e-6, 5e-7, "marginal");
+        c.Expect(joint, [.. Enumerable.Range(0, rows).Select(r => LogMean(j => LogNormal(r, j, 0) + LogNormal(r, j, 1)))], 1e-6, 5e-7,
+            "joint");
     });
 
     private sealed class Problem

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using VaeFromScratch.Kernels.Cpu.Simd;
 using VaeFromScratch.Kernels.Functions;
 using VaeFromScratch.Kernels.Maths;
@@ -8,16 +9,14 @@ namespace VaeFromScratch.Kernels.Cpu;
 /// <summary>Log densities under a mixture of all encodings (equations.md (X1), (X2)), without a rows x components x h array.</summary>
 /// <remarks>
 /// Lanes are latents. Components are packed once: per strip of 16 latents mean, -1/2 exp(-logVar) and -1/2 (log 2 pi + logVar), so that a
-/// pair's log density costs three
-/// operations a latent. A block of components is first evaluated into the first-level cache with its maximum, then exponentiated: one
-/// exponential a pair and latent
-/// and one rescaling a block, so that nothing overflows and everything is read once. Blocks follow each other in order: the bits do not
+/// pair's log density costs three operations a latent. There is one exponential a pair and latent, relative to the largest term of the
+/// blocks of components before, and one rescaling a block where a larger one was found. Blocks follow each other in order: the bits do not
 /// depend on threads.
 /// </remarks>
 internal sealed unsafe partial class CpuBackend
 {
     /// <summary>Components a block.</summary>
-    private const int MixtureBlock = 64;
+    private const int MixtureBlock = 128;
 
     /// <summary>Floats a packed component takes per strip: mean, precision, constant.</summary>
     private const int Packed = 3 * 16;
@@ -136,7 +135,10 @@ internal sealed unsafe partial class CpuBackend
     private readonly struct MixtureJob(PackedMixture mixture, int rows, float* z, float* joint, float* marginal) : ILaneJob
     {
         private const int MostRows = 16;
-        private const int StateFloats = 32;
+        private const int StateFloats = 48;
+
+        // A block's terms relative to the maximum before it: e^80 of each can be added up.
+        private const float MostRise = 80;
 
         // A block of components stays in the second-level cache while a tile of rows passes over it; the tile's running maxima and sums are
         // on the stack.
@@ -199,34 +201,102 @@ internal sealed unsafe partial class CpuBackend
         }
 
         /// <summary>Takes a block of components into 16 latents' running maximum and sum, and into the pairs' sums over latents.</summary>
+        /// <remarks>
+        /// Exponentials are taken relative to the maximum before this block, while its own is found; only where it is larger by so much that
+        /// a sum could overflow, as in the first block, they are taken once more.
+        /// </remarks>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        [SkipLocalsInit]
         private static void Strip<V>(V latents, float* component, int block, float* weight, bool firstStrip, float* sums, float* state)
             where V : struct, IVector<V>
         {
-            float* terms = stackalloc float[MixtureBlock * 16];
-            V oldMax = V.Load(state), max = oldMax;
-            for (int k = 0; k < block; k++, component += Packed)
+            V oldMax = V.Load(state), shift = FiniteOrZero(oldMax);
+            V.Store(V.Broadcast(0f), state + 32);
+            int whole = block & ~3;
+            if (firstStrip)
+                Fours<V, Stored>(latents, component, whole, weight, sums, state, shift);
+            else
+                Fours<V, Added>(latents, component, whole, weight, sums, state, shift);
+            V max = V.Load(state), total = V.Load(state + 32);
+            for (int k = whole; k < block; k++)
             {
-                V density = GaussianComponent.LogDensity(latents, V.Load(component), V.Load(component + 16), V.Load(component + 32));
-                V.Store(firstStrip ? density : V.Load(sums + k * 16) + density, sums + k * 16);
-                V term = density + V.Broadcast(weight[k]);
-                V.Store(term, terms + k * 16);
+                V term = Density(latents, component + k * Packed);
+                V.Store(firstStrip ? term : V.Load(sums + k * 16) + term, sums + k * 16);
+                term += V.Broadcast(weight[k]);
                 max = V.AtLeast(term, max);
+                total += RealMath.Exp(term - shift);
             }
-            V shift = FiniteOrZero(max);
-            V even = V.Broadcast(0f), odd = even;
-            int i = 0;
-            for (; i <= block - 2; i += 2)
-            {
-                even += RealMath.Exp(V.Load(terms + i * 16) - shift);
-                odd += RealMath.Exp(V.Load(terms + i * 16 + 16) - shift);
-            }
-            if (i < block)
-                even += RealMath.Exp(V.Load(terms + i * 16) - shift);
+            V newShift = FiniteOrZero(max);
             V.Store(max, state);
-            V.Store(V.Fma(V.Load(state + 16), RealMath.Exp(oldMax - shift), even + odd), state + 16);
+            float rise = V.MaxLanes(newShift - oldMax);
+            if (rise <= MostRise)
+            {
+                total += V.Load(state + 16);
+                V.Store(rise == 0 ? total : total * RealMath.Exp(shift - newShift), state + 16);
+                return;
+            }
+            total = V.Broadcast(0f);
+            for (int k = 0; k < block; k++)
+                total += RealMath.Exp(Density(latents, component + k * Packed) + V.Broadcast(weight[k]) - newShift);
+            V.Store(V.Fma(V.Load(state + 16), RealMath.Exp(oldMax - newShift), total), state + 16);
         }
+
+        private interface ISums
+        {
+            static abstract V Next<V>(float* sums, V density) where V : struct, IVector<V>;
+        }
+
+        private readonly struct Stored : ISums
+        {
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public static V Next<V>(float* sums, V density) where V : struct, IVector<V> => density;
+        }
+
+        private readonly struct Added : ISums
+        {
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public static V Next<V>(float* sums, V density) where V : struct, IVector<V> => V.Load(sums) + density;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Fours<V, S>(V latents, float* component, int count, float* weight, float* sums, float* state, V shift)
+            where V : struct, IVector<V> where S : ISums
+        {
+            V max = V.Load(state), even = V.Broadcast(0f), odd = even;
+            if (!Vector512.IsHardwareAccelerated)
+                for (int k = 0; k < count; k += 2, component += 2 * Packed, sums += 32)
+                {
+                    even += RealMath.Exp(Term<V, S>(latents, component, sums, weight[k], ref max) - shift);
+                    odd += RealMath.Exp(Term<V, S>(latents, component + Packed, sums + 16, weight[k + 1], ref max) - shift);
+                }
+            else
+                for (int k = 0; k < count; k += 4, component += 4 * Packed, sums += 64)
+                {
+                    V t0 = Term<V, S>(latents, component, sums, weight[k], ref max),
+                        t1 = Term<V, S>(latents, component + Packed, sums + 16, weight[k + 1], ref max),
+                        t2 = Term<V, S>(latents, component + 2 * Packed, sums + 32, weight[k + 2], ref max),
+                        t3 = Term<V, S>(latents, component + 3 * Packed, sums + 48, weight[k + 3], ref max);
+                    var e = RealMath.Exp(new Abreast<Abreast<V>>(new(t0 - shift, t1 - shift), new(t2 - shift, t3 - shift)));
+                    even = even + e.A.A + e.B.A;
+                    odd = odd + e.A.B + e.B.B;
+                }
+            V.Store(max, state);
+            V.Store(even + odd, state + 32);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static V Term<V, S>(V latents, float* component, float* sums, float weight, ref V max)
+            where V : struct, IVector<V> where S : ISums
+        {
+            V density = Density(latents, component);
+            V.Store(S.Next(sums, density), sums);
+            V term = density + V.Broadcast(weight);
+            max = V.AtLeast(term, max);
+            return term;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static V Density<V>(V latents, float* component) where V : struct, IVector<V> =>
+            GaussianComponent.LogDensity(latents, V.Load(component), V.Load(component + 16), V.Load(component + 32));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static V FiniteOrZero<V>(V max) where V : struct, IVector<V> =>

@@ -12,7 +12,7 @@ namespace VaeFromScratch.Tests.Kernels;
 public sealed class CpuDeterminismTests
 {
     /// <summary>The digest of <see cref="Calls"/>'s outputs. It changes only when a formula or an order of summation does.</summary>
-    private const ulong Expected = 13566890414092396143;
+    private const ulong Expected = 14661400325826449742;
 
     [Test]
     public void Every_vector_width_gives_the_same_bits()
