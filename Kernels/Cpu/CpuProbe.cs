@@ -47,8 +47,8 @@ public static unsafe class CpuProbe
         ArgumentNullException.ThrowIfNull(team);
         var job = new FmaJob(new float[team.Threads]);
         double seconds = Best(() => team.OnEveryThread(ref job));
-        int width = CpuBackend.VectorBits / (8 * sizeof(float));
-        return 2.0 * width * Accumulators * FmaIterations * team.Threads / seconds;
+        int lanes = CpuBackend.VectorBits / (8 * sizeof(float)) * (AdvSimd.IsSupported ? 2 : 1);
+        return 2.0 * lanes * Accumulators * FmaIterations * team.Threads / seconds;
     }
 
     /// <summary>AMD's and Intel's processors give kibibytes in the upper half of ECX of this extended leaf.</summary>
@@ -86,10 +86,12 @@ public static unsafe class CpuProbe
     {
         public void Run(int thread) => results[thread] =
             Vector512.IsHardwareAccelerated ? Chains<Vector512<float>, Fma512>() : Vector256.IsHardwareAccelerated
-            ? Chains<Vector256<float>, Fma256>() : Chains<Vector128<float>, Fma128>();
+            ? Chains<Vector256<float>, Fma256>() : AdvSimd.IsSupported
+            ? Chains<(Vector128<float>, Vector128<float>), FmaPair>() : Chains<Vector128<float>, Fma128>();
 
         /// <summary>
-        /// Ten chains: enough to fill two units with a latency of four or five cycles, and few enough for sixteen registers.
+        /// Ten chains: enough to fill two units with a latency of four or five cycles, and few enough for sixteen registers. Arm64 has 32
+        /// of them and up to four units: there a chain is a pair.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static float Chains<V, F>() where F : struct, IFma<V>
@@ -118,6 +120,7 @@ public static unsafe class CpuProbe
     private interface IFma<V>
     {
         static abstract V Of(float value);
+        /// <summary>The next value of a chain from a, the one before, and two constants: in one instruction.</summary>
         static abstract V MultiplyAdd(V a, V x, V y);
         static abstract float First(V v);
     }
@@ -144,5 +147,13 @@ public static unsafe class CpuProbe
         public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> x, Vector128<float> y) =>
             Vector128.MultiplyAddEstimate(a, x, y);
         public static float First(Vector128<float> v) => v[0];
+    }
+    private readonly struct FmaPair : IFma<(Vector128<float> Low, Vector128<float> High)>
+    {
+        public static (Vector128<float> Low, Vector128<float> High) Of(float value) => (Vector128.Create(value), Vector128.Create(value));
+        public static (Vector128<float> Low, Vector128<float> High) MultiplyAdd((Vector128<float> Low, Vector128<float> High) a,
+            (Vector128<float> Low, Vector128<float> High) x, (Vector128<float> Low, Vector128<float> High) y) =>
+            (Vector128.FusedMultiplyAdd(x.Low, y.Low, a.Low), Vector128.FusedMultiplyAdd(x.High, y.High, a.High));
+        public static float First((Vector128<float> Low, Vector128<float> High) v) => v.Low[0] + v.High[0];
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
@@ -46,8 +47,8 @@ internal static unsafe partial class Microkernels
     /// <summary>Floats in a vector. The widths are chosen by the JIT's own switches, so that they can be tested on one machine.</summary>
     public static readonly int Lanes = Vector512.IsHardwareAccelerated ? 16 : Vector256.IsHardwareAccelerated ? 8 : 4;
 
-    /// <summary>The tallest tile.</summary>
-    public static readonly int MaxRows = Lanes == 16 ? RowLimit : 6;
+    /// <summary>The tallest tile: AVX-512 and Arm64 have 32 registers, others 16.</summary>
+    public static readonly int MaxRows = Lanes == 16 || AdvSimd.Arm64.IsSupported ? RowLimit : 6;
 
     /// <summary>Columns of a full tile.</summary>
     public static readonly int Panel = 2 * Lanes;

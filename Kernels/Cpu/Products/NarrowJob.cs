@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using VaeFromScratch.Kernels.Cpu.Simd;
 
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
@@ -141,7 +142,7 @@ internal unsafe struct NarrowJob : IProductJob
         {
             // Past an odd end the empty patch is read.
             Vector128<float> even = Vector128.Load(patch), odd = Vector128.Load(patch + patchStride);
-            Vector128.Store(Vector128.Load(row) + Packing.LowPairs(even, odd) + Packing.HighPairs(before, even), row);
+            Vector128.Store(Vector128.Load(row) + Shuffle128.LowPairs(even, odd) + Shuffle128.HighPairs(before, even), row);
             before = odd;
         }
         if (j == count)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using VaeFromScratch.Kernels.Cpu.Simd;
 
 namespace VaeFromScratch.Kernels.Cpu.Products;
 
@@ -59,14 +60,14 @@ internal static unsafe class Packing
             var v1 = Vector128.Load(r1 + k);
             var v2 = Vector128.Load(r2 + k);
             var v3 = Vector128.Load(r3 + k);
-            var low01 = LowHalves(v0, v1);
-            var high01 = HighHalves(v0, v1);
-            var low23 = LowHalves(v2, v3);
-            var high23 = HighHalves(v2, v3);
-            Vector128.Store(LowPairs(low01, low23), t);
-            Vector128.Store(HighPairs(low01, low23), t + width);
-            Vector128.Store(LowPairs(high01, high23), t + 2 * width);
-            Vector128.Store(HighPairs(high01, high23), t + 3 * width);
+            var low01 = Shuffle128.InterleaveLow(v0, v1);
+            var high01 = Shuffle128.InterleaveHigh(v0, v1);
+            var low23 = Shuffle128.InterleaveLow(v2, v3);
+            var high23 = Shuffle128.InterleaveHigh(v2, v3);
+            Vector128.Store(Shuffle128.LowPairs(low01, low23), t);
+            Vector128.Store(Shuffle128.HighPairs(low01, low23), t + width);
+            Vector128.Store(Shuffle128.LowPairs(high01, high23), t + 2 * width);
+            Vector128.Store(Shuffle128.HighPairs(high01, high23), t + 3 * width);
         }
     }
 
@@ -127,21 +128,4 @@ internal static unsafe class Packing
             Clear(to + (left + copied) * channels, right * channels);
         }
     }
-
-    /// <summary>a0 b0 a1 b1; with the next three, the steps of a 4 x 4 transposition.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> LowHalves(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.UnpackLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> HighHalves(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.UnpackHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LowPairs(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.MoveLowToHigh(a, b) : Vector128.Create(a[0], a[1], b[0], b[1]);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> HighPairs(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.MoveHighToLow(b, a) : Vector128.Create(a[2], a[3], b[2], b[3]);
 }

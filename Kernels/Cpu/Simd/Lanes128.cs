@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.Arm;
-using System.Runtime.Intrinsics.X86;
 
 namespace VaeFromScratch.Kernels.Cpu.Simd;
 
@@ -119,16 +117,18 @@ internal readonly struct Lanes128(Vector128<float> p, Vector128<float> q, Vector
     [MethodImpl(Inline)] public static Lanes128 TopBits(Lanes128 words) => new(Top(words.p), Top(words.q), Top(words.r), Top(words.s));
     [MethodImpl(Inline)]
     public static Lanes128 Evens(Lanes128 a, Lanes128 b) =>
-        new(Even(a.p, b.p), Even(a.q, b.q), Even(a.r, b.r), Even(a.s, b.s));
+        new(Shuffle128.Evens(a.p, b.p), Shuffle128.Evens(a.q, b.q), Shuffle128.Evens(a.r, b.r), Shuffle128.Evens(a.s, b.s));
     [MethodImpl(Inline)]
     public static Lanes128 Odds(Lanes128 a, Lanes128 b) =>
-        new(Odd(a.p, b.p), Odd(a.q, b.q), Odd(a.r, b.r), Odd(a.s, b.s));
+        new(Shuffle128.Odds(a.p, b.p), Shuffle128.Odds(a.q, b.q), Shuffle128.Odds(a.r, b.r), Shuffle128.Odds(a.s, b.s));
     [MethodImpl(Inline)]
     public static Lanes128 InterleaveLow(Lanes128 a, Lanes128 b) =>
-        new(Low(a.p, b.p), Low(a.q, b.q), Low(a.r, b.r), Low(a.s, b.s));
+        new(Shuffle128.InterleaveLow(a.p, b.p), Shuffle128.InterleaveLow(a.q, b.q), Shuffle128.InterleaveLow(a.r, b.r),
+            Shuffle128.InterleaveLow(a.s, b.s));
     [MethodImpl(Inline)]
     public static Lanes128 InterleaveHigh(Lanes128 a, Lanes128 b) =>
-        new(High(a.p, b.p), High(a.q, b.q), High(a.r, b.r), High(a.s, b.s));
+        new(Shuffle128.InterleaveHigh(a.p, b.p), Shuffle128.InterleaveHigh(a.q, b.q), Shuffle128.InterleaveHigh(a.r, b.r),
+            Shuffle128.InterleaveHigh(a.s, b.s));
 
     [MethodImpl(Inline)]
     public static double SumLanes(Lanes128 a)
@@ -168,22 +168,6 @@ internal readonly struct Lanes128(Vector128<float> p, Vector128<float> q, Vector
     [MethodImpl(Inline)]
     private static Vector128<float> Top(Vector128<float> words) =>
         Vector128.ConvertToSingle(Vector128.ShiftRightLogical(words.AsInt32(), 9));
-
-    [MethodImpl(Inline)]
-    private static Vector128<float> Even(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.Shuffle(a, b, 0x88) : AdvSimd.Arm64.UnzipEven(a, b);
-
-    [MethodImpl(Inline)]
-    private static Vector128<float> Odd(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.Shuffle(a, b, 0xdd) : AdvSimd.Arm64.UnzipOdd(a, b);
-
-    [MethodImpl(Inline)]
-    private static Vector128<float> Low(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.UnpackLow(a, b) : AdvSimd.Arm64.ZipLow(a, b);
-
-    [MethodImpl(Inline)]
-    private static Vector128<float> High(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.UnpackHigh(a, b) : AdvSimd.Arm64.ZipHigh(a, b);
 
     [MethodImpl(Inline)]
     private static Vector128<float> Scale(Vector128<float> x, Vector128<float> n)
