@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What takes too long for every commit: some hours on two cores. Needs what .ci/run installs; ends with "nightly: ..." and exit code 1 if anything failed.
-#   scripts/nightly.sh [STEP...]     default: kernels trainings kills papers fuzz soak ranks
+#   scripts/nightly.sh [STEP...]     default: kernels arm64 trainings kills papers fuzz soak ranks
 #     kernels     the tests of category Gpu with no compiled kernel kept from before, and every benchmark against its reference
+#     arm64       scripts/check-arm64.sh --all: every test of the CPU's kernels on Arm64's instructions, under qemu
 #     trainings   100 steps of each model's own network on MNIST, on the CPU and on OpenCL: the same losses but for rounding
 #     kills       KILLS (200) trainings stopped at random moments by KILL, INT and TERM, each resumed; the run ends with the bytes of one that was left alone.
 #                 In every other run each operation on a file takes 20 ms more, so that most moments fall into the writing of one
@@ -26,6 +27,10 @@ kernels() {
   grep -E '^(Passed|Failed)! ' "$work/log"
   dotnet run -c Release --no-build --project Bench -- check >"$work/log" 2>&1 || { fail kernels: benchmarks; grep -v '^ok' "$work/log"; }
   unset POCL_CACHE_DIR
+}
+
+arm64() {
+  scripts/check-arm64.sh --all || fail arm64
 }
 
 trainings() {
@@ -105,10 +110,10 @@ ranks() {
 }
 
 dotnet build -c Release --nologo -v q || exit 1
-for step in "${@:-kernels trainings kills papers fuzz soak ranks}"; do
+for step in "${@:-kernels arm64 trainings kills papers fuzz soak ranks}"; do
   for name in $step; do
     case $name in
-      kernels | trainings | kills | papers | fuzz | soak | ranks) "$name" ;;
+      kernels | arm64 | trainings | kills | papers | fuzz | soak | ranks) "$name" ;;
       *) echo "nightly.sh: unknown step $name; the first lines of this file name them" >&2; exit 2 ;;
     esac
   done

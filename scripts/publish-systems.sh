@@ -1,5 +1,6 @@
 #!/bin/bash
-# Publishes the tool for systems other than this one, with MNIST, for an installed .NET runtime; built here, run there by nobody yet.
+# Publishes the tool for systems other than this one, with MNIST, for an installed .NET runtime; built here, run there by nobody yet
+# (Linux arm64: under qemu, scripts/check-arm64.sh).
 #   scripts/publish-systems.sh [FOLDER]    default: artifacts/systems
 # That nothing is called which a system lacks is the analyser's work (CA1416, an error in every build).
 set -euo pipefail
