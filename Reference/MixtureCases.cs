@@ -16,7 +16,8 @@ public static class MixtureCases
             new(-9, -1, -2)];
     }
 
-    public static IEnumerable<KernelCase> All() => Shapes.SelectMany(s => Of(s.Rows, s.Components, s.H)).Append(FarApart()).Append(NearerAndNearer());
+    public static IEnumerable<KernelCase> All() =>
+        Shapes.SelectMany(s => Of(s.Rows, s.Components, s.H)).Append(FarApart()).Append(NearerAndNearer());
 
     public static IEnumerable<KernelCase> Of(int rows, int components, int h)
     {
@@ -128,7 +129,8 @@ public static class MixtureCases
             double[] terms = [.. Enumerable.Range(0, components).Select(term)];
             return terms.Max() + Math.Log(terms.Average(t => Math.Exp(t - terms.Max())));
         }
-        c.Expect(marginal, [.. Enumerable.Range(0, rows * h).Select(i => LogMean(j => LogNormal(i / h, j, i % h)))], 1e-6, 5e-7, "marginal");
+        c.Expect(marginal, [.. Enumerable.Range(0, rows * h).Select(i => LogMean(j => LogNormal(i / h, j, i % h)))], 1e-6, 5e-7,
+            "marginal");
         c.Expect(joint, [.. Enumerable.Range(0, rows).Select(r => LogMean(j => LogNormal(r, j, 0) + LogNormal(r, j, 1)))], 1e-6, 5e-7,
             "joint");
     });

@@ -202,8 +202,8 @@ internal sealed unsafe partial class CpuBackend
 
         /// <summary>Takes a block of components into 16 latents' running maximum and sum, and into the pairs' sums over latents.</summary>
         /// <remarks>
-        /// Exponentials are taken relative to the maximum before this block, while its own is found; only where it is larger by so much that
-        /// a sum could overflow, as in the first block, they are taken once more.
+        /// Exponentials are taken relative to the maximum before this block, while its own is found; only where it is larger by so much
+        /// that a sum could overflow, as in the first block, they are taken once more.
         /// </remarks>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Strip<V>(V latents, float* component, int block, float* weight, bool firstStrip, float* sums, float* state)

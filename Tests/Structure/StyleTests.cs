@@ -61,7 +61,8 @@ public sealed partial class StyleTests
     [
         .. Directory.EnumerateFiles(folder, kind),
         .. Directory.EnumerateDirectories(folder)
-            .Where(inner => Path.GetFileName(inner) is not ("bin" or "obj" or "runs" or "artifacts" or ['.', ..]))
+            .Where(inner => Path.GetFileName(inner)
+                is not ("bin" or "obj" or "runs" or "artifacts" or "BenchmarkDotNet.Artifacts" or ['.', ..]))
             .SelectMany(inner => Files(inner, kind)),
     ];
 

@@ -26,20 +26,25 @@ internal readonly struct Abreast<V>(V a, V b) : IReal<Abreast<V>> where V : stru
     [MethodImpl(Inline)] public static Abreast<V> operator *(Abreast<V> x, Abreast<V> y) => new(x.A * y.A, x.B * y.B);
     [MethodImpl(Inline)] public static Abreast<V> operator /(Abreast<V> x, Abreast<V> y) => new(x.A / y.A, x.B / y.B);
     [MethodImpl(Inline)] public static Abreast<V> operator -(Abreast<V> x) => new(-x.A, -x.B);
-    [MethodImpl(Inline)] public static Abreast<V> Fma(Abreast<V> x, Abreast<V> y, Abreast<V> z) =>
+    [MethodImpl(Inline)]
+    public static Abreast<V> Fma(Abreast<V> x, Abreast<V> y, Abreast<V> z) =>
         new(V.Fma(x.A, y.A, z.A), V.Fma(x.B, y.B, z.B));
     [MethodImpl(Inline)] public static Abreast<V> Min(Abreast<V> x, Abreast<V> y) => new(V.Min(x.A, y.A), V.Min(x.B, y.B));
     [MethodImpl(Inline)] public static Abreast<V> Max(Abreast<V> x, Abreast<V> y) => new(V.Max(x.A, y.A), V.Max(x.B, y.B));
-    [MethodImpl(Inline)] public static Abreast<V> AtLeast(Abreast<V> x, Abreast<V> bound) =>
+    [MethodImpl(Inline)]
+    public static Abreast<V> AtLeast(Abreast<V> x, Abreast<V> bound) =>
         new(V.AtLeast(x.A, bound.A), V.AtLeast(x.B, bound.B));
-    [MethodImpl(Inline)] public static Abreast<V> AtMost(Abreast<V> x, Abreast<V> bound) =>
+    [MethodImpl(Inline)]
+    public static Abreast<V> AtMost(Abreast<V> x, Abreast<V> bound) =>
         new(V.AtMost(x.A, bound.A), V.AtMost(x.B, bound.B));
     [MethodImpl(Inline)] public static Abreast<V> Abs(Abreast<V> x) => new(V.Abs(x.A), V.Abs(x.B));
     [MethodImpl(Inline)] public static Abreast<V> Sqrt(Abreast<V> x) => new(V.Sqrt(x.A), V.Sqrt(x.B));
     [MethodImpl(Inline)] public static Abreast<V> Round(Abreast<V> x) => new(V.Round(x.A), V.Round(x.B));
-    [MethodImpl(Inline)] public static Abreast<V> SelectLess(Abreast<V> x, Abreast<V> y, Abreast<V> yes, Abreast<V> no) =>
+    [MethodImpl(Inline)]
+    public static Abreast<V> SelectLess(Abreast<V> x, Abreast<V> y, Abreast<V> yes, Abreast<V> no) =>
         new(V.SelectLess(x.A, y.A, yes.A, no.A), V.SelectLess(x.B, y.B, yes.B, no.B));
-    [MethodImpl(Inline)] public static Abreast<V> ScaleByPowerOfTwo(Abreast<V> p, Abreast<V> n) =>
+    [MethodImpl(Inline)]
+    public static Abreast<V> ScaleByPowerOfTwo(Abreast<V> p, Abreast<V> n) =>
         new(V.ScaleByPowerOfTwo(p.A, n.A), V.ScaleByPowerOfTwo(p.B, n.B));
     [MethodImpl(Inline)] public static Abreast<V> TopBits(Abreast<V> words) => new(V.TopBits(words.A), V.TopBits(words.B));
 
