@@ -83,7 +83,7 @@ public sealed class CudaGraphTests
         Slice<float> x = Upload(backend, pool, [1f, 2f, 3f, 4f]), y = Upload(backend, pool, new float[4]);
         Assert.That(() => Capture(() => Product(x, y)),
             Throws.TypeOf<DeviceException>().With.Message.StartsWith(
-                "cuModuleLoadDataEx of matmul_tf32: CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED (900)"));
+                "cuModuleLoadDataEx of tf32: CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED (900)"));
         Product(x, y);
         Assert.That(Download(backend, y), Is.EqualTo(new float[] { 7, 10, 15, 22 }));
     }

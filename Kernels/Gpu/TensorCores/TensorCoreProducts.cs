@@ -12,9 +12,9 @@ namespace VaeFromScratch.Kernels.Gpu.TensorCores;
 /// bits on every run.
 /// </summary>
 /// <remarks>
-/// Launches go to one stream, in order. The first product and the first convolution load their kernels and take the scratch memory, which
-/// a capture forbids: call <see cref="Prepare"/>, or run a step once, before capturing it. After that a call is one launch, without
-/// allocation and without waiting. An absent address is 0; every array has fewer than 2^31 elements. A padded pixel counts as 0, so that
+/// Launches go to one stream, in order. The first of them loads the kernels and takes the scratch memory, which a capture forbids: call
+/// <see cref="Prepare"/>, or run a step once, before capturing it. After that a call is one launch, without allocation and without
+/// waiting. An absent address is 0; every array has fewer than 2^31 elements. A padded pixel counts as 0, so that
 /// a weight that is NaN or infinite makes NaN of the pixels whose window it touches, those outside of the image included.
 /// </remarks>
 internal sealed unsafe class TensorCoreProducts : IDisposable
@@ -24,28 +24,9 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
     private readonly Action bind;
     private readonly nint stream;
     private readonly int multiprocessors;
-    private readonly Module products, convolutions;
-    private nint scratch, tickets;
-
-    /// <summary>A file of kernels, and the driver's module of it once it is loaded.</summary>
-    private sealed class Module(string name, TileOperation first, TileOperation last, Precision precision)
-    {
-        private readonly TileKernel[][] kernels =
-            [.. Enumerable.Range((int)first, last - first + 1).Select(o => TileKernel.Of((TileOperation)o, precision))];
-
-        public string Name { get; } = $"{name}_{(precision == Precision.Bf16 ? "bf16" : "tf32")}";
-
-        public nint Handle { get; set; }
-
-        public IEnumerable<TileKernel> Kernels => kernels.SelectMany(k => k);
-
-        /// <summary>The last of an operation's tiles serves where it has no other.</summary>
-        public TileKernel Kernel(TileOperation operation, TileSize size)
-        {
-            var sizes = kernels[operation - first];
-            return sizes[Math.Min((int)size, sizes.Length - 1)];
-        }
-    }
+    private readonly string name;
+    private readonly TileKernel[][] kernels;
+    private nint module, scratch, tickets;
 
     /// <param name="bind">Makes the device's context current on the calling thread; called before every call to the driver.</param>
     /// <param name="stream">Of that context.</param>
@@ -58,8 +39,8 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
         this.bind = bind;
         this.stream = stream;
         this.multiprocessors = multiprocessors;
-        products = new("matmul", TileOperation.MatMulNn, TileOperation.MatMulTt, precision);
-        convolutions = new("conv", TileOperation.ConvForward, TileOperation.ConvBackwardWeight, precision);
+        name = precision == Precision.Bf16 ? "bf16" : "tf32";
+        kernels = Array.ConvertAll(Enum.GetValues<TileOperation>(), operation => TileKernel.Of(operation, precision));
     }
 
     /// <inheritdoc cref="GpuBackend.Preferred"/>
@@ -72,8 +53,10 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
     public void Prepare()
     {
         bind();
-        Ready(products);
-        Ready(convolutions);
+        if (module == 0)
+            Load();
+        if (scratch == 0)
+            TakeScratch();
     }
 
     /// <inheritdoc cref="IBackend.MatMul"/>
@@ -83,7 +66,7 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
         var operation = (TileOperation)((shape.TransposeA ? 2 : 0) + (shape.TransposeB ? 1 : 0));
         bool vectors = (shape.TransposeA ? m : k) % 4 == 0 && (shape.TransposeB ? k : n) % 4 == 0;
         var sizes = new ProductShape(m, n, k);
-        Launch(products, operation, new(m, n, k), &sizes, vectors, a, b, EpilogueOf(c, bias, activation, shape.Accumulate, reluMask));
+        Launch(operation, new(m, n, k), &sizes, vectors, a, b, EpilogueOf(c, bias, activation, shape.Accumulate, reluMask));
     }
 
     /// <inheritdoc cref="IBackend.Conv2dForward"/>
@@ -94,7 +77,7 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
         int rows = shape.Batch * shape.OutHeight * shape.OutWidth, k = shape.KernelHeight * shape.KernelWidth * shape.InChannels;
         bool vectors = shape.InChannels % 4 == 0 && shape.OutChannels % 4 == 0;
         var epilogue = EpilogueOf(y, bias, activation, accumulate, reluMask);
-        Launch(convolutions, TileOperation.ConvForward, new(rows, shape.OutChannels, k), &geometry, vectors, x, w, epilogue);
+        Launch(TileOperation.ConvForward, new(rows, shape.OutChannels, k), &geometry, vectors, x, w, epilogue);
     }
 
     /// <inheritdoc cref="IBackend.Conv2dBackwardData"/>
@@ -108,7 +91,7 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
         bool vectors = shape.OutChannels % 4 == 0;
         var sizes = new ProductSizes(rows, shape.InChannels, k, s * s);
         var epilogue = EpilogueOf(dx, bias, activation, accumulate, reluMask);
-        Launch(convolutions, TileOperation.ConvBackwardData, sizes, &geometry, vectors, dy, w, epilogue);
+        Launch(TileOperation.ConvBackwardData, sizes, &geometry, vectors, dy, w, epilogue);
     }
 
     /// <inheritdoc cref="IBackend.Conv2dBackwardWeight"/>
@@ -118,36 +101,30 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
         int rows = shape.KernelHeight * shape.KernelWidth * shape.InChannels, k = shape.Batch * shape.OutHeight * shape.OutWidth;
         bool vectors = shape.InChannels % 4 == 0 && shape.OutChannels % 4 == 0;
         var epilogue = EpilogueOf(dw, 0, Activation.None, accumulate, 0);
-        Launch(convolutions, TileOperation.ConvBackwardWeight, new(rows, shape.OutChannels, k), &geometry, vectors, x, dy, epilogue);
+        Launch(TileOperation.ConvBackwardWeight, new(rows, shape.OutChannels, k), &geometry, vectors, x, dy, epilogue);
     }
 
     public void Dispose()
     {
         bind();
-        foreach (var module in (Module[])[products, convolutions])
-        {
-            if (module.Handle != 0)
-                _ = cuModuleUnload(module.Handle);
-            module.Handle = 0;
-        }
+        if (module != 0)
+            _ = cuModuleUnload(module);
         if (scratch != 0)
             _ = cuMemFree_v2(scratch);
-        scratch = 0;
+        module = scratch = 0;
     }
 
-    private void Launch(
-        Module module, TileOperation operation, ProductSizes sizes, void* shape, bool vectors, nint a, nint b, Epilogue epilogue)
+    private void Launch(TileOperation operation, ProductSizes sizes, void* shape, bool vectors, nint a, nint b, Epilogue epilogue)
     {
         if (sizes.M == 0 || sizes.N == 0)
             return;
-        bind();
-        Ready(module);
+        Prepare();
         bool loads = vectors && IsAligned(a) && IsAligned(b);
         bool stores = sizes.N % 4 == 0 && IsAligned(epilogue.C) && IsAligned(epilogue.Bias) && IsAligned(epilogue.ReluMask);
-        var kernel = module.Kernel(operation, Tiling.Choose(module == convolutions, sizes, loads, multiprocessors));
+        var kernel = KernelOf(operation, Tiling.Choose(operation >= TileOperation.ConvForward, sizes, loads, multiprocessors));
         var division = Tiling.Divide(kernel.Tile, kernel.Depth, sizes, multiprocessors);
         if (loads && Preferred is { } preferred and not ProductKernel.FewChannels)
-            Prefer(module.Kernel(operation, (TileSize)preferred), sizes, ref kernel, ref division);
+            Prefer(KernelOf(operation, (TileSize)preferred), sizes, ref kernel, ref division);
         Last = ((ProductKernel)kernel.Size, kernel.Name);
         (epilogue.Partial, epilogue.Tickets) = (scratch, tickets);
         (epilogue.Steps, epilogue.Group) = ((uint)division.StepsEach, (uint)division.Group);
@@ -157,6 +134,10 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
             (uint)kernel.SharedBytes, stream, arguments, null), kernel.Name);
     }
 
+    /// <summary>The last of an operation's tiles serves where it has no other.</summary>
+    private TileKernel KernelOf(TileOperation operation, TileSize size) =>
+        kernels[(int)operation][Math.Min((int)size, kernels[(int)operation].Length - 1)];
+
     /// <summary>Takes another kernel, unless its blocks' sums find no room in the scratch memory.</summary>
     private void Prefer(TileKernel other, ProductSizes sizes, ref TileKernel kernel, ref Division division)
     {
@@ -165,17 +146,9 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
             (kernel, division) = (other, divided);
     }
 
-    private void Ready(Module module)
+    private void Load()
     {
-        if (module.Handle == 0)
-            Load(module);
-        if (scratch == 0)
-            TakeScratch();
-    }
-
-    private static void Load(Module module)
-    {
-        byte[] ptx = Embedded(module.Name);
+        byte[] ptx = Embedded(name);
         byte* log = stackalloc byte[LogBytes];
         log[0] = 0;
         int* options = stackalloc int[] { ErrorLog, ErrorLogBytes };
@@ -185,15 +158,15 @@ internal sealed unsafe class TensorCoreProducts : IDisposable
         {
             int result = cuModuleLoadDataEx(&handle, image, 2, options, values);
             if (log[0] != 0 && result != 0)
-                throw new DeviceException($"the driver does not accept {module.Name}: {Marshal.PtrToStringUTF8((nint)log)?.Trim()}");
-            Check(result, module.Name, nameof(cuModuleLoadDataEx) + "(");
+                throw new DeviceException($"the driver does not accept {name}: {Marshal.PtrToStringUTF8((nint)log)?.Trim()}");
+            Check(result, name, nameof(cuModuleLoadDataEx) + "(");
         }
-        module.Handle = handle;
-        foreach (var kernel in module.Kernels)
+        module = handle;
+        foreach (var kernel in kernels.SelectMany(k => k))
         {
             nint function;
-            fixed (byte* name = Encoding.UTF8.GetBytes(kernel.Name + '\0'))
-                Check(cuModuleGetFunction(&function, handle, name), kernel.Name);
+            fixed (byte* entry = Encoding.UTF8.GetBytes(kernel.Name + '\0'))
+                Check(cuModuleGetFunction(&function, handle, entry), kernel.Name);
             // Always: static shared memory counts too, so that less than 48 KB may already be too much.
             Check(cuFuncSetAttribute(function, MostDynamicSharedBytes, kernel.SharedBytes), kernel.Name);
             kernel.Function = function;

@@ -134,8 +134,6 @@ inline unsigned bf16_bits(float x)
 #define DYNAMIC_SHARED(name) float* name = (float*)emulator::dynamic_shared()
 #define EXPORT(name) static emulator::Registration registration_##name{#name, &name};
 
-DEVICE float2 make_float2(float x, float y) { return {x, y}; }
-DEVICE float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 DEVICE float4 load4(const float* p)
 {
     emulator::check_aligned(p, 16);
@@ -156,7 +154,6 @@ DEVICE unsigned atomicInc(unsigned* p, unsigned limit)
     while (!__atomic_compare_exchange_n(p, &old, next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     return old;
 }
-DEVICE unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)(((uint64_t)a * b) >> 32); }
 template<int N> DEVICE void copy_async(float* to, const float* from, bool valid) { emulator::copy_push({to, from, N, valid}); }
 DEVICE void copy_async_commit() { emulator::copy_commit(); }
 template<int Pending> DEVICE void copy_async_wait() { emulator::copy_wait(Pending); }

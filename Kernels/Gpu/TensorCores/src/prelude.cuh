@@ -22,11 +22,8 @@ struct dim3 { unsigned x, y, z; };
 #define DEVICE static __device__ inline __attribute__((always_inline))
 #define DEVICE_MEMBER __device__ inline __attribute__((always_inline))
 
-DEVICE float2 make_float2(float x, float y) { return {x, y}; }
-DEVICE float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 DEVICE float4 load4(const float* p) { return *reinterpret_cast<const float4*>(p); }
 DEVICE void store4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
-DEVICE unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)(((unsigned long long)a * b) >> 32); }
 DEVICE void __threadfence() { __nvvm_membar_gl(); }
 DEVICE unsigned atomicInc(unsigned* p, unsigned limit) { return __nvvm_atom_inc_gen_ui(p, limit); }
 
@@ -103,6 +100,10 @@ DEVICE void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[
 #endif
 
 #define KERNEL extern "C" __global__ void
+
+DEVICE float2 make_float2(float x, float y) { return {x, y}; }
+DEVICE float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+DEVICE unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)(((unsigned long long)a * b) >> 32); }
 
 // Division by a number known before the launch, as one multiplication: right for dividends below 2^31.
 struct Divider {
