@@ -6,6 +6,7 @@
 // random), VAE_EMULATOR_THREADS, VAE_EMULATOR_RECORD (a file that gets one line a call); a process that has it loaded calls
 // vaeEmulatorConfigure and vaeEmulatorRecord.
 #include "scheduler.h"
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdarg>
@@ -150,23 +151,22 @@ int enqueue(const char* call, void* stream, Work work)
     return Success;
 }
 
-bool inside(Address p, size_t bytes)
+// Whether memory was handed out, and where a context is named, is that one's: another one of the same device may not touch it.
+bool inside(Address p, size_t bytes, void* context = nullptr)
 {
     std::lock_guard<std::mutex> hold(lock);
-    auto next = memory.upper_bound(p);
+    const auto next = memory.upper_bound(p);
     if (next == memory.begin())
         return false;
-    --next;
-    return p + bytes <= next->first + next->second.bytes;
+    const auto& [first, block] = *std::prev(next);
+    return p + bytes <= first + block.bytes && (!context || block.owner == context);
 }
 
-// Whether memory is a context's: another one of the same device may not touch it.
-bool belongs(Address p, size_t bytes, void* context)
+// A copy or fill, unless what it needs is not there.
+template<class F> int move(const char* call, size_t bytes, void* stream, bool there, F action)
 {
-    if (!inside(p, bytes))
-        return false;
-    std::lock_guard<std::mutex> hold(lock);
-    return std::prev(memory.upper_bound(p))->second.owner == context;
+    record("%s %zu stream %d", call, bytes, stream_of(stream)->number);
+    return there ? enqueue(call, stream, [=] { action(); return 0; }) : refuse(call, InvalidValue);
 }
 
 unsigned most_shared_of_block() { return (compute >= 100 || compute == 90 ? 227 : compute % 10 == 0 ? 163 : 99) << 10; }
@@ -213,10 +213,7 @@ size_t size_of_declaration(const std::string& text, size_t& alignment)
     return bracket == std::string::npos ? element : element * strtoul(text.c_str() + bracket + 1, nullptr, 10);
 }
 
-struct SharedVariable {
-    std::string name;
-    unsigned bytes;
-};
+typedef std::pair<std::string, unsigned> SharedVariable;  // its name and bytes
 
 std::vector<SharedVariable> shared_variables(const std::string& ptx)
 {
@@ -255,9 +252,9 @@ Function read_entry(const std::string& ptx, size_t& at, const std::vector<Shared
         sscanf(ptx.c_str() + limit + 8, " %u , %u , %u", sizes, sizes + 1, sizes + 2);
         f.mostThreads = sizes[0] * sizes[1] * sizes[2];
     }
-    for (const SharedVariable& v : shared)
-        if (ptx.find(v.name, body) < end)
-            f.staticShared += v.bytes;
+    for (const auto& [name, bytes] : shared)
+        if (ptx.find(name, body) < end)
+            f.staticShared += bytes;
     // The assembler lets dynamic shared memory begin behind the static where its alignment allows.
     if (const size_t dynamic = ptx.find(".extern .shared .align "); dynamic != std::string::npos) {
         const unsigned alignment = atoi(ptx.c_str() + dynamic + 23);
@@ -360,7 +357,7 @@ API vaeEmulatorFail(const char* kernel)
 // For the stand-ins of other libraries: a line of the record; whether memory is the current context's; and work of a stream that is done
 // once it says so, when the stream is asked.
 API vaeEmulatorNote(const char* line) { record("%s", line); return Success; }
-API vaeEmulatorOwns(Address p, size_t bytes) { return current && belongs(p, bytes, current); }
+API vaeEmulatorOwns(Address p, size_t bytes) { return current && inside(p, bytes, current); }
 API vaeEmulatorIsPrimary() { return current == (void*)PrimaryHandle; }
 void vaeEmulatorWait(void* stream, std::function<bool()> done) { stream_of(stream)->waiting.push_back(std::move(done)); }
 
@@ -404,8 +401,6 @@ API cuDeviceGetAttribute(int* value, int attribute, int)
     }
     return Success;
 }
-API cuDeviceCanAccessPeer(int* can, int, int) { *can = 0; return Success; }
-API cuDeviceGetP2PAttribute(int* value, int, int, int) { *value = 0; return Success; }
 API cuCtxCreate_v2(void** context, unsigned, int) { *context = current = (void*)ContextHandle; record("cuCtxCreate_v2"); return Success; }
 API cuCtxDestroy_v2(void*) { current = nullptr; record("cuCtxDestroy_v2"); return Success; }
 API cuCtxSetCurrent(void* context) { current = context; record("cuCtxSetCurrent %d", context != nullptr); return Success; }
@@ -440,27 +435,11 @@ API cuDevicePrimaryCtxRetain(void** context, int)
     return Success;
 }
 API cuDevicePrimaryCtxRelease_v2(int) { record("cuDevicePrimaryCtxRelease_v2"); return Success; }
-API cuCtxSynchronize()
-{
-    UNSAFE_IN_CAPTURE
-    record("cuCtxSynchronize");
-    return sticky;
-}
 API cuCtxGetCacheConfig(int* value) { *value = 0; return Success; }
-API cuCtxSetCacheConfig(int) { return Success; }
 API cuCtxGetSharedMemConfig(int* value) { *value = 1; return Success; }
-API cuCtxSetSharedMemConfig(int) { return Success; }
-API cuCtxEnablePeerAccess(void*, unsigned) { return NotSupported; }
-API cuCtxDisablePeerAccess(void*) { return NotSupported; }
 
 // ---- memory
 
-API cuMemGetInfo_v2(size_t* free, size_t* total)
-{
-    *total = capacity;
-    *free = capacity > used ? capacity - used : 0;
-    return Success;
-}
 API cuMemAlloc_v2(Address* address, size_t bytes)
 {
     UNSAFE_IN_CAPTURE
@@ -494,63 +473,30 @@ API cuMemFree_v2(Address address)
     memory.erase(found);
     return Success;
 }
-API cuMemHostAlloc(void** p, size_t bytes, unsigned)
-{
-    UNSAFE_IN_CAPTURE
-    *p = aligned_alloc(256, (bytes + 255) & ~(size_t)255);
-    record("cuMemHostAlloc %zu", bytes);
-    return *p ? Success : OutOfMemory;
-}
-API cuMemAllocHost_v2(void** p, size_t bytes) { return cuMemHostAlloc(p, bytes, 0); }
-API cuMemFreeHost(void* p)
-{
-    UNSAFE_IN_CAPTURE
-    free(p);
-    return Success;
-}
-API cuMemHostRegister_v2(void*, size_t, unsigned) { return Success; }
-API cuMemHostUnregister(void*) { return Success; }
-API cuMemHostGetDevicePointer_v2(Address* device, void* host, unsigned) { *device = (Address)host; return Success; }
-API cuPointerGetAttribute(void*, int, Address) { return InvalidValue; }
 API cuMemcpyAsync(Address to, Address from, size_t bytes, void* stream)
 {
-    record("cuMemcpyAsync %zu stream %d", bytes, stream_of(stream)->number);
-    return enqueue(__func__, stream, [=] { memmove((void*)to, (const void*)from, bytes); return 0; });
+    return move(__func__, bytes, stream, true, [=] { memmove((void*)to, (const void*)from, bytes); });
 }
 API cuMemcpyPeerAsync(Address to, void* toContext, Address from, void* fromContext, size_t bytes, void* stream)
 {
-    record("cuMemcpyPeerAsync %zu stream %d", bytes, stream_of(stream)->number);
-    if (!belongs(to, bytes, toContext) || !belongs(from, bytes, fromContext))
-        return refuse(__func__, InvalidValue);
-    return enqueue(__func__, stream, [=] { memcpy((void*)to, (const void*)from, bytes); return 0; });
+    const bool there = toContext && fromContext && inside(to, bytes, toContext) && inside(from, bytes, fromContext);
+    return move(__func__, bytes, stream, there, [=] { memcpy((void*)to, (const void*)from, bytes); });
 }
 API cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, void* stream)
 {
-    record("cuMemcpyHtoDAsync_v2 %zu stream %d", bytes, stream_of(stream)->number);
-    if (!inside(to, bytes))
-        return refuse(__func__, InvalidValue);
-    return enqueue(__func__, stream, [=] { memcpy((void*)to, from, bytes); return 0; });
+    return move(__func__, bytes, stream, inside(to, bytes), [=] { memcpy((void*)to, from, bytes); });
 }
 API cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, void* stream)
 {
-    record("cuMemcpyDtoHAsync_v2 %zu stream %d", bytes, stream_of(stream)->number);
-    if (!inside(from, bytes))
-        return refuse(__func__, InvalidValue);
-    return enqueue(__func__, stream, [=] { memcpy(to, (const void*)from, bytes); return 0; });
+    return move(__func__, bytes, stream, inside(from, bytes), [=] { memcpy(to, (const void*)from, bytes); });
 }
 API cuMemsetD8Async(Address to, unsigned char value, size_t bytes, void* stream)
 {
-    record("cuMemsetD8Async %zu stream %d", bytes, stream_of(stream)->number);
-    if (!inside(to, bytes))
-        return refuse(__func__, InvalidValue);
-    return enqueue(__func__, stream, [=] { memset((void*)to, value, bytes); return 0; });
+    return move(__func__, bytes, stream, inside(to, bytes), [=] { memset((void*)to, value, bytes); });
 }
 API cuMemsetD32Async(Address to, unsigned value, size_t words, void* stream)
 {
-    record("cuMemsetD32Async %zu stream %d", 4 * words, stream_of(stream)->number);
-    if (!inside(to, words * 4))
-        return refuse(__func__, InvalidValue);
-    return enqueue(__func__, stream, [=] { for (size_t i = 0; i < words; i++) ((unsigned*)to)[i] = value; return 0; });
+    return move(__func__, 4 * words, stream, inside(to, 4 * words), [=] { std::fill_n((unsigned*)to, words, value); });
 }
 
 // ---- streams, graphs, events
@@ -564,7 +510,6 @@ API cuStreamCreate(void** stream, unsigned flags)
     record("cuStreamCreate flags %u -> %d", flags, s->number);
     return Success;
 }
-API cuStreamCreateWithPriority(void** stream, unsigned flags, int) { return cuStreamCreate(stream, flags); }
 API cuStreamDestroy_v2(void* stream) { delete (Stream*)stream; return Success; }
 API cuStreamSynchronize(void* stream)
 {
@@ -609,7 +554,6 @@ API cuStreamEndCapture(void* stream, void** graph)
     *graph = captured.release();
     return Success;
 }
-API cuStreamIsCapturing(void* stream, int* status) { *status = stream_of(stream)->capture ? captureSpoilt ? 2 : 1 : 0; return Success; }
 API cuGraphGetNodes(void* graph, void**, size_t* count) { *count = ((Graph*)graph)->nodes.size(); return Success; }
 API cuGraphInstantiateWithFlags(void** instance, void* graph, unsigned long long)
 {
@@ -722,7 +666,6 @@ API cuModuleLoadDataEx(void** module, const char* image, unsigned count, const i
     *module = loaded.release();
     return Success;
 }
-API cuModuleLoadData(void** module, const char* image) { return cuModuleLoadDataEx(module, image, 0, nullptr, nullptr); }
 API cuModuleUnload(void* module)
 {
     UNSAFE_IN_CAPTURE
@@ -754,13 +697,6 @@ API cuFuncSetAttribute(void* function, int attribute, int value)
     f.mostDynamicShared = value;
     return Success;
 }
-API cuFuncGetAttribute(int* value, int attribute, void* function)
-{
-    const Function& f = *(const Function*)function;
-    *value = attribute == 0 ? f.mostThreads : attribute == 1 ? f.staticShared : attribute == 8 ? f.mostDynamicShared : 0;
-    return Success;
-}
-API cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void*, int, size_t) { *blocks = 2; return Success; }
 API cuOccupancyMaxPotentialBlockSize(int* grid, int* block, void* function, void*, size_t, int)
 {
     *block = std::min(256u, ((const Function*)function)->mostThreads);

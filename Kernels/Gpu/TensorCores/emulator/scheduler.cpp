@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <mutex>
 #include <sys/mman.h>
 #include <thread>
@@ -63,40 +64,43 @@ constexpr unsigned Poison = 0x7fc0dead;  // a NaN
 
 enum class State { Ready, AtBarrier, InWarpOperation, Done };
 
+// A place in the source.
+struct Place {
+    const char* file = nullptr;
+    int line = 0;
+    bool operator!=(Place other) const { return line != other.line || strcmp(file, other.file) != 0; }
+    std::string words() const
+    {
+        const char* name = strrchr(file, '/');
+        return std::string(name ? name + 1 : file) + ":" + std::to_string(line);
+    }
+};
+
 struct Fiber : Thread {
     void* stackPointer;
     char* stack;
     State state;
-    const char* file;
-    int line;
+    Place place;
     void* sanitizerFiber;
-    std::vector<Copy> copies;
-    std::vector<int> groups;
+    std::vector<Copy> copies;              // of the group that is not closed yet
+    std::deque<std::vector<Copy>> groups;
 };
 
 struct Warp {
     int first, end;  // its fibers
     unsigned live, arrived;
-    const char* file;
-    int line;
+    Place place;
     unsigned slot[2][32][8];
 };
-
-std::string place(const char* file, int line)
-{
-    const char* name = strrchr(file, '/');
-    return std::string(name ? name + 1 : file) + ":" + std::to_string(line);
-}
 
 // Everything one OS thread needs to run a block.
 struct Worker {
     std::vector<Fiber> fibers;
     std::vector<Warp> warps;
     std::vector<int> ready;
-    int threads = 0, live = 0, arrived = 0;  // arrived at the barrier in file:line
+    int threads = 0, live = 0, arrived = 0;  // arrived at the barrier in place
     unsigned barriers = 0;
-    const char* file = nullptr;
-    int line = 0;
+    Place place;
     char* shared = nullptr;
     size_t sharedBytes = 0;
     void* schedulerStack = nullptr;
@@ -157,6 +161,12 @@ __attribute__((noinline)) Worker* my_worker()
     return worker;
 }
 
+Fiber& running_fiber()
+{
+    Worker* const w = my_worker();
+    return w->fibers[w->running];
+}
+
 void fiber_main()
 {
     for (;;) {
@@ -169,7 +179,7 @@ void fiber_main()
         w->warps[fiber.warp].live &= ~(1u << fiber.lane);
         RELEASE(&w->endTag);
         if (w->arrived)
-            w->fail("thread " + std::to_string(fiber.index.x) + " returned while others wait at __syncthreads, " + place(w->file, w->line));
+            w->fail("thread " + std::to_string(fiber.index.x) + " returned while others wait at __syncthreads, " + w->place.words());
         w->leave();
     }
 }
@@ -259,7 +269,7 @@ void run_block(Worker* w, long at, dim3 grid, int threads, size_t sharedBytes)
     for (int i = 0; i < threads; i++)
         if (const Fiber& fiber = w->fibers[i]; fiber.state != State::Done) {
             w->fail("deadlock: " + std::to_string(w->live) + " threads were never released; thread " + std::to_string(i) + " waits at "
-                + place(fiber.file, fiber.line));
+                + fiber.place.words());
             break;
         }
     // Unfinished fibers must never be resumed by the next launch.
@@ -290,19 +300,17 @@ void sync_block(Site& site)
         return;
     Worker* w = my_worker();
     Fiber& fiber = w->fibers[w->running];
+    fiber.place = {site.file, site.line};
     if (w->arrived == 0) {
-        w->file = site.file;
-        w->line = site.line;
+        w->place = fiber.place;
         if (w->live < w->threads)
-            w->fail("__syncthreads after some threads returned, " + place(site.file, site.line));
-    } else if (w->line != site.line || strcmp(w->file, site.file) != 0) {
-        w->fail("divergent __syncthreads: " + place(w->file, w->line) + " and " + place(site.file, site.line));
+            w->fail("__syncthreads after some threads returned, " + fiber.place.words());
+    } else if (w->place != fiber.place) {
+        w->fail("divergent __syncthreads: " + w->place.words() + " and " + fiber.place.words());
     }
     char* const tag = &w->barrierTag[w->barriers & 1];
     RELEASE(tag);
     fiber.state = State::AtBarrier;
-    fiber.file = site.file;
-    fiber.line = site.line;
     if (++w->arrived == w->live) {
         w->arrived = 0;
         w->barriers++;
@@ -320,20 +328,17 @@ const unsigned (*exchange(const unsigned* words, int n, const char* file, int li
     Fiber& fiber = w->fibers[w->running];
     Warp& warp = w->warps[fiber.warp];
     const int parity = fiber.exchanges++ & 1;
-    if (!warp.arrived) {
-        warp.file = file;
-        warp.line = line;
-    } else if (warp.line != line || strcmp(warp.file, file) != 0) {
-        w->fail("divergent warp operations: " + place(warp.file, warp.line) + " and " + place(file, line));
-    }
+    fiber.place = {file, line};
+    if (!warp.arrived)
+        warp.place = fiber.place;
+    else if (warp.place != fiber.place)
+        w->fail("divergent warp operations: " + warp.place.words() + " and " + fiber.place.words());
     if (~warp.live)
-        w->fail("a warp operation without lanes that have returned or never were, " + place(file, line));
+        w->fail("a warp operation without lanes that have returned or never were, " + fiber.place.words());
     for (int i = 0; i < n; i++)
         warp.slot[parity][fiber.lane][i] = words[i];
     warp.arrived |= 1u << fiber.lane;
     fiber.state = State::InWarpOperation;
-    fiber.file = file;
-    fiber.line = line;
     if (warp.arrived == warp.live) {
         warp.arrived = 0;
         for (int k = 0; k < 32; k++)
@@ -354,36 +359,26 @@ void check_aligned(const void* p, int bytes)
 
 void copy_push(Copy copy)
 {
-    Worker* w = my_worker();
     check_aligned(copy.to, 4 * copy.floats);
     if (copy.valid)
         check_aligned(copy.from, 4 * copy.floats);
-    w->fibers[w->running].copies.push_back(copy);
+    running_fiber().copies.push_back(copy);
 }
 
 void copy_commit()
 {
-    Worker* w = my_worker();
-    Fiber& fiber = w->fibers[w->running];
-    fiber.groups.push_back((int)fiber.copies.size());
+    Fiber& fiber = running_fiber();
+    fiber.groups.push_back(std::exchange(fiber.copies, {}));
 }
 
 // The copies happen here and not before: a kernel that forgets to wait reads poison.
 void copy_wait(int pendingGroups)
 {
-    Worker* w = my_worker();
-    Fiber& fiber = w->fibers[w->running];
-    const int finished = (int)fiber.groups.size() - pendingGroups;
-    if (finished <= 0)
-        return;
-    const int n = fiber.groups[finished - 1];
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < fiber.copies[i].floats; k++)
-            fiber.copies[i].to[k] = fiber.copies[i].valid ? fiber.copies[i].from[k] : 0.0f;
-    fiber.copies.erase(fiber.copies.begin(), fiber.copies.begin() + n);
-    fiber.groups.erase(fiber.groups.begin(), fiber.groups.begin() + finished);
-    for (int& group : fiber.groups)
-        group -= n;
+    auto& groups = running_fiber().groups;
+    for (; (int)groups.size() > pendingGroups; groups.pop_front())
+        for (const Copy& copy : groups.front())
+            for (int k = 0; k < copy.floats; k++)
+                copy.to[k] = copy.valid ? copy.from[k] : 0.0f;
 }
 
 void add_kernel(Kernel* kernel)
