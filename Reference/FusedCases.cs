@@ -99,14 +99,16 @@ public static class FusedCases
     private static IEnumerable<KernelCase> VarianceUpdates()
     {
         // Free move, held by the largest change up and down, held by the floor.
-        foreach (var (old, sum, count, decay, change, floor, expected) in new[]
+        foreach (var (n, old, sum, count, decay, change, floor, expected) in new[]
         {
-            (0.5, 60.0, 100.0, 0.9, 0.5, 1e-4, 0.9 * 0.5 + 0.1 * 0.6), (0.5, 60.0, 10.0, 0.5, 0.1, 1e-4, 0.55),
-                (0.5, 0.6, 100.0, 0.5, 0.1, 1e-4, 0.45), (0.01, 0.6, 1e9, 0.5, 0.9, 0.008, 0.008),
+            (3, 0.5, 60.0, 100.0, 0.9, 0.5, 1e-4, 0.9 * 0.5 + 0.1 * 0.6), (20_000, 0.5, 60.0, 100.0, 0.9, 0.5, 1e-4, 0.9 * 0.5 + 0.1 * 0.6),
+            (3, 0.5, 60.0, 10.0, 0.5, 0.1, 1e-4, 0.55), (3, 0.5, 0.6, 100.0, 0.5, 0.1, 1e-4, 0.45),
+            (3, 0.01, 0.6, 1e9, 0.5, 0.9, 0.008, 0.008),
         })
-            yield return new("UpdateVariance", $"{old} towards {sum}/{count}, decay {decay}, change {change}, floor {floor}", c =>
+            yield return new("UpdateVariance",
+                $"{n} errors, {old} towards {sum}/{count}, decay {decay}, change {change}, floor {floor}", c =>
             {
-                Slice<float> errors = c.Upload([(float)(sum / 3), (float)(sum / 3), (float)(sum / 3)]), variance = c.Output([(float)old]);
+                Slice<float> errors = c.Upload([.. Enumerable.Repeat((float)(sum / n), n)]), variance = c.Output([(float)old]);
                 c.Run(b => b.UpdateVariance(errors, count, (float)decay, (float)change, (float)floor, variance));
                 c.Expect(variance, [expected], 1e-6, 0);
             });

@@ -40,7 +40,7 @@ internal sealed class NcclCollective(ICollective host) : ICollective
         compute.Backend.Synchronise();
         try
         {
-            link.Exchange(partner, gpu.NativeAddress(send), send.Length, gpu.NativeAddress(receive), receive.Length, Patience);
+            link.Exchange(partner, gpu.AddressOf(send), send.Length, gpu.AddressOf(receive), receive.Length, Patience);
         }
         catch (Exception e) when (e is TimeoutException or DeviceException)
         {

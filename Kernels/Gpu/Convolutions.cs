@@ -29,7 +29,8 @@ internal sealed partial class GpuBackend
         int m = shape.Batch * shape.OutHeight * shape.OutWidth, n = shape.OutChannels;
         int k = shape.KernelHeight * shape.KernelWidth * shape.InChannels;
         var epilogue = EpilogueOf(y, n, bias, activation, accumulate, reluMask);
-        Multiply<Forward, Window<Forward>, Across>(new(new(View(x), m, 0), new(View(w), n, n), epilogue, m, n, k, Geometry: new(shape)));
+        Multiply<Forward, Window<Forward>, Across>(
+            new(new(View(x), m, 0), new(View(w), n, n), epilogue, m, n, k, Geometry: ConvGeometry.Of(shape)));
     }
 
     public void Conv2dBackwardData(ConvShape shape, Slice<float> dy, Slice<float> w, Slice<float> dx, Slice<float> bias,
@@ -54,7 +55,7 @@ internal sealed partial class GpuBackend
         int stride = shape.Stride, m = shape.Batch * Groups(shape.Height, stride) * Groups(shape.Width, stride), n = shape.InChannels;
         int k = Groups(shape.KernelHeight, stride) * Groups(shape.KernelWidth, stride) * shape.OutChannels;
         Multiply<Backward, Window<Backward>, PhaseWeights>(new(new(View(dy), m, 0), new(View(w), n, shape.OutChannels), epilogue, m, n, k,
-            Geometry: new(shape)), stride * stride);
+            Geometry: ConvGeometry.Of(shape)), stride * stride);
     }
 
     public void Conv2dBackwardWeight(ConvShape shape, Slice<float> x, Slice<float> dy, Slice<float> dw, bool accumulate)
@@ -70,7 +71,8 @@ internal sealed partial class GpuBackend
         if (UsesFewChannels(shape) && FewItems(shape) <= Threads.PerGroup)
             BackwardWeightFew(shape, x, dy, epilogue);
         else
-            Multiply<PlainRows, Taps, Across>(new(new(View(x), m, 0), new(View(dy), n, n), epilogue, m, n, k, Geometry: new(shape)));
+            Multiply<PlainRows, Taps, Across>(
+                new(new(View(x), m, 0), new(View(dy), n, n), epilogue, m, n, k, Geometry: ConvGeometry.Of(shape)));
     }
 
     private static bool IsProduct(ConvShape s) => s is { KernelHeight: 1, KernelWidth: 1, Stride: 1, Padding: 0 };
@@ -81,11 +83,9 @@ internal readonly record struct ConvGeometry(
     int Batch, int Height, int Width, int In, int Out, int OutHeight, int OutWidth, int KernelHeight, int KernelWidth, int Stride,
     int Padding)
 {
-    public ConvGeometry(ConvShape s)
-        : this(s.Batch, s.Height, s.Width, s.InChannels, s.OutChannels, s.OutHeight, s.OutWidth, s.KernelHeight, s.KernelWidth, s.Stride,
-            s.Padding)
-    {
-    }
+    public static ConvGeometry Of(ConvShape s) =>
+        new(s.Batch, s.Height, s.Width, s.InChannels, s.OutChannels, s.OutHeight, s.OutWidth, s.KernelHeight, s.KernelWidth, s.Stride,
+            s.Padding);
 }
 
 /// <summary>The direction in which windows lie over a source: where each row's begins, and how many taps it has.</summary>
@@ -115,12 +115,9 @@ internal readonly struct Forward : IWindow
     {
         var g = a.Geometry;
         int line = row / g.OutWidth, image = line / g.OutHeight;
-        Row r = default;
-        r.To = row < a.M ? row : -1;
-        r.Y = row < a.M ? (line - image * g.OutHeight) * g.Stride - g.Padding : Row.Outside;
-        r.X = (row - line * g.OutWidth) * g.Stride - g.Padding;
-        r.From = ((image * g.Height + r.Y) * g.Width + r.X) * g.In;
-        return r;
+        int y = row < a.M ? (line - image * g.OutHeight) * g.Stride - g.Padding : Row.Outside;
+        int x = (row - line * g.OutWidth) * g.Stride - g.Padding;
+        return new(row < a.M ? row : -1, ((image * g.Height + y) * g.Width + x) * g.In, y, x);
     }
 }
 
@@ -148,12 +145,9 @@ internal readonly struct Backward : IWindow
         int line = row / columns, image = line / rows;
         int y = firstY + (line - image * rows) * g.Stride, x = firstX + (row - line * columns) * g.Stride;
         bool inside = image < g.Batch && y < g.Height && x < g.Width;
-        Row r = default;
-        r.To = inside ? (image * g.Height + y) * g.Width + x : -1;
-        r.Y = inside ? (y + g.Padding) / g.Stride : Row.Outside;
-        r.X = (x + g.Padding) / g.Stride;
-        r.From = ((image * g.OutHeight + r.Y) * g.OutWidth + r.X) * g.Out;
-        return r;
+        int fromY = inside ? (y + g.Padding) / g.Stride : Row.Outside, fromX = (x + g.Padding) / g.Stride;
+        int to = inside ? (image * g.Height + y) * g.Width + x : -1;
+        return new(to, ((image * g.OutHeight + fromY) * g.OutWidth + fromX) * g.Out, fromY, fromX);
     }
 }
 
@@ -177,15 +171,8 @@ internal static class TapWalk
 {
     public static Walk Start(int row, int k, int channels, int tapsAcross)
     {
-        int tap = k / channels;
-        Walk walk = default;
-        walk.Row = row;
-        walk.K = k;
-        walk.Y = tap / tapsAcross;
-        walk.X = tap - walk.Y * tapsAcross;
-        walk.Z = k - tap * channels;
-        walk.Taps = tapsAcross;
-        return walk;
+        int tap = k / channels, y = tap / tapsAcross;
+        return new() { Row = row, K = k, Y = y, X = tap - y * tapsAcross, Z = k - tap * channels, Taps = tapsAcross };
     }
 
     /// <param name="tap">Entries from one tap to the next.</param>
@@ -224,6 +211,7 @@ internal readonly struct Window<D> : IOperand where D : struct, IWindow
     {
         var r = rows[row + i * step];
         int y = r.Y + D.Sign * walk.Y, x = r.X + D.Sign * walk.X;
+        // With Matrix.At all eight addresses would be held at once: more than 128 registers.
         return walk.K < end && (uint)y < (uint)D.Height(a) && (uint)x < (uint)D.Width(a) ? from.Entries[r.From + walk.At] : 0f;
     }
 
@@ -239,10 +227,7 @@ internal readonly struct PhaseWeights : IOperand
     public static Walk Start(ProductArguments a, Matrix from, int row, int k)
     {
         var g = a.Geometry;
-        Walk walk = default;
-        walk.Row = row;
-        walk.At = ((Phase.Row(a) * g.KernelWidth + Phase.Column(a)) * g.In + row) * g.Out;
-        return walk;
+        return new() { Row = row, At = ((Phase.Row(a) * g.KernelWidth + Phase.Column(a)) * g.In + row) * g.Out };
     }
 
     public static float Entry(ProductArguments a, Matrix from, ref Walk walk, Walk left, int i, ArrayView<Row> rows, int row, int step,
@@ -250,7 +235,7 @@ internal readonly struct PhaseWeights : IOperand
     {
         var g = a.Geometry;
         int at = walk.At + (left.Y * g.KernelWidth + left.X) * g.Stride * g.In * g.Out + left.Z;
-        return left.K < end && walk.Row + i * step < from.Rows ? from.Entries[at + i * step * from.Stride] : 0f;
+        return from.At(at + i * step * from.Stride, left.K < end & walk.Row + i * step < from.Rows);
     }
 
     public static void Next(ProductArguments a, Matrix from, ref Walk walk, int depth)
@@ -286,7 +271,7 @@ internal readonly struct Taps : IOperand
         int end)
     {
         var g = a.Geometry;
-        float entry = walk.K + i < end && (uint)walk.Y < (uint)g.Height && (uint)walk.X < (uint)g.Width ? from.Entries[walk.At] : 0f;
+        float entry = from.At(walk.At, walk.K + i < end & (uint)walk.Y < (uint)g.Height & (uint)walk.X < (uint)g.Width);
         Advance(ref walk, g);
         return entry;
     }

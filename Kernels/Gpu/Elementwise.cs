@@ -7,13 +7,13 @@ namespace VaeFromScratch.Kernels.Gpu;
 internal sealed partial class GpuBackend
 {
     public void Unary<K>(Slice<float> x, Slice<float> y, float parameter) where K : struct, IUnaryKernel =>
-        Each<Unary<K>, UnaryArguments>(Require.Unary<K>(x, y), new(View(x), View(y), x.Length, parameter));
+        Each<Unary<K>, UnaryArguments>(Require.Unary<K>(x, y), new(View(x), View(y), parameter));
 
     public void UnaryGradient<K>(Slice<float> g, Slice<float> x, Slice<float> y, Slice<float> dx, bool accumulate, float parameter)
         where K : struct, IUnaryKernel
     {
         // An operand that this gradient does not read may be absent; the kernel then loads g in its place.
-        var arguments = new UnaryGradientArguments(View(g), View(x.IsAbsent ? g : x), View(y.IsAbsent ? g : y), View(dx), g.Length,
+        var arguments = new UnaryGradientArguments(View(g), View(x.IsAbsent ? g : x), View(y.IsAbsent ? g : y), View(dx),
             parameter, accumulate ? 1 : 0);
         Each<UnaryGradient<K>, UnaryGradientArguments>(Require.UnaryGradient<K>(g, x, y, dx), arguments);
     }
@@ -43,45 +43,32 @@ internal sealed partial class GpuBackend
     }
 
     public void ReluMask(Slice<float> y, Slice<float> g) =>
-        Each<ReluMask, UnaryArguments>(Require.ReluMask(y, g), new(View(y), View(g), y.Length, 0));
+        Each<ReluMask, UnaryArguments>(Require.ReluMask(y, g), new(View(y), View(g), 0));
 }
 
-internal readonly record struct UnaryArguments(ArrayView<float> X, ArrayView<float> Y, int N, float Parameter);
+internal readonly record struct UnaryArguments(ArrayView<float> X, ArrayView<float> Y, float Parameter);
 
-internal readonly struct Unary<K> : IKernel<UnaryArguments> where K : struct, IUnaryKernel
+internal readonly struct Unary<K> : IEntry<UnaryArguments> where K : struct, IUnaryKernel
 {
-    public static void Run(UnaryArguments a)
-    {
-        int i = Threads.Number;
-        if (i < a.N)
-            a.Y[i] = K.Forward<Lane>(a.X[i], a.Parameter);
-    }
+    public static void Of(UnaryArguments a, int i) => a.Y[i] = K.Forward<Lane>(a.X[i], a.Parameter);
 }
 
 internal readonly record struct UnaryGradientArguments(ArrayView<float> G, ArrayView<float> X, ArrayView<float> Y, ArrayView<float> D,
-    int N, float Parameter, int Accumulate);
+    float Parameter, int Accumulate);
 
-internal readonly struct UnaryGradient<K> : IKernel<UnaryGradientArguments> where K : struct, IUnaryKernel
+internal readonly struct UnaryGradient<K> : IEntry<UnaryGradientArguments> where K : struct, IUnaryKernel
 {
-    public static void Run(UnaryGradientArguments a)
-    {
-        int i = Threads.Number;
-        if (i < a.N)
-            Store.To(a.D, i, K.Gradient<Lane>(a.G[i], a.X[i], a.Y[i], a.Parameter), a.Accumulate);
-    }
+    public static void Of(UnaryGradientArguments a, int i) =>
+        Store.To(a.D, i, K.Gradient<Lane>(a.G[i], a.X[i], a.Y[i], a.Parameter), a.Accumulate);
 }
 
 internal readonly record struct BinaryArguments(ArrayView<float> A, ArrayView<float> B, ArrayView<float> Y, int LengthOfA, int LengthOfB,
     int N);
 
-internal readonly struct Binary<K> : IKernel<BinaryArguments> where K : struct, IBinaryKernel
+internal readonly struct Binary<K> : IEntry<BinaryArguments> where K : struct, IBinaryKernel
 {
-    public static void Run(BinaryArguments a)
-    {
-        int i = Threads.Number;
-        if (i < a.N)
-            a.Y[i] = K.Forward<Lane>(a.A[a.LengthOfA == a.N ? i : i % a.LengthOfA], a.B[a.LengthOfB == a.N ? i : i % a.LengthOfB]);
-    }
+    public static void Of(BinaryArguments a, int i) =>
+        a.Y[i] = K.Forward<Lane>(a.A[a.LengthOfA == a.N ? i : i % a.LengthOfA], a.B[a.LengthOfB == a.N ? i : i % a.LengthOfB]);
 }
 
 /// <summary>One of a binary function's two gradients.</summary>
@@ -104,32 +91,22 @@ internal readonly record struct BinaryGradientArguments(
     ArrayView<float> G, ArrayView<float> A, ArrayView<float> B, ArrayView<float> Y, ArrayView<float> D, int LengthOfA, int LengthOfB, int N,
         int Accumulate);
 
-internal readonly struct BinaryGradient<O> : IKernel<BinaryGradientArguments> where O : struct, IOneGradient
+internal readonly struct BinaryGradient<O> : IEntry<BinaryGradientArguments> where O : struct, IOneGradient
 {
-    public static void Run(BinaryGradientArguments a)
-    {
-        int i = Threads.Number;
-        if (i < a.N)
-            Store.To(a.D, i, O.Of(a.G[i], a.A[a.LengthOfA == a.N ? i : i % a.LengthOfA], a.B[a.LengthOfB == a.N ? i : i % a.LengthOfB],
-                a.Y[i]), a.Accumulate);
-    }
+    public static void Of(BinaryGradientArguments a, int i) =>
+        Store.To(a.D, i, RepeatedGradient<O>.At(a, i, i % IntrinsicMath.Min(a.LengthOfA, a.LengthOfB)), a.Accumulate);
 }
 
-/// <summary>The gradient of a broadcast operand, before it is summed over the operand's repeats.</summary>
+/// <summary>The gradient of an operand, before it is summed over the operand's repeats where it is broadcast.</summary>
 internal readonly struct RepeatedGradient<O> : ISource<BinaryGradientArguments> where O : struct, IOneGradient
 {
     public static Lane At(BinaryGradientArguments a, int i, int column) =>
         O.Of(a.G[i], a.A[a.LengthOfA == a.N ? i : column], a.B[a.LengthOfB == a.N ? i : column], a.Y[i]);
 }
 
-internal readonly struct ReluMask : IKernel<UnaryArguments>
+internal readonly struct ReluMask : IEntry<UnaryArguments>
 {
-    public static void Run(UnaryArguments a)
-    {
-        int i = Threads.Number;
-        if (i < a.N)
-            a.Y[i] = Intrinsic.Less(0f, a.X[i]) ? a.Y[i] : 0f;
-    }
+    public static void Of(UnaryArguments a, int i) => a.Y[i] = Intrinsic.Less(0f, a.X[i]) ? a.Y[i] : 0f;
 }
 
 /// <summary>How results are stored.</summary>

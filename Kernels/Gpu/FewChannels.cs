@@ -39,7 +39,7 @@ internal sealed partial class GpuBackend
             Multiply<PlainRows, Along, Along>(new(new(View(part), m, depth), new(View(w), taps, depth), into, m, taps, depth),
                 mostParts: 1);
             lastProduct = InFewChannels;
-            Each<GatherTaps, GatherTapsArguments>(images * image, new(products, epilogue, new(shape), first * image, images * image));
+            Each<GatherTaps, GatherTapsArguments>(images * image, new(products, epilogue, ConvGeometry.Of(shape), first * image));
         }
     }
 
@@ -50,37 +50,35 @@ internal sealed partial class GpuBackend
         lastProduct = InFewChannels;
         var shares = Shares.Of(parts, workspace.Tickets);
         Launch<WeightsOfFew, WeightsOfFewArguments>(parts, 1, Threads.PerGroup, 1, new(View(x), View(dy),
-            workspace.Room<float>(shares.Slots * shape.WeightSize), shares, epilogue, new(shape), pixels, perPart, items, slices));
+            workspace.Room<float>(shares.Slots * shape.WeightSize), shares, epilogue, ConvGeometry.Of(shape), pixels, perPart, items,
+            slices));
     }
 
     /// <summary>Blocks of 4 taps by 4 channels in dw.</summary>
     private static int FewItems(ConvShape s) => Groups(s.KernelHeight * s.KernelWidth * s.InChannels, 4) * Groups(s.OutChannels, 4);
 }
 
-/// <param name="First">The first entry of dx, and how many follow.</param>
-internal readonly record struct GatherTapsArguments(ArrayView<float> Products, Epilogue Epilogue, ConvGeometry Geometry, int First,
-    int Length);
+/// <param name="First">The first entry of dx.</param>
+internal readonly record struct GatherTapsArguments(ArrayView<float> Products, Epilogue Epilogue, ConvGeometry Geometry, int First);
 
 /// <summary>dx from P [pixels of y, taps]: a thread adds up the taps that its entry meets.</summary>
-internal readonly struct GatherTaps : IKernel<GatherTapsArguments>
+internal readonly struct GatherTaps : IEntry<GatherTapsArguments>
 {
-    public static void Run(GatherTapsArguments a)
+    public static void Of(GatherTapsArguments a, int i)
     {
-        int i = Threads.Number;
-        if (i >= a.Length)
-            return;
         var g = a.Geometry;
-        int pixel = i / g.In, channel = i - pixel * g.In, line = pixel / g.Width, image = line / g.Height;
-        int y = line - image * g.Height + g.Padding, x = pixel - line * g.Width + g.Padding, taps = g.KernelHeight * g.KernelWidth * g.In;
+        var to = Pixel.Of(i, g.Height, g.Width, g.In);
+        int y = to.Row + g.Padding, x = to.Column + g.Padding, taps = g.KernelHeight * g.KernelWidth * g.In;
         Lane sum = 0f;
         for (int ky = y % g.Stride; ky < g.KernelHeight; ky += g.Stride)
             for (int kx = x % g.Stride; kx < g.KernelWidth; kx += g.Stride)
             {
                 int oy = (y - ky) / g.Stride, ox = (x - kx) / g.Stride;
                 if (ky <= y && kx <= x && oy < g.OutHeight && ox < g.OutWidth)
-                    sum += a.Products[((image * g.OutHeight + oy) * g.OutWidth + ox) * taps + (ky * g.KernelWidth + kx) * g.In + channel];
+                    sum += a.Products[((to.Image * g.OutHeight + oy) * g.OutWidth + ox) * taps + (ky * g.KernelWidth + kx) * g.In
+                        + to.Channel];
             }
-        a.Epilogue.Store(a.First + i, channel, sum, a.Epilogue.Steps);
+        a.Epilogue.Store(a.First + i, to.Channel, sum, a.Epilogue.Steps);
     }
 }
 
@@ -149,10 +147,10 @@ internal readonly struct WeightsOfFew : IKernel<WeightsOfFewArguments>
             a.Partial[Grid.IdxX * size + i] = sum;
         }
         int team = a.Shares.TeamOf(Grid.IdxX), own = team * a.Shares.Members;
-        bool last = a.Shares.IsLastOfTeam(0, team);
+        bool last = a.Shares.IsLast(0, team, a.Shares.MembersOf(team));
         for (int i = Group.IdxX; i < (last ? size : 0); i += Threads.PerGroup)
             a.Partial[(a.Shares.Parts + team) * size + i] = Added(a.Partial, own * size + i, size, a.Shares.MembersOf(team));
-        last = a.Shares.IsLastOfAll(0, last);
+        last = a.Shares.IsLast(0, a.Shares.Teams, last ? a.Shares.Teams : 0);
         for (int i = Group.IdxX; i < (last ? size : 0); i += Threads.PerGroup)
             a.Epilogue.Store(i, i % g.Out, Added(a.Partial, a.Shares.Parts * size + i, size, a.Shares.Teams), a.Epilogue.Steps);
     }
@@ -167,20 +165,15 @@ internal readonly struct WeightsOfFew : IKernel<WeightsOfFewArguments>
 }
 
 /// <summary>A tap and channel of a kernel: its distance in rows, columns and entries of x.</summary>
-internal struct FewTap
+internal readonly record struct FewTap(int Y, int X, int At)
 {
-    private int y, x, at;
-
     public static FewTap Of(ConvGeometry g, int tap)
     {
-        int place = tap / g.In, row = place / g.KernelWidth;
-        FewTap t;
-        t.y = row < g.KernelHeight ? row - g.Padding : Row.Outside;
-        t.x = place - row * g.KernelWidth - g.Padding;
-        t.at = ((row - g.Padding) * g.Width + t.x) * g.In + (tap - place * g.In);
-        return t;
+        int place = tap / g.In, row = place / g.KernelWidth, x = place - row * g.KernelWidth - g.Padding;
+        int at = ((row - g.Padding) * g.Width + x) * g.In + (tap - place * g.In);
+        return new(row < g.KernelHeight ? row - g.Padding : Row.Outside, x, at);
     }
 
-    public readonly float Load(ArrayView<float> image, ConvGeometry g, int from, int row, int column) =>
-        (uint)(row + y) < (uint)g.Height && (uint)(column + x) < (uint)g.Width ? image[from + at] : 0f;
+    public float Load(ArrayView<float> image, ConvGeometry g, int from, int row, int column) =>
+        (uint)(row + Y) < (uint)g.Height && (uint)(column + X) < (uint)g.Width ? image[from + At] : 0f;
 }

@@ -129,7 +129,7 @@ internal sealed partial class GpuBackend : IBackend
     internal void Bind() => accelerator.Bind();
 
     /// <summary>The driver's own address of a slice; 0 where it is absent or empty.</summary>
-    internal nint NativeAddress(Slice<float> slice) =>
+    internal nint AddressOf(Slice<float> slice) =>
         slice.Length == 0 ? 0 : BlockAt(slice.Address).NativePtr + (nint)(slice.Address & OffsetMask);
 
     private MemoryBuffer BlockAt(nint address)
@@ -141,13 +141,16 @@ internal sealed partial class GpuBackend : IBackend
 
     // ---- launches
 
-    /// <summary>One thread for each of n results.</summary>
-    private void Each<B, A>(int n, in A arguments) where B : struct, IKernel<A> where A : struct =>
-        Launch<B, A>(Groups(n, Threads.PerGroup), 1, Threads.PerGroup, 1, arguments);
+    /// <summary>One thread for each of n entries.</summary>
+    private void Each<E, A>(int n, in A operands) where E : struct, IEntry<A> where A : struct =>
+        Launch<EachEntry<E, A>, EntriesArguments<A>>(Groups(n, Threads.PerGroup), 1, Threads.PerGroup, 1, new(n, operands));
 
-    /// <summary><see cref="Threads.Tall"/> rows a group, <see cref="Threads.Wide"/> threads a row.</summary>
-    private void EachRow<B, A>(int rows, in A arguments) where B : struct, IKernel<A> where A : struct =>
-        Launch<B, A>(Groups(rows, Threads.Tall), 1, Threads.Wide, Threads.Tall, arguments);
+    /// <summary>The threads of a strip for each of [rows, n].</summary>
+    private void EachRow<R, A>(int rows, int n, in A operands) where R : struct, IStripwise<A> where A : struct =>
+        EachStrip<R, A>(Strips.Of(rows, n, 1), operands);
+
+    private void EachStrip<R, A>(in Strips strips, in A operands) where R : struct, IStripwise<A> where A : struct =>
+        Launch<EachStrip<R, A>, StripsArguments<A>>(strips.Groups, 1, Threads.PerGroup, 1, new(strips, operands));
 
     private static int Groups(int n, int perGroup) => (n + perGroup - 1) / perGroup;
 
@@ -180,7 +183,7 @@ internal sealed partial class GpuBackend : IBackend
         {
             step(this);
             Launchable[] launches = [.. recording];
-            return accelerator is CudaAccelerator ? new CudaStep(this, launches) : new CapturedStep(this, launches);
+            return new CapturedStep(this, launches);
         }
         finally
         {
@@ -196,54 +199,45 @@ internal sealed partial class GpuBackend : IBackend
                 + $"after it");
     }
 
-    /// <summary>A list of launches.</summary>
-    private sealed class CapturedStep(GpuBackend owner, Launchable[] launches) : ICapturedStep
+    /// <summary>
+    /// The launches as one graph of CUDA's, where a replay is one call of the driver, elsewhere as a list. They are held in any case, and
+    /// with them their kernels.
+    /// </summary>
+    private sealed class CapturedStep : ICapturedStep
     {
+        private readonly GpuBackend owner;
+        private readonly Launchable[] launches;
+        private readonly CudaGraph? graph;
+
+        public CapturedStep(GpuBackend owner, Launchable[] launches)
+        {
+            (this.owner, this.launches) = (owner, launches);
+            if (owner.accelerator is not CudaAccelerator)
+                return;
+            // Loads and allocates, which a capture forbids.
+            owner.tensorCores?.Prepare();
+            graph = CudaGraph.Capture(owner.accelerator.Bind, ((CudaStream)owner.stream).StreamPtr, LaunchAll);
+        }
+
         public int Calls => launches.Length;
 
         public void Replay()
+        {
+            if (graph is not null)
+                graph.Launch();
+            else
+                LaunchAll();
+            owner.Launches += launches.Length;
+        }
+
+        private void LaunchAll()
         {
             lock (owner.device.Launching)
                 foreach (var launch in launches)
                     launch.Launch(owner.stream);
-            owner.Launches += launches.Length;
         }
 
-        public void Dispose()
-        {
-        }
-    }
-
-    /// <summary>
-    /// The launches as one graph of CUDA's: a replay is one call of the driver. The launches are held too, and with them their kernels.
-    /// </summary>
-    private sealed class CudaStep : ICapturedStep
-    {
-        private readonly GpuBackend owner;
-        private readonly Launchable[] launches;
-        private readonly CudaGraph graph;
-
-        public CudaStep(GpuBackend owner, Launchable[] launches)
-        {
-            (this.owner, this.launches) = (owner, launches);
-            // Loads and allocates, which a capture forbids.
-            owner.tensorCores?.Prepare();
-            graph = CudaGraph.Capture(owner.accelerator.Bind, ((CudaStream)owner.stream).StreamPtr, () =>
-            {
-                foreach (var launch in launches)
-                    launch.Launch(owner.stream);
-            });
-        }
-
-        public int Calls => launches.Length;
-
-        public void Replay()
-        {
-            graph.Launch();
-            owner.Launches += launches.Length;
-        }
-
-        public void Dispose() => graph.Dispose();
+        public void Dispose() => graph?.Dispose();
     }
 
     public void Dispose()

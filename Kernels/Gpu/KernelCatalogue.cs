@@ -28,6 +28,8 @@ internal static class KernelCatalogue
     {
         if (!type.IsGenericType)
             return type.Name;
+        if (type.GetGenericTypeDefinition() is var of && (of == typeof(EachEntry<,>) || of == typeof(EachStrip<,>)))
+            return NameOf(type.GetGenericArguments()[0]);
         var arguments = type.GetGenericArguments().Where(t => t.IsAssignableTo(typeof(ValueType)) && !IsArguments(t)).Select(NameOf);
         return $"{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}<{string.Join(", ", arguments)}>";
     }

@@ -4,21 +4,12 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>One thread's running log sum exp: the largest term so far and the sum relative to it, so that nothing overflows.</summary>
-internal struct LogSum
+internal struct LogSum(Lane max, Lane sum) : IFold<LogSum>
 {
-
-    public Lane Max, Sum;
+    public Lane Max = max, Sum = sum;
 
     /// <summary>The sum of no terms, to which terms are added.</summary>
-    public static LogSum Empty
-    {
-        get
-        {
-            LogSum empty = default;
-            empty.Max = float.NegativeInfinity;
-            return empty;
-        }
-    }
+    public static LogSum Empty => new(float.NegativeInfinity, 0f);
 
     public void Add(Lane term) => Merge(term, 1f);
     public void Merge(LogSum other) => Merge(other.Max, other.Sum);
@@ -37,11 +28,8 @@ internal struct LogSum
     }
 
     /// <summary>Merges those of <see cref="Threads.Tall"/> threads along y; right where y = 0.</summary>
-    public void MergeOverY() => this = Threads.FoldOverY<Merged, LogSum>(this);
-}
+    public void MergeOverY() => this = Threads.FoldOverY<LogSum, LogSum>(this);
 
-internal readonly struct Merged : IFold<LogSum>
-{
     public static LogSum Of(LogSum a, LogSum b)
     {
         a.Merge(b);

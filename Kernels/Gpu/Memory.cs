@@ -6,11 +6,11 @@ namespace VaeFromScratch.Kernels.Gpu;
 /// <summary>Filling, copying and gathering.</summary>
 internal sealed partial class GpuBackend
 {
-    public void Fill(Slice<float> y, float value) => Each<Fill, FillArguments>(y.Length, new(View(y), value, y.Length));
+    public void Fill(Slice<float> y, float value) => Each<Fill, FillArguments>(y.Length, new(View(y), value));
 
     public void CopyBlock(int rows, int columns, Slice<float> from, int fromStride, Slice<float> to, int toStride, bool accumulate) =>
         Each<CopyBlock, CopyBlockArguments>(Require.CopyBlock(rows, columns, from, fromStride, to, toStride),
-            new(View(from), View(to), columns, fromStride, toStride, rows * columns, accumulate ? 1 : 0));
+            new(View(from), View(to), columns, fromStride, toStride, accumulate ? 1 : 0));
 
     public void Permute(Slice<float> x, ReadOnlySpan<int> sizes, ReadOnlySpan<int> order, Slice<float> y)
     {
@@ -24,16 +24,16 @@ internal sealed partial class GpuBackend
             (size[to], stride[to]) = (sizes[order[d]], strides[order[d]]);
         Each<Permute, PermuteArguments>(x.Length,
             new(View(x), View(y), new(size[0], size[1], size[2], size[3], size[4]),
-                new(stride[0], stride[1], stride[2], stride[3], stride[4]), x.Length));
+                new(stride[0], stride[1], stride[2], stride[3], stride[4])));
     }
 
     public void GatherBytes(Slice<byte> table, Slice<int> indices, int width, float scale, Slice<float> y, Slice<int> first) =>
-        Each<GatherBytes, GatherBytesArguments>(Require.GatherFrom("gather_bytes", indices.Length, width, y, first),
-            new(View(table), View(indices), View(first), View(y), width, y.Length, scale, first.IsAbsent ? 0 : 1));
+        Each<Gather, GatherArguments>(Require.GatherFrom("gather_bytes", indices.Length, width, y, first),
+            new(View(table), View(default(Slice<float>)), View(indices), View(first), View(y), width, scale, 1, first.IsAbsent ? 0 : 1));
 
     public void GatherRows(Slice<float> table, Slice<int> indices, int width, Slice<float> y, Slice<int> first) =>
-        Each<GatherRows, GatherRowsArguments>(Require.GatherFrom("gather_rows", indices.Length, width, y, first),
-            new(View(table), View(indices), View(first), View(y), width, y.Length, first.IsAbsent ? 0 : 1));
+        Each<Gather, GatherArguments>(Require.GatherFrom("gather_rows", indices.Length, width, y, first),
+            new(View(default(Slice<byte>)), View(table), View(indices), View(first), View(y), width, 1f, 0, first.IsAbsent ? 0 : 1));
 
     /// <summary>
     /// A small upload travels as arguments of a launch: it neither waits nor allocates, and keeps its place among the other calls.
@@ -47,16 +47,11 @@ internal sealed partial class GpuBackend
     }
 }
 
-internal readonly record struct FillArguments(ArrayView<float> Y, float Value, int N);
+internal readonly record struct FillArguments(ArrayView<float> Y, float Value);
 
-internal readonly struct Fill : IKernel<FillArguments>
+internal readonly struct Fill : IEntry<FillArguments>
 {
-    public static void Run(FillArguments a)
-    {
-        int i = Threads.Number;
-        if (i < a.N)
-            a.Y[i] = a.Value;
-    }
+    public static void Of(FillArguments a, int i) => a.Y[i] = a.Value;
 }
 
 /// <summary>Sixteen words, which travel as a launch's argument.</summary>
@@ -97,15 +92,12 @@ internal readonly struct Poke : IKernel<PokeArguments>
 }
 
 internal readonly record struct CopyBlockArguments(ArrayView<float> From, ArrayView<float> To, int Columns, int FromStride, int ToStride,
-    int N, int Accumulate);
+    int Accumulate);
 
-internal readonly struct CopyBlock : IKernel<CopyBlockArguments>
+internal readonly struct CopyBlock : IEntry<CopyBlockArguments>
 {
-    public static void Run(CopyBlockArguments a)
+    public static void Of(CopyBlockArguments a, int i)
     {
-        int i = Threads.Number;
-        if (i >= a.N)
-            return;
         int row = i / a.Columns, column = i - row * a.Columns;
         Store.To(a.To, row * a.ToStride + column, a.From[row * a.FromStride + column], a.Accumulate);
     }
@@ -117,47 +109,28 @@ internal readonly record struct Axes(int A, int B, int C, int D, int E)
     public const int Most = Require.MostAxes;
 }
 
-internal readonly record struct PermuteArguments(ArrayView<float> X, ArrayView<float> Y, Axes Sizes, Axes Strides, int N);
+internal readonly record struct PermuteArguments(ArrayView<float> X, ArrayView<float> Y, Axes Sizes, Axes Strides);
 
-internal readonly struct Permute : IKernel<PermuteArguments>
+internal readonly struct Permute : IEntry<PermuteArguments>
 {
-    public static void Run(PermuteArguments a)
+    public static void Of(PermuteArguments a, int i)
     {
-        int i = Threads.Number;
-        if (i >= a.N)
-            return;
         int e = i / a.Sizes.E, d = e / a.Sizes.D, c = d / a.Sizes.C, b = c / a.Sizes.B;
         a.Y[i] = a.X[(i - e * a.Sizes.E) * a.Strides.E + (e - d * a.Sizes.D) * a.Strides.D + (d - c * a.Sizes.C) * a.Strides.C
             + (c - b * a.Sizes.B) * a.Strides.B + b * a.Strides.A];
     }
 }
 
-internal readonly record struct GatherBytesArguments(ArrayView<byte> Table, ArrayView<int> Indices, ArrayView<int> First,
-    ArrayView<float> Y, int Width, int N, float Scale, int HasFirst);
+/// <summary>Rows of a table of floats, or of bytes times a scale.</summary>
+internal readonly record struct GatherArguments(ArrayView<byte> Bytes, ArrayView<float> Floats, ArrayView<int> Indices,
+    ArrayView<int> First, ArrayView<float> Y, int Width, float Scale, int OfBytes, int HasFirst);
 
-internal readonly struct GatherBytes : IKernel<GatherBytesArguments>
+internal readonly struct Gather : IEntry<GatherArguments>
 {
-    public static void Run(GatherBytesArguments a)
+    public static void Of(GatherArguments a, int i)
     {
-        int i = Threads.Number;
-        if (i >= a.N)
-            return;
         int row = i / a.Width, from = a.HasFirst != 0 ? a.First[0] : 0;
-        a.Y[i] = (Lane)a.Scale * a.Table[(long)a.Indices[row + from] * a.Width + (i - row * a.Width)];
-    }
-}
-
-internal readonly record struct GatherRowsArguments(ArrayView<float> Table, ArrayView<int> Indices, ArrayView<int> First,
-    ArrayView<float> Y, int Width, int N, int HasFirst);
-
-internal readonly struct GatherRows : IKernel<GatherRowsArguments>
-{
-    public static void Run(GatherRowsArguments a)
-    {
-        int i = Threads.Number;
-        if (i >= a.N)
-            return;
-        int row = i / a.Width, from = a.HasFirst != 0 ? a.First[0] : 0;
-        a.Y[i] = a.Table[(long)a.Indices[row + from] * a.Width + (i - row * a.Width)];
+        long at = (long)a.Indices[row + from] * a.Width + (i - row * a.Width);
+        a.Y[i] = a.OfBytes != 0 ? ((Lane)a.Scale * a.Bytes[at]).X : a.Floats[at];
     }
 }

@@ -175,11 +175,8 @@ internal readonly struct MixtureGradientComponents : IKernel<MixtureGradientArgu
     private static Component At(MixtureArguments m, int component, int column)
     {
         int at = IntrinsicMath.Min(component, m.Components - 1) * m.H + column;
-        Component c = default;
-        c.Mu = m.Mu[at];
-        c.Precision = GaussianComponent.Precision<Lane>(m.LogVar[at]);
-        c.Constant = GaussianComponent.Constant<Lane>(m.LogVar[at]);
-        return c;
+        Lane logVar = m.LogVar[at];
+        return new() { Mu = m.Mu[at], Precision = GaussianComponent.Precision(logVar), Constant = GaussianComponent.Constant(logVar) };
     }
 
     private static void Add(MixtureGradientArguments a, int row, int component, Lane z, Lane g, Lane marginal, ref Component c)

@@ -38,15 +38,13 @@ internal readonly record struct EncodingMomentsArguments(ArrayView<float> Mu, Ar
 /// </summary>
 internal readonly struct EncodingMoments : IKernel<EncodingMomentsArguments>
 {
-    private const int RowsOfThread = EncodingMomentsArguments.RowsOfThread;
-
     public static void Run(EncodingMomentsArguments a)
     {
         int column = Grid.IdxX * Threads.Wide + Group.IdxX, first = Grid.IdxY * a.RowsPerPart;
         int last = column < a.H ? IntrinsicMath.Min(a.Rows, first + a.RowsPerPart) : first;
         FourPairs own = default;
-        int r = first + RowsOfThread * Group.IdxY;
-        for (; r + RowsOfThread <= last; r += EncodingMomentsArguments.RowsAtOnce)
+        int r = first + EncodingMomentsArguments.RowsOfThread * Group.IdxY;
+        for (; r + EncodingMomentsArguments.RowsOfThread <= last; r += EncodingMomentsArguments.RowsAtOnce)
             AddFour(a, r * a.H + column, ref own);
         Lane variance = 0f, square = 0f, mean = 0f, log = 0f;
         for (; r < last; r++)

@@ -43,15 +43,14 @@ internal sealed partial class GpuBackend
             accumulateParameters ? 1 : 0);
         Reduce<BatchGradientSums, BatchGradientSumsArguments, GradientSums>(sums, 1, rows, channels);
         var entries = new NormaliseGradientArguments(
-            View(g), View(x), View(gamma), View(mean), View(inverseDeviation), means, View(dx), x.Length, channels, accumulateDx ? 1 : 0);
+            View(g), View(x), View(gamma), View(mean), View(inverseDeviation), means, View(dx), channels, accumulateDx ? 1 : 0);
         Each<NormaliseGradient, NormaliseGradientArguments>(x.Length, entries);
     }
 
     private void Normalise(Slice<float> x, BatchNormParameters parameters, Slice<float> mean, Slice<float> deviation, Slice<float> y,
         int channels, float floor, float epsilon, bool isVariance) =>
         Each<Normalise, NormaliseArguments>(x.Length,
-            new(View(x), View(parameters.Gamma), View(parameters.Beta), View(mean), View(deviation), View(y), x.Length, channels, floor,
-                epsilon,
+            new(View(x), View(parameters.Gamma), View(parameters.Beta), View(mean), View(deviation), View(y), channels, floor, epsilon,
                 isVariance ? 1 : 0));
 
     /// <summary>Below which no output falls.</summary>
@@ -59,48 +58,40 @@ internal sealed partial class GpuBackend
 }
 
 /// <summary>The sum of entries, and of their squared deviations from their mean.</summary>
-internal struct Moments
-{
-    public Pair Sum, Squares;
-}
+internal readonly record struct Moments(Pair Sum, Pair Squares);
 
 internal readonly record struct BatchStatisticsArguments(ArrayView<float> X, ArrayView<float> RunningMean, ArrayView<float> RunningVariance,
     ArrayView<float> Mean, ArrayView<float> InverseDeviation, int Rows, float Momentum, float Epsilon);
 
 internal readonly struct BatchStatistics : IReduction<BatchStatisticsArguments, Moments>
 {
-    public static Moments Of<L>(BatchStatisticsArguments a, Strip strip) where L : struct, IStrips
+    public static Moments Of(BatchStatisticsArguments a, Strip strip)
     {
-        Moments moments = default;
-        moments.Sum = Sum<Entries, ArrayView<float>>.Of<L>(a.X, strip);
-        Lane mean = MeanOf(moments.Sum, strip.Length);
-        Pair squares = default;
+        Pair sum = strip.Strips.ToAll(Sum<Entries, ArrayView<float>>.Of(a.X, strip)), squares = default;
+        Lane mean = MeanOf(sum, strip.Length);
         for (int i = strip.From; i < strip.End; i += strip.Step)
             squares.Add(SquaredError.Term<Lane>(a.X[i], mean));
-        moments.Squares = L.Fold<Added, Pair>(squares);
-        return moments;
+        return new(sum, strip.Strips.Fold<Pair, Pair>(squares));
     }
 
-    public static Moments OfParts<L>(ReductionArguments<BatchStatisticsArguments, Moments> a, int slot, int count) where L : struct, IStrips
+    public static Moments OfParts(Strips strips, ArrayView<Moments> partial, int slot, int count)
     {
-        Moments moments = default;
         Pair sum = default, squares = default;
-        for (int p = L.Rank; p < count; p += L.Count)
-            sum.Add(a.Partial[slot + p].Sum);
-        moments.Sum = L.Fold<Added, Pair>(sum);
-        Lane mean = MeanOf(moments.Sum, a.N);
-        for (int p = L.Rank; p < count; p += L.Count)
+        for (int p = strips.Rank; p < count; p += strips.Count)
+            sum.Add(partial[slot + p].Sum);
+        sum = strips.FoldToAll<Pair, Pair>(sum);
+        Lane mean = MeanOf(sum, strips.N);
+        for (int p = strips.Rank; p < count; p += strips.Count)
         {
             // About another value m squares sum to more by (mean - m) (2 rest + n (mean - m)); the mean's rounding leaves the rest.
-            int length = Parts.Length(a.N, a.Parts, p);
-            var part = a.Partial[slot + p];
+            int length = Parts.Length(strips.N, strips.Parts, p);
+            var part = partial[slot + p];
             Lane n = length, meanOfPart = MeanOf(part.Sum, length);
             Lane rest = Lane.Fma(-meanOfPart, n, part.Sum.High) + part.Sum.Low, away = meanOfPart - mean;
             squares.Add(part.Squares);
             squares.Add(away * Lane.Fma(n, away, (Lane)2f * rest));
         }
-        moments.Squares = L.Fold<Added, Pair>(squares);
-        return moments;
+        return new(sum, strips.Fold<Pair, Pair>(squares));
     }
 
     public static void Store(BatchStatisticsArguments a, Strip strip, Moments result)
@@ -122,15 +113,13 @@ internal readonly struct BatchStatistics : IReduction<BatchStatisticsArguments, 
 /// <param name="Deviation">1 / sqrt(variance + epsilon), or the variance itself.</param>
 /// <param name="Floor">Below which no output falls.</param>
 internal readonly record struct NormaliseArguments(ArrayView<float> X, ArrayView<float> Gamma, ArrayView<float> Beta, ArrayView<float> Mean,
-    ArrayView<float> Deviation, ArrayView<float> Y, int N, int Channels, float Floor, float Epsilon, int IsVariance);
+    ArrayView<float> Deviation, ArrayView<float> Y, int Channels, float Floor, float Epsilon, int IsVariance);
 
-internal readonly struct Normalise : IKernel<NormaliseArguments>
+internal readonly struct Normalise : IEntry<NormaliseArguments>
 {
-    public static void Run(NormaliseArguments a)
+    public static void Of(NormaliseArguments a, int i)
     {
-        int i = Threads.Number, c = i % a.Channels;
-        if (i >= a.N)
-            return;
+        int c = i % a.Channels;
         Lane gamma = a.Gamma[c], deviation = a.Deviation[c];
         Lane scale = a.IsVariance != 0 ? gamma / Lane.Sqrt(deviation + a.Epsilon) : gamma * deviation;
         a.Y[i] = Normalisation.Forward<Lane>(a.X[i], a.Mean[c], scale, a.Beta[c], a.Floor);
@@ -138,13 +127,10 @@ internal readonly struct Normalise : IKernel<NormaliseArguments>
 }
 
 /// <summary>The sums of g and of g (x - mean).</summary>
-internal struct GradientSums
+internal struct GradientSums : IFold<GradientSums>
 {
     public Pair OfG, Weighted;
-}
 
-internal readonly struct AddedSums : IFold<GradientSums>
-{
     public static GradientSums Of(GradientSums a, GradientSums b)
     {
         a.OfG.Add(b.OfG);
@@ -160,21 +146,21 @@ internal readonly record struct BatchGradientSumsArguments(ArrayView<float> G, A
 
 internal readonly struct BatchGradientSums : IReduction<BatchGradientSumsArguments, GradientSums>
 {
-    public static GradientSums Of<L>(BatchGradientSumsArguments a, Strip strip) where L : struct, IStrips
+    public static GradientSums Of(BatchGradientSumsArguments a, Strip strip)
     {
         GradientSums sums = default;
-        Lane mean = strip.At != Parts.Nowhere ? a.Mean[strip.Column] : 0f;
+        Lane mean = strip.Exists ? a.Mean[strip.Column] : 0f;
         for (int i = strip.From; i < strip.End; i += strip.Step)
         {
             Lane g = a.G[i];
             sums.OfG.Add(g);
             sums.Weighted.Add(Normalisation.WeightedDeviation<Lane>(g, a.X[i], mean));
         }
-        return L.Fold<AddedSums, GradientSums>(sums);
+        return strip.Strips.Fold<GradientSums, GradientSums>(sums);
     }
 
-    public static GradientSums OfParts<L>(ReductionArguments<BatchGradientSumsArguments, GradientSums> a, int slot, int count)
-        where L : struct, IStrips => Parts.Fold<L, AddedSums, GradientSums>(a.Partial, slot, count, default);
+    public static GradientSums OfParts(Strips strips, ArrayView<GradientSums> partial, int slot, int count) =>
+        strips.FoldParts<GradientSums, GradientSums>(partial, slot, count);
 
     public static void Store(BatchGradientSumsArguments a, Strip strip, GradientSums result)
     {
@@ -188,16 +174,13 @@ internal readonly struct BatchGradientSums : IReduction<BatchGradientSumsArgumen
 }
 
 internal readonly record struct NormaliseGradientArguments(ArrayView<float> G, ArrayView<float> X, ArrayView<float> Gamma,
-    ArrayView<float> Mean, ArrayView<float> InverseDeviation, ArrayView<float> Means, ArrayView<float> Dx, int N, int Channels,
-    int Accumulate);
+    ArrayView<float> Mean, ArrayView<float> InverseDeviation, ArrayView<float> Means, ArrayView<float> Dx, int Channels, int Accumulate);
 
-internal readonly struct NormaliseGradient : IKernel<NormaliseGradientArguments>
+internal readonly struct NormaliseGradient : IEntry<NormaliseGradientArguments>
 {
-    public static void Run(NormaliseGradientArguments a)
+    public static void Of(NormaliseGradientArguments a, int i)
     {
-        int i = Threads.Number, c = i % a.Channels;
-        if (i >= a.N)
-            return;
+        int c = i % a.Channels;
         Lane scale = (Lane)a.Gamma[c] * a.InverseDeviation[c];
         Lane d = Normalisation.Gradient<Lane>(a.G[i], a.X[i], a.Mean[c], scale, a.Means[c], a.Means[a.Channels + c]);
         Store.To(a.Dx, i, d, a.Accumulate);

@@ -2,12 +2,6 @@ using ILGPU;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
-internal static class Product
-{
-    /// <summary>What is left of a view from an entry on.</summary>
-    public static ArrayView<X> From<X>(ArrayView<X> view, int first) where X : unmanaged => view.SubView(first, view.IntLength - first);
-}
-
 /// <summary>
 /// Columns of a tile in shared memory: of each 32, a thread's four lie side by side, to be loaded together, but are eight apart in the
 /// result, so that eight threads store 32 bytes in a row.
@@ -53,7 +47,8 @@ internal static class Loading<T, S> where T : struct, ITile where S : struct, IO
 
     public static void Put(ArrayView<Four> slices, int place, Eight v, bool columns)
     {
-        var to = Product.From(slices.Cast<float>(), place);
+        var to = slices.Cast<float>();
+        to = to.SubView(place, to.IntLength - place);
         to[0] = v.Low.X;
         to[Step(1, columns)] = v.Low.Y;
         to[Step(2, columns)] = v.Low.Z;
@@ -77,12 +72,7 @@ internal readonly struct PlainRows : IRows
 {
     public static int Depth(ProductArguments a) => a.K;
 
-    public static Row Of(ProductArguments a, int row)
-    {
-        Row r = default;
-        r.To = row < a.M ? row : -1;
-        return r;
-    }
+    public static Row Of(ProductArguments a, int row) => new(row < a.M ? row : -1);
 }
 
 /// <summary>A matrix whose products lie side by side: A as it is, B transposed.</summary>
@@ -90,18 +80,11 @@ internal readonly struct Along : IOperand
 {
     static bool IOperand.Along => true;
 
-    public static Walk Start(ProductArguments a, Matrix from, int row, int k)
-    {
-        Walk walk = default;
-        walk.Row = row;
-        walk.K = k;
-        walk.At = row * from.Stride + k;
-        return walk;
-    }
+    public static Walk Start(ProductArguments a, Matrix from, int row, int k) => new() { Row = row, K = k, At = row * from.Stride + k };
 
     public static float Entry(ProductArguments a, Matrix from, ref Walk walk, Walk left, int i, ArrayView<Row> rows, int row, int step,
         int end) =>
-        walk.K < end && walk.Row + i * step < from.Rows ? from.Entries[walk.At + i * step * from.Stride] : 0f;
+        from.At(walk.At + i * step * from.Stride, walk.K < end & walk.Row + i * step < from.Rows);
 
     public static void Next(ProductArguments a, Matrix from, ref Walk walk, int depth)
     {
@@ -115,18 +98,11 @@ internal readonly struct Across : IOperand
 {
     static bool IOperand.Along => false;
 
-    public static Walk Start(ProductArguments a, Matrix from, int row, int k)
-    {
-        Walk walk = default;
-        walk.Row = row;
-        walk.K = k;
-        walk.At = k * from.Stride + row;
-        return walk;
-    }
+    public static Walk Start(ProductArguments a, Matrix from, int row, int k) => new() { Row = row, K = k, At = k * from.Stride + row };
 
     public static float Entry(ProductArguments a, Matrix from, ref Walk walk, Walk left, int i, ArrayView<Row> rows, int row, int step,
         int end) =>
-        walk.K + i < end && walk.Row < from.Rows ? from.Entries[walk.At + i * from.Stride] : 0f;
+        from.At(walk.At + i * from.Stride, walk.K + i < end & walk.Row < from.Rows);
 
     public static void Next(ProductArguments a, Matrix from, ref Walk walk, int depth)
     {

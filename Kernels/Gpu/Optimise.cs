@@ -22,19 +22,14 @@ internal sealed partial class GpuBackend
             velocity, hyper, squaredNorm, momentum, 0, 0, weightDecay);
 
     private void Optimise<S>(int n, Slice<float> p, Slice<float> g, Slice<float> m, Slice<float> v, Slice<float> hyper,
-        Slice<float> squaredNorm, float first, float beta2, float epsilon, float weightDecay) where S : struct, IStep
-    {
-        int groups = Math.Min(Groups(n, Threads.PerGroup), EnoughGroups);
-        Launch<Optimise<S>, OptimiserArguments>(groups, 1, Threads.PerGroup, 1, new(View(p), View(g), View(m), View(v), View(hyper),
-            View(squaredNorm), workspace.Room<Pair>(groups), workspace.Tickets, n, groups, squaredNorm.IsAbsent ? 0 : 1, first, beta2,
-            epsilon, weightDecay));
-    }
+        Slice<float> squaredNorm, float first, float beta2, float epsilon, float weightDecay) where S : struct, IStep =>
+        Reduce<Optimise<S>, OptimiserArguments, Pair>(new(View(p), View(g), View(m), View(v), View(hyper), View(squaredNorm),
+            squaredNorm.IsAbsent ? 0 : 1, first, beta2, epsilon, weightDecay), Strips.Of(1, n, 1), Threads.PerGroup);
 }
 
 /// <param name="First">Beta1, RMSprop's alpha or SGD's momentum.</param>
 internal readonly record struct OptimiserArguments(ArrayView<float> P, ArrayView<float> G, ArrayView<float> M, ArrayView<float> V,
-    ArrayView<float> Hyper, ArrayView<float> SquaredNorm, ArrayView<Pair> Partial, ArrayView<int> Tickets, int N, int Groups, int HasNorm,
-    float First, float Beta2, float Epsilon, float WeightDecay);
+    ArrayView<float> Hyper, ArrayView<float> SquaredNorm, int HasNorm, float First, float Beta2, float Epsilon, float WeightDecay);
 
 /// <summary>What becomes of parameter i and its moments.</summary>
 internal interface IStep
@@ -42,28 +37,28 @@ internal interface IStep
     static abstract void Of(OptimiserArguments a, int i, Lane gradient);
 }
 
-/// <summary>Every thread has each so-manieth parameter; the last group to finish adds the groups' sums of squares in order.</summary>
-internal readonly struct Optimise<S> : IKernel<OptimiserArguments> where S : struct, IStep
+/// <summary>The sum of the gradients' squares, with a step for each parameter on the way.</summary>
+internal readonly struct Optimise<S> : IReduction<OptimiserArguments, Pair> where S : struct, IStep
 {
-    public static void Run(OptimiserArguments a)
+    public static Pair Of(OptimiserArguments a, Strip strip)
     {
         Pair squares = default;
-        for (int i = Threads.Number; i < a.N; i += a.Groups * Threads.PerGroup)
+        for (int i = strip.From; i < strip.End; i += strip.Step)
         {
             Lane gradient = a.G[i];
             S.Of(a, i, gradient);
             squares.Add(gradient * gradient);
         }
-        squares = Threads.SumAll(squares);
-        if (Group.IdxX == 0)
-            a.Partial[Grid.IdxX] = squares;
-        int parts = Parts.IsLast(a.Tickets, 0, a.Groups) ? a.Groups : 0;
-        Pair total = default;
-        for (int part = Group.IdxX; part < parts; part += Threads.PerGroup)
-            total.Add(a.Partial[part]);
-        total = Threads.SumAll(total);
-        if (Group.IdxX == 0 && parts > 0 && a.HasNorm != 0)
-            Store.To(a.SquaredNorm, 0, total.Total, accumulate: 1);
+        return strip.Strips.Fold<Pair, Pair>(squares);
+    }
+
+    public static Pair OfParts(Strips strips, ArrayView<Pair> partial, int slot, int count) =>
+        strips.FoldParts<Pair, Pair>(partial, slot, count);
+
+    public static void Store(OptimiserArguments a, Strip strip, Pair result)
+    {
+        if (a.HasNorm != 0)
+            Gpu.Store.To(a.SquaredNorm, 0, result.Total, accumulate: 1);
     }
 }
 

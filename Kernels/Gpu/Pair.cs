@@ -4,9 +4,9 @@ using VaeFromScratch.Kernels.Maths;
 namespace VaeFromScratch.Kernels.Gpu;
 
 /// <summary>One thread's running sum, as an unevaluated pair of floats: about 48 bits (see <see cref="TwoSum"/>).</summary>
-internal partial struct Pair
+internal partial struct Pair(Lane high, Lane low) : IFold<Pair>
 {
-    public Lane High, Low;
+    public Lane High = high, Low = low;
 
     public void Add(Lane x) => TwoSum.Add(ref High, ref Low, x);
 
@@ -16,9 +16,15 @@ internal partial struct Pair
         Low += other.Low;
     }
 
+    public static Pair Of(Pair a, Pair b)
+    {
+        a.Add(b);
+        return a;
+    }
+
     /// <summary>The sum, rounded. Infinities and NaN come through: the rounding "error" beside them is NaN and does not count.</summary>
     /// <remarks>No double precision anywhere on a device: many GPUs of OpenCL have none.</remarks>
-    public readonly Lane Total => LowCounts ? High + Low : High;
+    public readonly Lane Total => IsFinite(Low) ? High + Low : High;
 
     /// <summary>factor times the sum; an infinite factor too has a low part that does not count.</summary>
     public readonly Lane Times(Lane factor)
@@ -26,8 +32,6 @@ internal partial struct Pair
         Lane low = factor * Low;
         return IsFinite(low) ? Lane.Fma(factor, High, low) : factor * High;
     }
-
-    private readonly bool LowCounts => IsFinite(Low);
 
     private static bool IsFinite(Lane x) => (x - x).X == 0f;
 }
@@ -41,38 +45,15 @@ internal static class Threads
     /// <summary>This thread's number among all, for kernels of one dimension.</summary>
     public static int Number => Grid.IdxX * PerGroup + Group.IdxX;
 
-    /// <summary>Adds the pairs of all 256 threads of a row; the sum is right in thread 0.</summary>
-    public static Pair SumAll(Pair own) => FoldAll<Added, Pair>(own);
-
-    /// <summary>Adds the pairs of <see cref="Wide"/> threads along x; the sum is right where x = 0.</summary>
-    public static Pair SumOverX(Pair own) => FoldOverX<Added, Pair>(own);
-
-    /// <summary>Adds the pairs of <see cref="Tall"/> threads along y; the sum is right where y = 0.</summary>
-    public static Pair SumOverY(Pair own) => FoldOverY<Added, Pair>(own);
-
-    /// <summary>Folds what all 256 threads of a row have; right in thread 0.</summary>
-    public static T FoldAll<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
-        Fold<F, T>(own, Group.IdxX, Group.IdxX, 1, PerGroup / 2);
-
-    /// <summary>Folds what <see cref="Wide"/> threads along x have; right where x = 0.</summary>
-    public static T FoldOverX<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
-        Fold<F, T>(own, Group.IdxY * Wide + Group.IdxX, Group.IdxX, 1, Wide / 2);
-
     /// <summary>Folds what <see cref="Tall"/> threads along y have; right where y = 0.</summary>
     public static T FoldOverY<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
         Fold<F, T>(own, Group.IdxY * Wide + Group.IdxX, Group.IdxY, Wide, Tall / 2);
 
     /// <summary>
-    /// Folds what all threads of a row of 256 have that are <paramref name="stride"/>, a power of two, apart; right where rank is 0.
-    /// </summary>
-    public static T FoldStrided<F, T>(T own, int rank, int stride) where F : struct, IFold<T> where T : unmanaged =>
-        Fold<F, T>(own, Group.IdxX, rank, stride, PerGroup / stride / 2);
-
-    /// <summary>
     /// A tree over shared memory: <paramref name="rank"/> counts along the axis that is folded, where neighbours are
     /// <paramref name="stride"/> apart.
     /// </summary>
-    private static T Fold<F, T>(T own, int slot, int rank, int stride, int half) where F : struct, IFold<T> where T : unmanaged
+    public static T Fold<F, T>(T own, int slot, int rank, int stride, int half) where F : struct, IFold<T> where T : unmanaged
     {
         var shared = SharedMemory.Allocate<T>(PerGroup);
         shared[slot] = own;
@@ -104,15 +85,6 @@ internal static class Threads
 internal interface IFold<T> where T : unmanaged
 {
     static abstract T Of(T a, T b);
-}
-
-internal readonly struct Added : IFold<Pair>
-{
-    public static Pair Of(Pair a, Pair b)
-    {
-        a.Add(b);
-        return a;
-    }
 }
 
 /// <summary>The larger of two; NaN where either is.</summary>

@@ -10,21 +10,10 @@ namespace VaeFromScratch.Kernels.Gpu;
 internal partial struct Pair : IWide<Pair>
 {
 
-    public static Pair Of(float value)
-    {
-        Pair pair = default;
-        pair.High = value;
-        return pair;
-    }
+    public static Pair Of(float value) => new(value, 0f);
 
     /// <summary>A double of the host's, to 48 bits.</summary>
-    public static Pair OfHost(double value)
-    {
-        Pair pair = default;
-        pair.High = (float)value;
-        pair.Low = (float)(value - (float)value);
-        return pair;
-    }
+    public static Pair OfHost(double value) => new((float)value, (float)(value - (float)value));
 
     public static Pair operator +(Pair a, Pair b)
     {
@@ -33,11 +22,7 @@ internal partial struct Pair : IWide<Pair>
         return Normalised(high, low + (a.Low + b.Low));
     }
 
-    public static Pair operator -(Pair a, Pair b)
-    {
-        (b.High, b.Low) = (-b.High, -b.Low);
-        return a + b;
-    }
+    public static Pair operator -(Pair a, Pair b) => a + new Pair(-b.High, -b.Low);
 
     public static Pair operator *(Pair a, Pair b)
     {
@@ -74,17 +59,13 @@ internal partial struct Pair : IWide<Pair>
 
     private static Pair Normalised(Lane high, Lane low)
     {
-        Pair pair = default;
-        (pair.High, pair.Low) = (high, low);
-        (Lane sum, bool exact) = (pair.Total, pair.LowCounts);
-        pair.Low = exact ? low - (sum - high) : 0f;
-        pair.High = sum;
-        return pair;
+        Lane sum = new Pair(high, low).Total;
+        return new(sum, IsFinite(low) ? low - (sum - high) : 0f);
     }
 }
 
 /// <summary>Four sums of one thread.</summary>
-internal struct FourPairs
+internal struct FourPairs : IFold<FourPairs>
 {
     public Pair A, B, C, D;
 
@@ -104,15 +85,12 @@ internal struct FourPairs
         D.Add(other.D);
     }
 
-    /// <summary>Adds those of <see cref="Threads.Tall"/> threads along y; the sums are right where y = 0.</summary>
-    public void SumOverY() => this = Threads.FoldOverY<AddedFour, FourPairs>(this);
-}
-
-internal readonly struct AddedFour : IFold<FourPairs>
-{
     public static FourPairs Of(FourPairs a, FourPairs b)
     {
         a.Add(b);
         return a;
     }
+
+    /// <summary>Adds those of <see cref="Threads.Tall"/> threads along y; the sums are right where y = 0.</summary>
+    public void SumOverY() => this = Threads.FoldOverY<FourPairs, FourPairs>(this);
 }

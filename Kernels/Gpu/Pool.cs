@@ -7,43 +7,32 @@ internal sealed partial class GpuBackend
 {
     public void MaxPool(PoolShape shape, Slice<float> x, Slice<float> y, Slice<int> argmax) =>
         Each<MaxPool, PoolArguments>(Require.MaxPool(shape, x, y, argmax),
-            new(View(x), View(y), View(argmax), shape, shape.OutHeight, shape.OutWidth, shape.OutSize, 0));
+            new(View(x), View(y), View(argmax), shape, shape.OutHeight, shape.OutWidth, 0));
 
     public void MaxPoolGradient(PoolShape shape, Slice<float> g, Slice<int> argmax, Slice<float> dx, bool accumulate) =>
         Each<MaxPoolGradient, PoolArguments>(Require.MaxPoolGradient(shape, g, argmax, dx),
-            new(View(dx), View(g), View(argmax), shape, shape.OutHeight, shape.OutWidth, shape.InSize, accumulate ? 1 : 0));
+            new(View(dx), View(g), View(argmax), shape, shape.OutHeight, shape.OutWidth, accumulate ? 1 : 0));
 }
 
 /// <param name="X">The input, or its gradient.</param>
 /// <param name="Y">The output, or its gradient.</param>
-/// <param name="N">Entries that threads make.</param>
 internal readonly record struct PoolArguments(ArrayView<float> X, ArrayView<float> Y, ArrayView<int> Argmax, PoolShape Shape, int OutHeight,
-    int OutWidth, int N, int Accumulate);
+    int OutWidth, int Accumulate);
 
 /// <summary>Where entry i of NHWC images stands.</summary>
-internal struct Pixel
+internal readonly record struct Pixel(int Image, int Row, int Column, int Channel)
 {
-    public int Image, Row, Column, Channel;
-
     public static Pixel Of(int i, int height, int width, int channels)
     {
-        Pixel pixel = default;
-        int at = i / channels, line = at / width;
-        pixel.Channel = i - at * channels;
-        pixel.Column = at - line * width;
-        pixel.Image = line / height;
-        pixel.Row = line - pixel.Image * height;
-        return pixel;
+        int at = i / channels, line = at / width, image = line / height;
+        return new(image, line - image * height, at - line * width, i - at * channels);
     }
 }
 
-internal readonly struct MaxPool : IKernel<PoolArguments>
+internal readonly struct MaxPool : IEntry<PoolArguments>
 {
-    public static void Run(PoolArguments a)
+    public static void Of(PoolArguments a, int i)
     {
-        int i = Threads.Number;
-        if (i >= a.N)
-            return;
         var shape = a.Shape;
         var to = Pixel.Of(i, a.OutHeight, a.OutWidth, shape.Channels);
         int top = to.Image * shape.Height + to.Row * shape.Stride, left = to.Column * shape.Stride;
@@ -64,13 +53,10 @@ internal readonly struct MaxPool : IKernel<PoolArguments>
 }
 
 /// <summary>A pixel collects from every window that covers it, in the windows' order: no atomic additions.</summary>
-internal readonly struct MaxPoolGradient : IKernel<PoolArguments>
+internal readonly struct MaxPoolGradient : IEntry<PoolArguments>
 {
-    public static void Run(PoolArguments a)
+    public static void Of(PoolArguments a, int i)
     {
-        int i = Threads.Number;
-        if (i >= a.N)
-            return;
         var shape = a.Shape;
         var at = Pixel.Of(i, shape.Height, shape.Width, shape.Channels);
         Lane sum = a.Accumulate != 0 ? a.X[i] : 0f;

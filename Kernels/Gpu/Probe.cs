@@ -50,7 +50,7 @@ internal sealed partial class GpuBackend
             iterations = simulated ? 1 : FmaIterations;
         using var pool = new BufferPool(this);
         var y = pool.Rent<float>(threads);
-        double seconds = Best(() => Each<FmaProbe, FmaProbeArguments>(threads, new(View(y), 0.999f, 1e-3f, iterations, threads)));
+        double seconds = Best(() => Each<FmaProbe, FmaProbeArguments>(threads, new(View(y), 0.999f, 1e-3f, iterations)));
         var result = new float[threads];
         Download(y, result);
         float expected = FmaProbe.Of(0.999f, 1e-3f, iterations);
@@ -81,13 +81,10 @@ internal readonly record struct CopyProbeArguments(ArrayView<float> X, ArrayView
 /// <summary>
 /// Four entries a thread, far apart: neighbouring threads have neighbouring addresses, and four loads are under way at a time.
 /// </summary>
-internal readonly struct CopyProbe : IKernel<CopyProbeArguments>
+internal readonly struct CopyProbe : IEntry<CopyProbeArguments>
 {
-    public static void Run(CopyProbeArguments a)
+    public static void Of(CopyProbeArguments a, int i)
     {
-        int i = Threads.Number;
-        if (i >= a.N)
-            return;
         float w = a.X[i], x = a.X[i + a.N], y = a.X[i + 2 * a.N], z = a.X[i + 3 * a.N];
         a.Y[i] = w;
         a.Y[i + a.N] = x;
@@ -96,19 +93,15 @@ internal readonly struct CopyProbe : IKernel<CopyProbeArguments>
     }
 }
 
-internal readonly record struct FmaProbeArguments(ArrayView<float> Y, float Factor, float Summand, int Iterations, int N);
+internal readonly record struct FmaProbeArguments(ArrayView<float> Y, float Factor, float Summand, int Iterations);
 
 /// <summary>Eight independent chains, eight links an iteration: the loop's own instructions are few beside them.</summary>
-internal readonly struct FmaProbe : IKernel<FmaProbeArguments>
+internal readonly struct FmaProbe : IEntry<FmaProbeArguments>
 {
     public const int PerIteration = 64;
 
-    public static void Run(FmaProbeArguments a)
-    {
-        int i = Threads.Number;
-        if (i < a.N)
-            a.Y[i] = Of(a.Factor, a.Summand, a.Iterations);
-    }
+    public static void Of(FmaProbeArguments a, int i) =>
+        a.Y[i] = Of(a.Factor, a.Summand, a.Iterations);
 
     public static Lane Of(Lane factor, Lane summand, int iterations)
     {

@@ -31,12 +31,8 @@ internal sealed partial class GpuBackend
 
     private bool UsesLargeTile(int m, int n, int phases)
     {
-        bool large = Preferred switch
-        {
-            ProductKernel.LargeTile => true,
-            ProductKernel.SmallTile => false,
-            _ => IsLarge(m, n, phases),
-        };
+        bool large = Preferred == ProductKernel.LargeTile
+            || (Preferred != ProductKernel.SmallTile && IsLarge(m, n, phases));
         lastProduct = large ? (ProductKernel.LargeTile, "128x128") : (ProductKernel.SmallTile, "64x64");
         return large;
     }

@@ -49,33 +49,24 @@ internal sealed partial class GpuBackend
     {
         if (product.M == 0 || product.N == 0)
             return;
+        int most = Math.Clamp(EnoughThreads / (Small.Size * Small.Size / 64) / (Tiles(product, Small.Size) * phases), 1, mostParts);
         if (UsesLargeTile(product.M, product.N, phases))
             // Large tiles fill a GPU without being cut.
-            Launch<Product<Large, R, SA, SB, Whole>, ProductArguments>(Tiles(product, Large.Size), phases, Large.Size * Large.Size / 64, 1,
-                product with
-                {
-                    Phases = phases,
-                    PerPart = PerPart(product.K, 1),
-                    Shares = Shares.Of(1, workspace.Tickets),
-                    Partial = product.Epilogue.C
-                });
+            Multiply<Large, R, SA, SB, Whole>(product, phases, PerPart(product.K, 1));
+        else if (PerPart(product.K, most) is var perPart && perPart >= product.K)
+            Multiply<Small, R, SA, SB, Whole>(product, phases, perPart);
         else
-            MultiplySmall<R, SA, SB>(product, phases, mostParts);
+            Multiply<Small, R, SA, SB, InParts>(product, phases, perPart);
     }
 
-    private void MultiplySmall<R, SA, SB>(ProductArguments product, int phases, int mostParts)
-        where R : struct, IRows where SA : struct, IOperand where SB : struct, IOperand
+    private void Multiply<T, R, SA, SB, D>(in ProductArguments product, int phases, int perPart) where T : struct, ITile
+        where R : struct, IRows where SA : struct, IOperand where SB : struct, IOperand where D : struct, IDivision
     {
-        int size = Small.Size, threads = size * size / 64;
-        int tiles = Tiles(product, size), perPart = PerPart(product.K,
-            Math.Clamp(EnoughThreads / threads / (tiles * phases), 1, mostParts));
+        int size = T.Size, tiles = Tiles(product, size);
         var shares = Shares.Of(Math.Max(1, Groups(product.K, perPart)), workspace.Tickets);
-        var partial = shares.Parts > 1 ? workspace.Room<float>(tiles * phases * shares.Slots * size * size) : product.Epilogue.C;
-        product = product with { Phases = phases, PerPart = perPart, Shares = shares, Partial = partial };
-        if (shares.Parts == 1)
-            Launch<Product<Small, R, SA, SB, Whole>, ProductArguments>(tiles, phases, threads, 1, product);
-        else
-            Launch<Product<Small, R, SA, SB, InParts>, ProductArguments>(tiles, phases * shares.Parts, threads, 1, product);
+        var partial = D.InParts ? workspace.Room<float>(tiles * phases * shares.Slots * size * size) : product.Epilogue.C;
+        Launch<Product<T, R, SA, SB, D>, ProductArguments>(tiles, phases * shares.Parts, size * size / 64, 1,
+            product with { Phases = phases, PerPart = perPart, Shares = shares, Partial = partial });
     }
 
     private static int Tiles(in ProductArguments product, int size) => Groups(product.M, size) * Groups(product.N, size);
@@ -199,32 +190,31 @@ internal readonly struct Product<T, R, SA, SB, D> : IKernel<ProductArguments> wh
                 Loading<T, SB>.Put(slicesOfB, placeB + 4 * buffer, nextB, true);
                 Intrinsic.Barrier();
             }
-            if (D.InParts)
-            {
-                bool goesOn = chain > Part(a) * a.PerPart;
-                int slot = Tile(a) * a.Shares.Slots + Part(a);
-                for (int half = 0; half < 2; half++, sums.Top = sums.Bottom)
-                    Keep(a, sums.Top, slot, half, goesOn);
-            }
-            else
-            {
-                int steps = a.Epilogue.StepsOf(chain == first, k >= end);
-                for (int half = 0; half < 2; half++, sums.Top = sums.Bottom)
+            int steps = a.Epilogue.StepsOf(chain == first, k >= end);
+            for (int half = 0; half < 2; half++, sums.Top = sums.Bottom)
+                if (D.InParts)
+                    Keep(a, sums.Top, Tile(a) * a.Shares.Slots + Part(a), half, chain > Part(a) * a.PerPart);
+                else
                     Store(a, sums.Top, rows, 4 * y + half * (T.Size / 2), firstColumn + Columns.Of(4 * x), steps);
-            }
         }
         while (k < end);
-        if (D.InParts)
+        // The teams' sums, then the sum of the teams. Groups that are not the last add nothing, but go along: a barrier may not stand under
+        // a condition.
+        int tile = Tile(a), team = a.Shares.TeamOf(Part(a)), parts = tile * a.Shares.Slots, teams = parts + a.Shares.Parts;
+        bool last = true;
+        for (int level = D.InParts ? 0 : 2; level < 2; level++)
         {
-            // Groups that are not the last add nothing, but go along: a barrier may not stand under a condition.
-            int tile = Tile(a), team = a.Shares.TeamOf(Part(a)), slot = tile * a.Shares.Slots, teams = slot + a.Shares.Parts;
-            bool last = a.Shares.IsLastOfTeam(tile, team);
+            bool ofTeam = level == 0;
+            last = a.Shares.IsLast(tile, ofTeam ? team : a.Shares.Teams, ofTeam ? a.Shares.MembersOf(team) : last ? a.Shares.Teams : 0);
             for (int half = 0; half < (last ? 2 : 0); half++)
-                Keep(a, Added(a, slot + team * a.Shares.Members, a.Shares.MembersOf(team), half), teams + team, half, false);
-            last = a.Shares.IsLastOfAll(tile, last);
-            for (int half = 0; half < (last ? 2 : 0); half++)
-                Store(a, Added(a, teams, a.Shares.Teams, half), rows, 4 * y + half * (T.Size / 2), firstColumn + Columns.Of(4 * x),
-                    a.Epilogue.Steps);
+            {
+                var added = Added(a, ofTeam ? parts + team * a.Shares.Members : teams, ofTeam ? a.Shares.MembersOf(team) : a.Shares.Teams,
+                    half);
+                if (ofTeam)
+                    Keep(a, added, teams + team, half, false);
+                else
+                    Store(a, added, rows, 4 * y + half * (T.Size / 2), firstColumn + Columns.Of(4 * x), a.Epilogue.Steps);
+            }
         }
     }
 
@@ -240,8 +230,13 @@ internal readonly struct Product<T, R, SA, SB, D> : IKernel<ProductArguments> wh
     private static int Apart => T.Size * T.Size / 64;
 
     /// <summary>Stores half of the thread's sums in a slot, added to what is there where asked.</summary>
-    private static void Keep(ProductArguments a, HalfSums sums, int slot, int half, bool accumulate) =>
-        sums.Keep(a.Partial.Cast<Four>(), Place(slot, half), Apart, accumulate);
+    private static void Keep(ProductArguments a, HalfSums sums, int slot, int half, bool accumulate)
+    {
+        var partial = a.Partial.Cast<Four>();
+        if (accumulate)
+            sums.Add(partial, Place(slot, half), Apart);
+        sums.Keep(partial, Place(slot, half), Apart);
+    }
 
     /// <summary>Adds half of the sums of so many slots, in order: all would take more than 128 registers.</summary>
     private static HalfSums Added(ProductArguments a, int first, int count, int half)

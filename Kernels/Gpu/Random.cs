@@ -25,83 +25,59 @@ internal sealed partial class GpuBackend
     }
 }
 
-/// <summary>Four floats, which are loaded together.</summary>
-internal struct Quad
-{
-    public float X, Y, Z, W;
-}
-
-/// <summary>The four draws of a counter.</summary>
+/// <summary>Two draws of two words.</summary>
 internal interface IDistribution
 {
-    static abstract Quad Of(uint x, uint y, uint z, uint w);
+    static abstract Lane Of(Lane a, Lane b, out Lane second);
 }
 
 internal readonly struct UniformDraw : IDistribution
 {
-    public static Quad Of(uint x, uint y, uint z, uint w)
+    public static Lane Of(Lane a, Lane b, out Lane second)
     {
-        Quad draws = default;
-        draws.X = Draw.Uniform(Lane.FromBits(x));
-        draws.Y = Draw.Uniform(Lane.FromBits(y));
-        draws.Z = Draw.Uniform(Lane.FromBits(z));
-        draws.W = Draw.Uniform(Lane.FromBits(w));
-        return draws;
+        second = Draw.Uniform(b);
+        return Draw.Uniform(a);
     }
 }
 
 internal readonly struct NormalDraw : IDistribution
 {
-    public static Quad Of(uint x, uint y, uint z, uint w)
-    {
-        Quad draws = default;
-        draws.X = Draw.Normal(Lane.FromBits(x), Lane.FromBits(y), out Lane sine);
-        draws.Y = sine;
-        draws.Z = Draw.Normal(Lane.FromBits(z), Lane.FromBits(w), out sine);
-        draws.W = sine;
-        return draws;
-    }
+    public static Lane Of(Lane a, Lane b, out Lane second) => Draw.Normal(a, b, out second);
 }
 
 internal readonly struct GumbelDraw : IDistribution
 {
-    public static Quad Of(uint x, uint y, uint z, uint w)
+    public static Lane Of(Lane a, Lane b, out Lane second)
     {
-        Quad draws = default;
-        draws.X = Draw.Gumbel(Lane.FromBits(x));
-        draws.Y = Draw.Gumbel(Lane.FromBits(y));
-        draws.Z = Draw.Gumbel(Lane.FromBits(z));
-        draws.W = Draw.Gumbel(Lane.FromBits(w));
-        return draws;
+        second = Draw.Gumbel(b);
+        return Draw.Gumbel(a);
     }
 }
 
 /// <summary>Entries 4 counter .. 4 counter + 3 of a draw.</summary>
 internal static class Draws
 {
-    public static Quad Of<D>(ArrayView<uint> state, uint draw, uint counter) where D : struct, IDistribution
+    public static Four Of<D>(ArrayView<uint> state, uint draw, uint counter) where D : struct, IDistribution
     {
         var (x, y, z, w) = Philox.Words(counter, state[2], draw, state[3], state[0], state[1]);
-        return D.Of(x, y, z, w);
+        Four draws = default;
+        draws.X = D.Of(Lane.FromBits(x), Lane.FromBits(y), out Lane second);
+        draws.Y = second;
+        draws.Z = D.Of(Lane.FromBits(z), Lane.FromBits(w), out second);
+        draws.W = second;
+        return draws;
     }
 }
 
 internal readonly record struct RandomArguments(ArrayView<uint> State, uint Draw, ArrayView<float> Y, int N);
 
-internal readonly struct RandomFill<D> : IKernel<RandomArguments> where D : struct, IDistribution
+internal readonly struct RandomFill<D> : IEntry<RandomArguments> where D : struct, IDistribution
 {
-    public static void Run(RandomArguments a)
+    public static void Of(RandomArguments a, int counter)
     {
-        int counter = Threads.Number, i = 4 * counter;
-        if (i >= a.N)
-            return;
+        int i = 4 * counter;
         var draws = Draws.Of<D>(a.State, a.Draw, (uint)counter);
-        a.Y[i] = draws.X;
-        if (i + 1 < a.N)
-            a.Y[i + 1] = draws.Y;
-        if (i + 2 < a.N)
-            a.Y[i + 2] = draws.Z;
-        if (i + 3 < a.N)
-            a.Y[i + 3] = draws.W;
+        for (int end = IntrinsicMath.Min(a.N, i + 4); i < end; i++, draws.MoveUp(0f))
+            a.Y[i] = draws.X;
     }
 }

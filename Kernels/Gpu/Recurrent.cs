@@ -11,29 +11,26 @@ namespace VaeFromScratch.Kernels.Gpu;
 internal sealed partial class GpuBackend
 {
     public void LstmCell(int rows, int h, LstmCellValues values, Slice<float> hidden) =>
-        Each<LstmCell, LstmCellArguments>(Require.LstmCell("lstm_cell", rows, h, values, hidden), Arguments(rows, h, values, hidden));
+        Each<LstmCell, LstmCellArguments>(Require.LstmCell("lstm_cell", rows, h, values, hidden), Arguments(h, values, hidden));
 
     public void LstmCellGradient(int rows, int h, LstmCellValues values, Slice<float> ghidden, Slice<float> gc, Slice<float> dgates,
         Slice<float> dbefore) =>
         Each<LstmCellGradient, LstmCellGradientArguments>(
             Require.LstmCellGradient(rows, h, values, ghidden, gc, dgates, dbefore),
-            new(Arguments(rows, h, values, ghidden), View(gc), View(dgates), View(dbefore), gc.IsAbsent ? 0 : 1));
+            new(Arguments(h, values, ghidden), View(gc), View(dgates), View(dbefore), gc.IsAbsent ? 0 : 1));
 
-    private LstmCellArguments Arguments(int rows, int h, LstmCellValues values, Slice<float> hidden) =>
-        new(View(values.Gates), View(values.Before), View(values.C), View(hidden), rows * h, h, values.Before.IsAbsent ? 0 : 1);
+    private LstmCellArguments Arguments(int h, LstmCellValues values, Slice<float> hidden) =>
+        new(View(values.Gates), View(values.Before), View(values.C), View(hidden), h, values.Before.IsAbsent ? 0 : 1);
 }
 
 /// <param name="Hidden">The hidden values, or their gradient.</param>
 internal readonly record struct LstmCellArguments(ArrayView<float> Gates, ArrayView<float> Before, ArrayView<float> C,
-    ArrayView<float> Hidden, int N, int H, int HasBefore);
+    ArrayView<float> Hidden, int H, int HasBefore);
 
-internal readonly struct LstmCell : IKernel<LstmCellArguments>
+internal readonly struct LstmCell : IEntry<LstmCellArguments>
 {
-    public static void Run(LstmCellArguments a)
+    public static void Of(LstmCellArguments a, int i)
     {
-        int i = Threads.Number;
-        if (i >= a.N)
-            return;
         var unit = UnitAt(a, GateAt(a, i));
         Lane state = a.HasBefore != 0 ? unit.State(a.Before[i]) : unit.FirstState();
         a.C[i] = state;
@@ -50,13 +47,10 @@ internal readonly struct LstmCell : IKernel<LstmCellArguments>
 internal readonly record struct LstmCellGradientArguments(LstmCellArguments Cell, ArrayView<float> Gc, ArrayView<float> Dgates,
     ArrayView<float> Dbefore, int HasGc);
 
-internal readonly struct LstmCellGradient : IKernel<LstmCellGradientArguments>
+internal readonly struct LstmCellGradient : IEntry<LstmCellGradientArguments>
 {
-    public static void Run(LstmCellGradientArguments a)
+    public static void Of(LstmCellGradientArguments a, int i)
     {
-        int i = Threads.Number;
-        if (i >= a.Cell.N)
-            return;
         int at = LstmCell.GateAt(a.Cell, i);
         var unit = LstmCell.UnitAt(a.Cell, at);
         Lane g = a.Cell.Hidden[i], tanh = RealMath.Tanh((Lane)a.Cell.C[i]);

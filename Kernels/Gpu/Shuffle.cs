@@ -96,7 +96,6 @@ internal readonly struct Shuffle : IKernel<ShuffleArguments>
     /// </summary>
     private static void ChoosePartners(ShuffleArguments a)
     {
-        var firsts = SharedMemory.Allocate<int>(Threads.PerGroup);
         int from = 0, rejected = 0;
         while (from < a.N)
         {
@@ -109,17 +108,8 @@ internal readonly struct Shuffle : IKernel<ShuffleArguments>
                 if ((uint)product < (0u - bound) % bound)
                     first = k;
             }
-            firsts[Group.IdxX] = first;
-            Intrinsic.Barrier();
-            for (int half = Threads.PerGroup / 2; half > 0; half >>= 1)
-            {
-                if (Group.IdxX < half)
-                    firsts[Group.IdxX] = IntrinsicMath.Min(firsts[Group.IdxX], firsts[Group.IdxX + half]);
-                Intrinsic.Barrier();
-            }
-            from = firsts[0];
+            from = Threads.ToAll(Threads.Fold<Earlier, int>(first, Group.IdxX, Group.IdxX, 1, Threads.PerGroup / 2), Group.IdxX, 0);
             rejected++;
-            Intrinsic.Barrier();
         }
     }
 
@@ -129,4 +119,9 @@ internal readonly struct Shuffle : IKernel<ShuffleArguments>
         uint which = i & 3;
         return which == 0 ? x : which == 1 ? y : which == 2 ? z : w;
     }
+}
+
+internal readonly struct Earlier : IFold<int>
+{
+    public static int Of(int a, int b) => IntrinsicMath.Min(a, b);
 }

@@ -1,107 +1,101 @@
+using System.Numerics;
 using ILGPU;
 
 namespace VaeFromScratch.Kernels.Gpu;
 
-/// <summary>One thread's share of the entries of [outer, n, inner] that become one result.</summary>
-internal struct Strip
+/// <summary>
+/// How groups of 256 threads share strips, the entries of [outer, n, inner] that become one result each. A group has 256 / 2^LogCount
+/// strips; 2^LogStride of them, with neighbouring places in inner, are side by side: their threads read neighbours.
+/// </summary>
+/// <param name="LogCount">The logarithm of a strip's threads.</param>
+/// <param name="LogStride">The logarithm of how far a strip's threads are apart.</param>
+/// <param name="Parts">Groups that share a strip, along the grid's y.</param>
+internal readonly record struct Strips(int Outer, int N, int Inner, int LogCount, int LogStride, int Parts = 1)
 {
-    /// <summary>The thread's entries are From, From + Step, .. below End.</summary>
-    public int From, End, Step;
+    private const int LogPerGroup = 8, ShortRow = 1024;
 
-    /// <summary>Entries of all threads of the strip; with several parts, of this group's part.</summary>
-    public int Length;
+    /// <summary>Rows up to 1 024 long have 32 threads, longer ones a group; columns have eight, 32 neighbours a group.</summary>
+    public static Strips Of(int outer, int n, int inner) =>
+        inner > 1 ? new(outer, n, inner, 3, 5) : new(outer, n, inner, n <= ShortRow ? 5 : LogPerGroup, 0);
 
-    /// <summary>
-    /// Where in [outer, inner] the result belongs, and its place in inner; <see cref="Parts.Nowhere"/>, and no entries, behind the last.
-    /// </summary>
-    public int At, Column;
-}
-
-/// <summary>How the threads of a group share strips.</summary>
-internal interface IStrips
-{
-    /// <summary>This thread's number among the <see cref="Count"/> threads of its strip.</summary>
-    static abstract int Rank { get; }
-
-    static abstract int Count { get; }
-
-    /// <param name="parts">Groups that share a strip, along the grid's y.</param>
-    static abstract Strip Of(int outer, int n, int inner, int parts);
-
-    /// <summary>Folds what the threads of a strip have, in an order that never changes; each of them gets the result.</summary>
-    static abstract T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged;
-}
-
-/// <summary>Rows [outer, n], inner = 1, undivided: eight a group, 32 threads a row.</summary>
-internal readonly struct ShortRows : IStrips
-{
-    public static int Rank => Group.IdxX;
-
-    public static int Count => Threads.Wide;
-
-    public static Strip Of(int outer, int n, int inner, int parts)
+    /// <summary>Columns of [n, inner], up to 32 neighbours a group, fewer where there are fewer: then a column has more threads.</summary>
+    public static Strips OfColumns(int n, int inner)
     {
-        Strip strip = default;
-        int row = Grid.IdxX * Threads.Tall + Group.IdxY;
-        strip.Step = Threads.Wide;
-        strip.Length = n;
-        strip.At = row < outer ? row : Parts.Nowhere;
-        strip.From = row < outer ? row * n + Group.IdxX : 0;
-        strip.End = row < outer ? (row + 1) * n : 0;
-        return strip;
+        int log = BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(inner, 1, Threads.Wide)));
+        return new(1, n, inner, LogPerGroup - log, log);
     }
 
-    public static T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
-        Threads.ToAll(Threads.FoldOverX<F, T>(own), Group.IdxX, Group.IdxY);
-}
+    /// <summary>Places of inner, with those that are behind the last.</summary>
+    private int Padded => (Inner + (1 << LogStride) - 1) >> LogStride << LogStride;
 
-/// <summary>Rows [outer, n], inner = 1: a group of 256 threads for each part of a row.</summary>
-internal readonly struct LongRows : IStrips
-{
-    public static int Rank => Group.IdxX;
+    private int LogBeside => LogPerGroup - LogCount;
 
-    public static int Count => Threads.PerGroup;
+    /// <summary>Of each part.</summary>
+    public int Groups => (Outer * Padded + (1 << LogBeside) - 1) >> LogBeside;
 
-    public static Strip Of(int outer, int n, int inner, int parts)
+    /// <summary>Threads of a strip.</summary>
+    public int Count => 1 << LogCount;
+
+    /// <summary>A thread's number among those of its strip.</summary>
+    public int Rank => Group.IdxX >> LogStride & (Count - 1);
+
+    /// <summary>The number of a thread's strip in the group.</summary>
+    private int Beside => (Group.IdxX & ((1 << LogStride) - 1)) | (Group.IdxX >> (LogCount + LogStride) << LogStride);
+
+    /// <summary>This thread's share of its strip.</summary>
+    public Strip Share(int group, int part)
     {
-        Strip strip = default;
-        int first = Parts.First(n, parts, Grid.IdxY);
-        strip.Step = Threads.PerGroup;
-        strip.Length = Parts.Length(n, parts, Grid.IdxY);
-        strip.At = Grid.IdxX;
-        strip.From = Grid.IdxX * n + first + Group.IdxX;
-        strip.End = Grid.IdxX * n + first + strip.Length;
-        return strip;
+        int number = (group << LogBeside) + Beside, o = number / Padded, column = number - o * Padded;
+        int first = Gpu.Parts.First(N, Parts, part), length = Gpu.Parts.Length(N, Parts, part);
+        bool inside = o < Outer && column < Inner;
+        int from = inside ? (o * N + first) * Inner + column : 0;
+        return new(this, from + Rank * Inner, inside ? from + length * Inner : 0, Inner << LogCount, length,
+            inside ? o * Inner + column : Gpu.Parts.Nowhere, column);
     }
 
-    public static T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
-        Threads.ToAll(Threads.FoldAll<F, T>(own), Group.IdxX, 0);
+    /// <summary>Folds what the threads of a strip have, in an order that never changes; right in the first of them.</summary>
+    public T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
+        Threads.Fold<F, T>(own, Group.IdxX, Rank, 1 << LogStride, Count >> 1);
+
+    /// <summary>As <see cref="Fold"/>; each of the strip's threads gets the result.</summary>
+    public T FoldToAll<F, T>(T own) where F : struct, IFold<T> where T : unmanaged => ToAll(Fold<F, T>(own));
+
+    /// <summary>Gives all threads of a strip what the first of them has.</summary>
+    public T ToAll<T>(T own) where T : unmanaged => Threads.ToAll(own, Rank, Beside);
+
+    /// <summary>Folds parts from <paramref name="slot"/> on; right in the first of the strip's threads.</summary>
+    public T FoldParts<F, T>(ArrayView<T> partial, int slot, int count) where F : struct, IFold<T> where T : unmanaged
+    {
+        T own = default;
+        for (int p = Rank; p < count; p += Count)
+            own = F.Of(own, partial[slot + p]);
+        return Fold<F, T>(own);
+    }
 }
 
-/// <summary>Columns: 32 neighbours a group, eight threads for each part of a column.</summary>
-internal readonly struct ColumnStrips : IStrips
+/// <summary>One thread's share of the entries that become one result: From, From + Step, .. below End.</summary>
+/// <param name="Length">Entries of all threads of the strip; with several parts, of this group's part.</param>
+/// <param name="At">Where in [outer, inner] the result belongs; <see cref="Parts.Nowhere"/>, and no entries, behind the last.</param>
+/// <param name="Column">The result's place in inner.</param>
+internal readonly record struct Strip(Strips Strips, int From, int End, int Step, int Length, int At, int Column)
 {
-    public static int Rank => Group.IdxY;
+    public bool Exists => At != Parts.Nowhere;
 
-    public static int Count => Threads.Tall;
+    /// <summary>Whether this thread stores what its strip becomes.</summary>
+    public bool Stores => Strips.Rank == 0 && Exists;
+}
 
-    public static Strip Of(int outer, int n, int inner, int parts)
-    {
-        Strip strip = default;
-        int blocks = (inner + Threads.Wide - 1) / Threads.Wide, o = Grid.IdxX / blocks;
-        int column = (Grid.IdxX - o * blocks) * Threads.Wide + Group.IdxX;
-        int first = Parts.First(n, parts, Grid.IdxY);
-        strip.Step = Threads.Tall * inner;
-        strip.Length = Parts.Length(n, parts, Grid.IdxY);
-        strip.Column = column;
-        strip.At = column < inner ? o * inner + column : Parts.Nowhere;
-        strip.From = column < inner ? (o * n + first + Group.IdxY) * inner + column : 0;
-        strip.End = column < inner ? (o * n + first + strip.Length) * inner : 0;
-        return strip;
-    }
+/// <summary>What the threads of a strip make of it.</summary>
+internal interface IStripwise<A> where A : struct
+{
+    static abstract void Of(A a, Strip strip);
+}
 
-    public static T Fold<F, T>(T own) where F : struct, IFold<T> where T : unmanaged =>
-        Threads.ToAll(Threads.FoldOverY<F, T>(own), Group.IdxY, Group.IdxX);
+internal readonly record struct StripsArguments<A>(Strips Strips, A Operands) where A : struct;
+
+internal readonly struct EachStrip<R, A> : IKernel<StripsArguments<A>> where R : struct, IStripwise<A> where A : struct
+{
+    public static void Run(StripsArguments<A> a) => R.Of(a.Operands, a.Strips.Share(Grid.IdxX, 0));
 }
 
 /// <summary>
@@ -118,15 +112,6 @@ internal static class Parts
     /// <summary>Entries of part p.</summary>
     public static int Length(int n, int parts, int p) => First(n, parts, p + 1) - First(n, parts, p);
 
-    /// <summary>Folds parts from <paramref name="slot"/> on into what is known without them; in each of the strip's threads.</summary>
-    public static T Fold<L, F, T>(ArrayView<T> partial, int slot, int count, T own)
-        where L : struct, IStrips where F : struct, IFold<T> where T : unmanaged
-    {
-        for (int p = L.Rank; p < count; p += L.Count)
-            own = F.Of(own, partial[slot + p]);
-        return L.Fold<F, T>(own);
-    }
-
     /// <summary>
     /// Whether all other groups with this ticket have stored their parts. Every thread of the group must ask. One part needs no ticket, and
     /// a group for which there are none is not the last.
@@ -138,7 +123,7 @@ internal static class Parts
         Intrinsic.Barrier();
         if (Group.IdxX == 0 && Group.IdxY == 0)
         {
-            int before = parts > 1 ? Intrinsic.Increment(ref tickets[ticket]) : 0;
+            int before = parts > 1 ? Intrinsic.Count(ref tickets[ticket], 1) : 0;
             last[0] = before == parts - 1 ? 1 : 0;
             if (parts > 1 && before == parts - 1)
                 tickets[ticket] = 0;
@@ -170,9 +155,10 @@ internal readonly record struct Shares(ArrayView<int> Tickets, int Parts, int Me
 
     public int MembersOf(int team) => IntrinsicMath.Min(Members, Parts - team * Members);
 
-    /// <summary>Whether all others of this group's team have stored their parts. Every thread must ask this, and the next.</summary>
-    public bool IsLastOfTeam(int sum, int team) => Gpu.Parts.IsLast(Tickets, sum * (Teams + 1) + team, MembersOf(team));
-
-    /// <summary>Whether all other teams have stored their sums, of the group that has stored its team's.</summary>
-    public bool IsLastOfAll(int sum, bool lastOfTeam) => Gpu.Parts.IsLast(Tickets, sum * (Teams + 1) + Teams, lastOfTeam ? Teams : 0);
+    /// <summary>
+    /// Whether all others of a team have stored their parts, or all other teams their sums. Every thread must ask, for its team and then
+    /// for all, as team number Teams.
+    /// </summary>
+    /// <param name="count">Of the parts, or of the teams; 0 in a group that was not the last of its team.</param>
+    public bool IsLast(int sum, int team, int count) => Gpu.Parts.IsLast(Tickets, sum * (Teams + 1) + team, count);
 }

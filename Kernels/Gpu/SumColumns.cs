@@ -1,4 +1,3 @@
-using System.Numerics;
 using ILGPU;
 
 namespace VaeFromScratch.Kernels.Gpu;
@@ -21,11 +20,11 @@ internal sealed partial class GpuBackend
         {
             var s = sums[i];
             Require.Reduction("sum", s.X, 1, s.Rows, s.Columns, s.Y);
-            int log = BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(s.Columns, 1, Threads.Wide)));
-            int strips = Groups(s.Columns, 1 << log), parts = PartsOf(s.Rows, RowsOfThread * (Threads.PerGroup >> log), strips);
-            jobs[i] = new(View(s.X), View(s.Y), s.Rows, s.Columns, s.Scale, s.Accumulate ? 1 : 0, log, parts, groups, slots,
+            var strips = Strips.OfColumns(s.Rows, s.Columns);
+            int parts = PartsOf(s.Rows, RowsOfThread * strips.Count, strips.Groups);
+            jobs[i] = new(new(View(s.X), View(s.Y), s.Scale, s.Accumulate ? 1 : 0), strips with { Parts = parts }, groups, slots,
                 i * EnoughGroups);
-            groups += strips * parts;
+            groups += strips.Groups * parts;
             slots += s.Columns * parts;
         }
         if (groups == 0)
@@ -37,11 +36,9 @@ internal sealed partial class GpuBackend
     }
 }
 
-/// <param name="LogWidth">The logarithm of the columns side by side in a group, up to a line of 32.</param>
-/// <param name="Parts">Groups that share the rows of a strip of columns.</param>
 /// <param name="FirstSlot">Where the job's parts are, and behind <paramref name="FirstTicket"/> its tickets.</param>
-internal readonly record struct ColumnJob(ArrayView<float> X, ArrayView<float> Y, int Rows, int Columns, float Scale, int Accumulate,
-    int LogWidth, int Parts, int FirstGroup, int FirstSlot, int FirstTicket);
+internal readonly record struct ColumnJob(SumArguments<ArrayView<float>> Sum, Strips Strips, int FirstGroup, int FirstSlot,
+    int FirstTicket);
 
 internal readonly record struct SumColumnsArguments(ColumnJob First, ColumnJob Second, ColumnJob Third, ColumnJob Fourth,
     ColumnJob Fifth, ArrayView<Pair> Partial, ArrayView<int> Tickets)
@@ -55,34 +52,10 @@ internal readonly struct SumColumns : IKernel<SumColumnsArguments>
 {
     public static void Run(SumColumnsArguments a)
     {
-        var job = a.First;
-        if (Grid.IdxX >= a.Second.FirstGroup)
-            job = a.Second;
-        if (Grid.IdxX >= a.Third.FirstGroup)
-            job = a.Third;
-        if (Grid.IdxX >= a.Fourth.FirstGroup)
-            job = a.Fourth;
-        if (Grid.IdxX >= a.Fifth.FirstGroup)
-            job = a.Fifth;
-        int group = Grid.IdxX - job.FirstGroup, strip = group / job.Parts, part = group - strip * job.Parts, width = 1 << job.LogWidth;
-        int column = strip * width + (Group.IdxX & (width - 1)), rank = Group.IdxX >> job.LogWidth, step = Threads.PerGroup >> job.LogWidth;
-        int first = Parts.First(job.Rows, job.Parts, part), end = first + Parts.Length(job.Rows, job.Parts, part);
-        end = column < job.Columns ? end : 0;
-        Pair sum = default;
-        for (int row = first + rank; row < end; row += step)
-            sum.Add(job.X[row * job.Columns + column]);
-        sum = Threads.FoldStrided<Added, Pair>(sum, rank, width);
-        int slot = job.FirstSlot + column * job.Parts;
-        bool stores = rank == 0 && column < job.Columns;
-        if (stores)
-            a.Partial[slot + part] = sum;
-        bool last = Parts.IsLast(a.Tickets, job.FirstTicket + strip, job.Parts);
-        Pair total = default;
-        int parts = last && column < job.Columns ? job.Parts : 0;
-        for (int p = rank; p < parts; p += step)
-            total.Add(a.Partial[slot + p]);
-        total = Threads.FoldStrided<Added, Pair>(total, rank, width);
-        if (stores && last)
-            Store.To(job.Y, column, total.Times(job.Scale), job.Accumulate);
+        var job = Grid.IdxX >= a.Fifth.FirstGroup ? a.Fifth : Grid.IdxX >= a.Fourth.FirstGroup ? a.Fourth
+            : Grid.IdxX >= a.Third.FirstGroup ? a.Third : Grid.IdxX >= a.Second.FirstGroup ? a.Second : a.First;
+        int group = Grid.IdxX - job.FirstGroup, strips = group / job.Strips.Parts;
+        ReduceParts<Sum<Entries, ArrayView<float>>, SumArguments<ArrayView<float>>, Pair>.Of(
+            new(job.Strips, a.Partial, a.Tickets, job.Sum), strips, group - strips * job.Strips.Parts, job.FirstSlot, job.FirstTicket);
     }
 }

@@ -28,10 +28,6 @@ internal sealed partial class GpuBackend
         return true;
     }
 
-    /// <summary>The device's own address of a slice; 0 where it is absent.</summary>
-    private nint AddressOf(Slice<float> slice) =>
-        slice.IsAbsent ? 0 : BlockAt(slice.Address).NativePtr + (nint)(slice.Address & OffsetMask);
-
     private sealed class TensorCoreCall(TensorCoreProducts products, Action<TensorCoreProducts> call) : Launchable
     {
         public override void Launch(AcceleratorStream stream) => call(products);

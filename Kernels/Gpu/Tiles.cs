@@ -69,11 +69,8 @@ internal struct Eight
         High.Add(from[high]);
     }
 
-    /// <summary>Stores them, added to what is there where asked.</summary>
-    public void Keep(ArrayView<Four> to, int low, int high, bool accumulate)
+    public void Keep(ArrayView<Four> to, int low, int high)
     {
-        if (accumulate)
-            Add(to, low, high);
         to[low] = Low;
         to[high] = High;
     }
@@ -124,26 +121,23 @@ internal struct HalfSums
         R3.Add(from, at + 6 * apart, at + 7 * apart);
     }
 
-    /// <summary>Stores them, added row by row to what is there where asked.</summary>
-    public void Keep(ArrayView<Four> to, int at, int apart, bool accumulate)
+    public void Keep(ArrayView<Four> to, int at, int apart)
     {
-        R0.Keep(to, at, at + apart, accumulate);
-        R1.Keep(to, at + 2 * apart, at + 3 * apart, accumulate);
-        R2.Keep(to, at + 4 * apart, at + 5 * apart, accumulate);
-        R3.Keep(to, at + 6 * apart, at + 7 * apart, accumulate);
+        R0.Keep(to, at, at + apart);
+        R1.Keep(to, at + 2 * apart, at + 3 * apart);
+        R2.Keep(to, at + 4 * apart, at + 5 * apart);
+        R3.Keep(to, at + 6 * apart, at + 7 * apart);
     }
 }
 
 /// <summary>What a group knows of one of its rows of the result; for products of matrices only where it goes.</summary>
+/// <param name="To">The row of the result, -1 where there is none.</param>
+/// <param name="From">
+/// For convolutions, with Y and X: where the row's window begins in the source, and the source's entry there; all may lie outside.
+/// </param>
 [StructLayout(LayoutKind.Sequential, Size = 16)]
-internal struct Row
+internal readonly record struct Row(int To, int From = 0, int Y = 0, int X = 0)
 {
-    /// <summary>The row of the result, -1 where there is none.</summary>
-    public int To;
-
-    /// <summary>For convolutions: where the row's window begins in the source, and the source's entry there; all may lie outside.</summary>
-    public int From, Y, X;
-
     /// <summary>A Y that no tap leads inside from.</summary>
     public const int Outside = int.MinValue / 2;
 }
@@ -226,4 +220,12 @@ internal interface IRows
 /// <summary>An operand in memory, row-major in one of two ways.</summary>
 /// <param name="Rows">The rows of the result, or its columns, that it counts for.</param>
 /// <param name="Stride">Floats from one line in memory to the next.</param>
-internal readonly record struct Matrix(ArrayView<float> Entries, int Rows, int Stride);
+internal readonly record struct Matrix(ArrayView<float> Entries, int Rows, int Stride)
+{
+    /// <summary>An entry, 0 where it is outside. The first is read then: a branch would keep loads from being made together.</summary>
+    public float At(int at, bool inside)
+    {
+        float entry = Entries[inside ? at : 0];
+        return inside ? entry : 0f;
+    }
+}

@@ -9,19 +9,16 @@ internal sealed partial class GpuBackend
 {
     public void AffineWarp(WarpShape shape, Slice<float> x, Slice<float> motion, Slice<float> y) =>
         Each<AffineWarp, WarpArguments>(Require.AffineWarp(shape, x, motion, y),
-            new(View(x), View(motion), View(y), shape.Size, shape.Height, shape.Width, shape.Channels, shape.Reflect ? 1 : 0));
+            new(View(x), View(motion), View(y), shape.Height, shape.Width, shape.Channels, shape.Reflect ? 1 : 0));
 }
 
-internal readonly record struct WarpArguments(ArrayView<float> X, ArrayView<float> Motion, ArrayView<float> Y, int N, int Height, int Width,
+internal readonly record struct WarpArguments(ArrayView<float> X, ArrayView<float> Motion, ArrayView<float> Y, int Height, int Width,
     int Channels, int Reflect);
 
-internal readonly struct AffineWarp : IKernel<WarpArguments>
+internal readonly struct AffineWarp : IEntry<WarpArguments>
 {
-    public static void Run(WarpArguments a)
+    public static void Of(WarpArguments a, int at)
     {
-        int at = Threads.Number;
-        if (at >= a.N)
-            return;
         int pixel = at / a.Channels, line = pixel / a.Width, image = line / a.Height, m = WarpShape.MotionSize * image;
         Lane one = 1f, half = 0.5f, inverse = one / (one + a.Motion[m + 1]);
         Lane mirrored = Intrinsic.Less(0f, a.Motion[m + 5]) ? -inverse : inverse;

@@ -37,7 +37,8 @@ public sealed class CudaStepTests
         TestContext.Out.WriteLine(string.Join('\n', captured.Select(c => c["cuLaunchKernel ".Length..])));
         Assert.That(captured, Is.All.StartsWith("cuLaunchKernel ").And.All.EndsWith(" captured"), "nothing but launches");
         Assert.That(captured, Has.Length.EqualTo(trainer.CallsPerStep), "and one for each kernel");
-        Assert.That(captured.Select(c => c.Split(' ')[1]), Has.None.EqualTo("Kernel_Run").And.Some.EqualTo("Kernel_Optimise_Adam"));
+        Assert.That(captured.Select(c => c.Split(' ')[1]),
+            Has.None.EqualTo("Kernel_Run").And.Some.EqualTo("Kernel_ReduceParts_Optimise_Adam"));
         Assert.That(trainer.CallsPerStep, Is.InRange(1, most));
         string nodes = string.Create(CultureInfo.InvariantCulture, $"nodes {trainer.CallsPerStep}"),
             made = $"cuGraphInstantiateWithFlags {nodes}";
