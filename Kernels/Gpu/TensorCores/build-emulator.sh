@@ -12,9 +12,10 @@ options=(-std=c++17 -O2 -g1 -march=x86-64-v3 -ffp-contract=off -fno-math-errno -
 if [[ $compiler == *g++* && $compiler != *clang* ]]; then options+=(-mtls-dialect=gnu2); fi
 read -ra more <<<"${FLAGS:-}"
 headers_changed() { [[ -n $(find src/*.cuh emulator/*.h build-emulator.sh -newer "$1" -print -quit) ]]; }
-jobs=()
+jobs=() objects=()
 for source in emulator/scheduler.cpp emulator/driver.cpp emulator/nccl.cpp src/*.cu; do
   object="$out/$(basename "${source%.*}").o"
+  objects+=("$object")
   if [[ ! -e $object || $source -nt $object ]] || headers_changed "$object"; then
     "$compiler" -x c++ "${options[@]}" "${more[@]}" -c "$source" -o "$object" &
     jobs+=($!)
@@ -22,6 +23,6 @@ for source in emulator/scheduler.cpp emulator/driver.cpp emulator/nccl.cpp src/*
   fi
 done
 for job in "${jobs[@]}"; do wait "$job"; done
-"$compiler" -shared "${more[@]}" -o "$out/libvaecuda.so.new" "$out"/*.o -lpthread
+"$compiler" -shared "${more[@]}" -o "$out/libvaecuda.so.new" "${objects[@]}" -lpthread
 mv "$out/libvaecuda.so.new" "$out/libvaecuda.so"
 echo "$PWD/$out/libvaecuda.so"
