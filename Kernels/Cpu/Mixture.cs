@@ -135,9 +135,9 @@ internal sealed unsafe partial class CpuBackend
     private readonly struct MixtureJob(PackedMixture mixture, int rows, float* z, float* joint, float* marginal) : ILaneJob
     {
         private const int MostRows = 16;
-        private const int StateFloats = 48;
+        private const int StateFloats = 32;
 
-        // A block's terms relative to the maximum before it: e^80 of each can be added up.
+        // How far a term may lie above the largest before its block: the exponentials of a whole block of them add up to 1e37.
         private const float MostRise = 80;
 
         // A block of components stays in the second-level cache while a tile of rows passes over it; the tile's running maxima and sums are
@@ -210,19 +210,14 @@ internal sealed unsafe partial class CpuBackend
             where V : struct, IVector<V>
         {
             V oldMax = V.Load(state), shift = FiniteOrZero(oldMax);
-            V.Store(V.Broadcast(0f), state + 32);
             int whole = block & ~3;
-            if (firstStrip)
-                Fours<V, Stored>(latents, component, whole, weight, sums, state, shift);
-            else
-                Fours<V, Added>(latents, component, whole, weight, sums, state, shift);
-            V max = V.Load(state), total = V.Load(state + 32);
+            V total = firstStrip ? Fours<V, Stored>(latents, component, whole, weight, sums, state, shift)
+                : Fours<V, Added>(latents, component, whole, weight, sums, state, shift);
+            V max = V.Load(state);
             for (int k = whole; k < block; k++)
             {
-                V term = Density(latents, component + k * Packed);
-                V.Store(firstStrip ? term : V.Load(sums + k * 16) + term, sums + k * 16);
-                term += V.Broadcast(weight[k]);
-                max = V.AtLeast(term, max);
+                V term = firstStrip ? Term<V, Stored>(latents, component + k * Packed, sums + k * 16, weight[k], ref max)
+                    : Term<V, Added>(latents, component + k * Packed, sums + k * 16, weight[k], ref max);
                 total += RealMath.Exp(term - shift);
             }
             V newShift = FiniteOrZero(max);
@@ -240,6 +235,7 @@ internal sealed unsafe partial class CpuBackend
             V.Store(V.Fma(V.Load(state + 16), RealMath.Exp(oldMax - newShift), total), state + 16);
         }
 
+        /// <summary>How a pair's sum over latents takes in a strip: the first one is stored, the others are added to it.</summary>
         private interface ISums
         {
             static abstract V Next<V>(float* sums, V density) where V : struct, IVector<V>;
@@ -257,8 +253,12 @@ internal sealed unsafe partial class CpuBackend
             public static V Next<V>(float* sums, V density) where V : struct, IVector<V> => V.Load(sums) + density;
         }
 
+        /// <summary>
+        /// The components of a block in fours, exponentiated abreast where there are registers for it: their sum, and their largest term in
+        /// <paramref name="state"/>. By itself, as the compiler inlines only so much into one method.
+        /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Fours<V, S>(V latents, float* component, int count, float* weight, float* sums, float* state, V shift)
+        private static V Fours<V, S>(V latents, float* component, int count, float* weight, float* sums, float* state, V shift)
             where V : struct, IVector<V> where S : ISums
         {
             V max = V.Load(state), even = V.Broadcast(0f), odd = even;
@@ -280,9 +280,10 @@ internal sealed unsafe partial class CpuBackend
                     odd = odd + e.A.B + e.B.B;
                 }
             V.Store(max, state);
-            V.Store(even + odd, state + 32);
+            return even + odd;
         }
 
+        /// <summary>A component's log density and weight, after its density went into the sum over latents.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static V Term<V, S>(V latents, float* component, float* sums, float weight, ref V max)
             where V : struct, IVector<V> where S : ISums

@@ -30,7 +30,7 @@ internal readonly record struct Strips(int Outer, int N, int Inner, int LogCount
 
     private int LogBeside => LogPerGroup - LogCount;
 
-    /// <summary>Of each part.</summary>
+    /// <summary>Groups of threads that one part of all strips takes.</summary>
     public int Groups => (Outer * Padded + (1 << LogBeside) - 1) >> LogBeside;
 
     /// <summary>Threads of a strip.</summary>

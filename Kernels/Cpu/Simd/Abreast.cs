@@ -7,6 +7,7 @@ namespace VaeFromScratch.Kernels.Cpu.Simd;
 /// Two vectors whose operations take turns. A long formula is one chain in which each operation waits for the one before; the processor
 /// looks ahead only so far, so that two chains one after the other wait twice, and abreast once.
 /// </summary>
+/// <remarks>For vectors of one register, of which there are 32: of more the compiler makes copies in memory, many times slower.</remarks>
 internal readonly struct Abreast<V>(V a, V b) : IReal<Abreast<V>> where V : struct, IReal<V>
 {
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
