@@ -10,11 +10,14 @@ namespace VaeFromScratch.Kernels.Cpu;
 /// <remarks>
 /// Lanes are latents. Components are packed once: per strip of 16 latents mean, -1/2 exp(-logVar) and -1/2 (log 2 pi + logVar), so that a
 /// pair's log density costs three operations a latent. There is one exponential a pair and latent, relative to the largest term of the
-/// blocks of components before, and one rescaling a block where a larger one was found. Blocks follow each other in order: the bits do not
+/// blocks of components before, and one rescaling a block where a larger one was found. Marginal densities are added up as powers of two,
+/// which need no multiple of log 2 taken off, and of results that are normal numbers. Blocks follow each other in order: the bits do not
 /// depend on threads.
 /// </remarks>
 internal sealed unsafe partial class CpuBackend
 {
+    private const float LogTwo = 0.693147181f;
+
     /// <summary>Components a block.</summary>
     private const int MixtureBlock = 128;
 
@@ -24,22 +27,23 @@ internal sealed unsafe partial class CpuBackend
     public void MixtureLogDensity(MixtureOperands mixture)
     {
         Require.Mixture("mixture_log_density", mixture);
-        var job = new MixtureJob(PackMixture(mixture, extra: 0), mixture.Rows, mixture.Z.Pointer, mixture.Joint.Pointer,
-            mixture.Marginal.Pointer);
+        var packed = PackMixture(mixture, extra: 0, unit: mixture.Marginal.IsAbsent ? 1 : 1 / LogTwo);
+        var job = new MixtureJob(packed, mixture.Rows, mixture.Z.Pointer, mixture.Joint.Pointer, mixture.Marginal.Pointer);
         ForEach(job.Parts, job);
     }
 
     /// <param name="extra">Further floats wanted behind the packed components.</param>
-    private PackedMixture PackMixture(MixtureOperands mixture, long extra)
+    /// <param name="unit">What a nat is in the log densities: 1, or 1 / log 2 for binary logarithms.</param>
+    private PackedMixture PackMixture(MixtureOperands mixture, long extra, float unit = 1)
     {
         var (_, components, h, _, mu, logVar, weights, _, _, ownOffset, pairBias) = mixture;
         int strips = (h + 15) / 16;
         float* packed = working.Reserve((long)strips * components * Packed + extra);
-        ForEach(RowParts(components, h), new PackJob(components, h, mu.Pointer, logVar.Pointer, packed));
+        ForEach(RowParts(components, h), new PackJob(components, h, mu.Pointer, logVar.Pointer, unit, packed));
         return new(components, h, packed, weights, ownOffset, pairBias.Pointer);
     }
 
-    private readonly struct PackJob(int components, int h, float* mu, float* logVar, float* packed) : ILaneJob
+    private readonly struct PackJob(int components, int h, float* mu, float* logVar, float unit, float* packed) : ILaneJob
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(int part) where V : struct, IVector<V>
@@ -54,8 +58,8 @@ internal sealed unsafe partial class CpuBackend
                     V log = Lanes.LoadUpTo<V>(logVar + from, count);
                     V.Store(Lanes.LoadUpTo<V>(mu + from, count), to);
                     // Lanes behind the last latent have precision and constant 0: they add nothing to a sum over latents.
-                    V.Store(Lanes.Keep(GaussianComponent.Precision(log), count), to + 16);
-                    V.Store(Lanes.Keep(GaussianComponent.Constant(log), count), to + 32);
+                    V.Store(Lanes.Keep(V.Broadcast(unit) * GaussianComponent.Precision(log), count), to + 16);
+                    V.Store(Lanes.Keep(V.Broadcast(unit) * GaussianComponent.Constant(log), count), to + 32);
                 }
         }
     }
@@ -66,6 +70,7 @@ internal sealed unsafe partial class CpuBackend
         public readonly int Components = components;
         public readonly int H = h;
         public readonly int Strips = (h + 15) / 16;
+        public readonly float OtherWeight = weights.Other;
 
         /// <summary>What follows the packed components in working memory.</summary>
         public float* Behind => packed + (nint)Strips * Components * Packed;
@@ -84,6 +89,24 @@ internal sealed unsafe partial class CpuBackend
                 to[next - first] = weights.Next;
             if (own >= first && own < first + count)
                 to[own - first] = weights.Own;
+        }
+
+        /// <summary>
+        /// Log weights relative to <see cref="OtherWeight"/> as binary logarithms, of components [first, first + count) for a row; false
+        /// where all are 0, as they are in most blocks.
+        /// </summary>
+        public bool RelativeWeights(int row, int first, int count, float* to)
+        {
+            int own = row + ownOffset - first, next = (row + ownOffset + 1) % Components - first;
+            bool any = weights.Own != weights.Other && own >= 0 && own < count
+                || weights.Next != weights.Other && next >= 0 && next < count;
+            if (any)
+            {
+                Weights(row, first, count, to);
+                for (int j = 0; j < count; j++)
+                    to[j] = (to[j] - weights.Other) / LogTwo;
+            }
+            return any;
         }
 
         /// <summary>sum over h of log N(z | component j), for components [first, first + count).</summary>
@@ -138,7 +161,7 @@ internal sealed unsafe partial class CpuBackend
         private const int StateFloats = 32;
 
         // How far a term may lie above the largest before its block: the exponentials of a whole block of them add up to 1e37.
-        private const float MostRise = 80;
+        private const float MostRise = 115;
 
         // A block of components stays in the second-level cache while a tile of rows passes over it; the tile's running maxima and sums are
         // on the stack.
@@ -152,8 +175,8 @@ internal sealed unsafe partial class CpuBackend
             int first = part * tile, count = Math.Min(tile, rows - first);
             float* state = stackalloc float[marginal == null ? 0 : count * mixture.Strips * StateFloats];
             var totals = stackalloc StreamingLogSumExp[MostRows];
-            float* weight = stackalloc float[2 * MixtureBlock];
-            float* density = weight + MixtureBlock;
+            float* weight = stackalloc float[3 * MixtureBlock];
+            float* relative = weight + MixtureBlock, density = relative + MixtureBlock;
             float* sums = stackalloc float[MixtureBlock * 16];
             for (int r = 0; r < count; r++)
                 totals[r] = new();
@@ -174,12 +197,13 @@ internal sealed unsafe partial class CpuBackend
                         mixture.LogDensities<V>(row, j, block, density);
                     else
                     {
+                        float* differing = mixture.RelativeWeights(first + r, j, block, relative) ? relative : null;
                         for (int strip = 0; strip < mixture.Strips; strip++)
-                            Strip(mixture.Latents<V>(row, strip), mixture.Component(strip, j), block, weight, strip == 0, sums,
+                            Strip(mixture.Latents<V>(row, strip), mixture.Component(strip, j), block, differing, strip == 0, sums,
                                 state + (r * mixture.Strips + strip) * StateFloats);
                         if (joint != null)
                             for (int k = 0; k < block; k++)
-                                density[k] = (float)V.SumLanes(V.Load(sums + k * 16));
+                                density[k] = (float)(LogTwo * V.SumLanes(V.Load(sums + k * 16)));
                     }
                     if (joint == null)
                         continue;
@@ -194,7 +218,8 @@ internal sealed unsafe partial class CpuBackend
                 for (int strip = 0; marginal != null && strip < mixture.Strips; strip++)
                 {
                     float* s = state + (r * mixture.Strips + strip) * StateFloats;
-                    V value = FiniteOrZero(V.Load(s)) + RealMath.Log(V.Load(s + 16));
+                    V value = V.Fma(V.Broadcast(LogTwo), FiniteOrZero(V.Load(s)), RealMath.Log(V.Load(s + 16)))
+                        + V.Broadcast(mixture.OtherWeight);
                     V.StorePart(value, marginal + (nint)(first + r) * mixture.H + strip * 16, Math.Min(16, mixture.H - strip * 16));
                 }
             }
@@ -205,94 +230,98 @@ internal sealed unsafe partial class CpuBackend
         /// Exponentials are taken relative to the maximum before this block, while its own is found; only where it is larger by so much
         /// that a sum could overflow, as in the first block, they are taken once more.
         /// </remarks>
+        /// <param name="weight">Relative log weights of the components; null where all are 0.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Strip<V>(V latents, float* component, int block, float* weight, bool firstStrip, float* sums, float* state)
             where V : struct, IVector<V>
         {
             V oldMax = V.Load(state), shift = FiniteOrZero(oldMax);
-            int whole = block & ~3;
-            V total = firstStrip ? Fours<V, Stored>(latents, component, whole, weight, sums, state, shift)
-                : Fours<V, Added>(latents, component, whole, weight, sums, state, shift);
-            V max = V.Load(state);
-            for (int k = whole; k < block; k++)
+            V total = (firstStrip, weight == null) switch
             {
-                V term = firstStrip ? Term<V, Stored>(latents, component + k * Packed, sums + k * 16, weight[k], ref max)
-                    : Term<V, Added>(latents, component + k * Packed, sums + k * 16, weight[k], ref max);
-                total += RealMath.Exp(term - shift);
-            }
-            V newShift = FiniteOrZero(max);
-            V.Store(max, state);
+                (true, true) => Terms<V, Yes, No>(latents, component, block, weight, sums, state, shift),
+                (true, false) => Terms<V, Yes, Yes>(latents, component, block, weight, sums, state, shift),
+                (false, true) => Terms<V, No, No>(latents, component, block, weight, sums, state, shift),
+                (false, false) => Terms<V, No, Yes>(latents, component, block, weight, sums, state, shift),
+            };
+            V max = V.Load(state), newShift = FiniteOrZero(max);
             float rise = V.MaxLanes(newShift - oldMax);
             if (rise <= MostRise)
             {
                 total += V.Load(state + 16);
-                V.Store(rise == 0 ? total : total * RealMath.Exp(shift - newShift), state + 16);
+                V.Store(rise == 0 ? total : total * Power(shift - newShift), state + 16);
                 return;
             }
             total = V.Broadcast(0f);
             for (int k = 0; k < block; k++)
-                total += RealMath.Exp(Density(latents, component + k * Packed) + V.Broadcast(weight[k]) - newShift);
-            V.Store(V.Fma(V.Load(state + 16), RealMath.Exp(oldMax - newShift), total), state + 16);
+                total += Power(Density(latents, component + k * Packed) + V.Broadcast(weight == null ? 0 : weight[k]) - newShift);
+            V.Store(V.Fma(V.Load(state + 16), Power(oldMax - newShift), total), state + 16);
         }
 
-        /// <summary>How a pair's sum over latents takes in a strip: the first one is stored, the others are added to it.</summary>
-        private interface ISums
-        {
-            static abstract V Next<V>(float* sums, V density) where V : struct, IVector<V>;
-        }
-
-        private readonly struct Stored : ISums
-        {
-            [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            public static V Next<V>(float* sums, V density) where V : struct, IVector<V> => density;
-        }
-
-        private readonly struct Added : ISums
-        {
-            [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            public static V Next<V>(float* sums, V density) where V : struct, IVector<V> => V.Load(sums) + density;
-        }
+        /// <summary>2^x for any x.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static V Power<V>(V x) where V : struct, IVector<V> => RealMath.Exp(V.Broadcast(LogTwo) * x);
 
         /// <summary>
-        /// The components of a block in fours, exponentiated abreast where there are registers for it: their sum, and their largest term in
+        /// The sum of a block's exponentials, four of them abreast where there are registers for it; their largest term goes to
         /// <paramref name="state"/>. By itself, as the compiler inlines only so much into one method.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static V Fours<V, S>(V latents, float* component, int count, float* weight, float* sums, float* state, V shift)
-            where V : struct, IVector<V> where S : ISums
+        private static V Terms<V, First, Weighted>(V latents, float* component, int count, float* weight, float* sums, float* state,
+            V shift) where V : struct, IVector<V> where First : ISwitch where Weighted : ISwitch
         {
             V max = V.Load(state), even = V.Broadcast(0f), odd = even;
-            if (!Vector512.IsHardwareAccelerated)
-                for (int k = 0; k < count; k += 2, component += 2 * Packed, sums += 32)
+            int k = 0;
+            if (Vector512.IsHardwareAccelerated)
+                for (; k + 4 <= count; k += 4, component += 4 * Packed, sums += 64)
                 {
-                    even += RealMath.Exp(Term<V, S>(latents, component, sums, weight[k], ref max) - shift);
-                    odd += RealMath.Exp(Term<V, S>(latents, component + Packed, sums + 16, weight[k + 1], ref max) - shift);
-                }
-            else
-                for (int k = 0; k < count; k += 4, component += 4 * Packed, sums += 64)
-                {
-                    V t0 = Term<V, S>(latents, component, sums, weight[k], ref max),
-                        t1 = Term<V, S>(latents, component + Packed, sums + 16, weight[k + 1], ref max),
-                        t2 = Term<V, S>(latents, component + 2 * Packed, sums + 32, weight[k + 2], ref max),
-                        t3 = Term<V, S>(latents, component + 3 * Packed, sums + 48, weight[k + 3], ref max);
-                    var e = RealMath.Exp(new Abreast<Abreast<V>>(new(t0 - shift, t1 - shift), new(t2 - shift, t3 - shift)));
+                    V t0 = Term<V, First, Weighted>(latents, component, sums, weight + k, ref max),
+                        t1 = Term<V, First, Weighted>(latents, component + Packed, sums + 16, weight + k + 1, ref max),
+                        t2 = Term<V, First, Weighted>(latents, component + 2 * Packed, sums + 32, weight + k + 2, ref max),
+                        t3 = Term<V, First, Weighted>(latents, component + 3 * Packed, sums + 48, weight + k + 3, ref max);
+                    var e = RealMath.Exp2OfNormal(new Abreast<Abreast<V>>(new(t0 - shift, t1 - shift), new(t2 - shift, t3 - shift)));
                     even = even + e.A.A + e.B.A;
                     odd = odd + e.A.B + e.B.B;
                 }
+            for (; k + 2 <= count; k += 2, component += 2 * Packed, sums += 32)
+            {
+                even += RealMath.Exp2OfNormal(Term<V, First, Weighted>(latents, component, sums, weight + k, ref max) - shift);
+                odd += RealMath.Exp2OfNormal(Term<V, First, Weighted>(latents, component + Packed, sums + 16, weight + k + 1, ref max)
+                    - shift);
+            }
+            if (k < count)
+                even += RealMath.Exp2OfNormal(Term<V, First, Weighted>(latents, component, sums, weight + k, ref max) - shift);
             V.Store(max, state);
             return even + odd;
         }
 
-        /// <summary>A component's log density and weight, after its density went into the sum over latents.</summary>
+        /// <summary>
+        /// A component's log density and weight, after its density was stored as the first of a pair's sum over latents or added to it.
+        /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static V Term<V, S>(V latents, float* component, float* sums, float weight, ref V max)
-            where V : struct, IVector<V> where S : ISums
+        private static V Term<V, First, Weighted>(V latents, float* component, float* sums, float* weight, ref V max)
+            where V : struct, IVector<V> where First : ISwitch where Weighted : ISwitch
         {
             V density = Density(latents, component);
-            V.Store(S.Next(sums, density), sums);
-            V term = density + V.Broadcast(weight);
+            V.Store(First.IsOn ? density : V.Load(sums) + density, sums);
+            V term = Weighted.IsOn ? density + V.Broadcast(*weight) : density;
             max = V.AtLeast(term, max);
             return term;
+        }
+
+        /// <summary>A case that the compiler makes a version of its own for.</summary>
+        private interface ISwitch
+        {
+            static abstract bool IsOn { get; }
+        }
+
+        private readonly struct Yes : ISwitch
+        {
+            public static bool IsOn => true;
+        }
+
+        private readonly struct No : ISwitch
+        {
+            public static bool IsOn => false;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

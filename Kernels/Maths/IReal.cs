@@ -31,6 +31,8 @@ public interface IReal<V> where V : struct, IReal<V>
     static abstract V SelectLess(V a, V b, V yes, V no);
     /// <summary>p * 2^n for an integral n in [-252, 254], rounded once, subnormal and infinite results included.</summary>
     static abstract V ScaleByPowerOfTwo(V p, V n);
+    /// <summary>p * 2^n where that is a normal number, as p is; NaN where p is, and anything elsewhere.</summary>
+    static virtual V ScaleNormalByPowerOfTwo(V p, V n) => V.ScaleByPowerOfTwo(p, n);
     /// <summary>
     /// Splits x > 0 (subnormals included) into m in [sqrt(1/2), sqrt(2)) and e with x = m * 2^e; other inputs give anything.
     /// </summary>

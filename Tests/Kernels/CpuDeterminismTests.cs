@@ -12,7 +12,7 @@ namespace VaeFromScratch.Tests.Kernels;
 public sealed class CpuDeterminismTests
 {
     /// <summary>The digest of <see cref="Calls"/>'s outputs. It changes only when a formula or an order of summation does.</summary>
-    private const ulong Expected = 14661400325826449742;
+    private const ulong Expected = 4394742688891494017;
 
     [Test]
     public void Every_vector_width_gives_the_same_bits()

@@ -2,6 +2,7 @@ using NUnit.Framework;
 using VaeFromScratch.Kernels;
 using VaeFromScratch.Kernels.Cpu;
 using VaeFromScratch.Kernels.Functions;
+using VaeFromScratch.Kernels.Maths;
 using VaeFromScratch.Reference;
 
 namespace VaeFromScratch.Tests.Kernels;
@@ -31,6 +32,30 @@ public sealed class RealMathTests
     [Test]
     public void Softplus_is_within_its_stated_accuracy() =>
         AssertUlp<Softplus>(ElementwiseReference.Softplus, float.NegativeInfinity, float.PositiveInfinity, 2);
+
+    [Test]
+    public void Exp2OfNormal_is_within_its_stated_accuracy() => AssertUlp<Exp2OfNormal>(x => Math.Pow(2, x), -126, 127, 1);
+
+    [Test]
+    public void Exp2OfNormal_is_its_smallest_value_below_and_NaN_at_NaN()
+    {
+        float[] inputs = [-126.5f, -1e30f, float.NegativeInfinity, float.NaN];
+        using var pool = new BufferPool(Backend);
+        Slice<float> from = pool.Rent<float>(inputs.Length), to = pool.Rent<float>(inputs.Length);
+        inputs.CopyTo(from.AsSpan());
+        ((IBackend)Backend).Unary<Exp2OfNormal>(from, to);
+        float least = MathF.ScaleB(1, -126);
+        Assert.That(to.AsSpan().ToArray(), Is.EqualTo((float[])[least, least, least, float.NaN]));
+    }
+
+    private readonly struct Exp2OfNormal : IUnaryKernel
+    {
+        public static string Name => "Exp2OfNormal";
+
+        public static V Forward<V>(V x, V p) where V : struct, IReal<V> => RealMath.Exp2OfNormal(x);
+
+        public static V Gradient<V>(V g, V x, V y, V p) where V : struct, IReal<V> => throw new NotSupportedException();
+    }
 
     private static void AssertUlp<K>(Func<double, double> f, float low, float high, double bound) where K : struct, IUnaryKernel
     {

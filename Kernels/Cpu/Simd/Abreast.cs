@@ -47,6 +47,9 @@ internal readonly struct Abreast<V>(V a, V b) : IReal<Abreast<V>> where V : stru
     [MethodImpl(Inline)]
     public static Abreast<V> ScaleByPowerOfTwo(Abreast<V> p, Abreast<V> n) =>
         new(V.ScaleByPowerOfTwo(p.A, n.A), V.ScaleByPowerOfTwo(p.B, n.B));
+    [MethodImpl(Inline)]
+    public static Abreast<V> ScaleNormalByPowerOfTwo(Abreast<V> p, Abreast<V> n) =>
+        new(V.ScaleNormalByPowerOfTwo(p.A, n.A), V.ScaleNormalByPowerOfTwo(p.B, n.B));
     [MethodImpl(Inline)] public static Abreast<V> TopBits(Abreast<V> words) => new(V.TopBits(words.A), V.TopBits(words.B));
 
     [MethodImpl(Inline)]

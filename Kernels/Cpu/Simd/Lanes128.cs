@@ -104,6 +104,10 @@ internal readonly struct Lanes128(Vector128<float> p, Vector128<float> q, Vector
         new(Scale(x.p, n.p), Scale(x.q, n.q), Scale(x.r, n.r), Scale(x.s, n.s));
 
     [MethodImpl(Inline)]
+    public static Lanes128 ScaleNormalByPowerOfTwo(Lanes128 x, Lanes128 n) =>
+        new(ScaleNormal(x.p, n.p), ScaleNormal(x.q, n.q), ScaleNormal(x.r, n.r), ScaleNormal(x.s, n.s));
+
+    [MethodImpl(Inline)]
     public static Lanes128 SplitExponent(Lanes128 x, out Lanes128 exponent)
     {
         var p = Split(x.p, out var ep);
@@ -168,6 +172,10 @@ internal readonly struct Lanes128(Vector128<float> p, Vector128<float> q, Vector
     [MethodImpl(Inline)]
     private static Vector128<float> Top(Vector128<float> words) =>
         Vector128.ConvertToSingle(Vector128.ShiftRightLogical(words.AsInt32(), 9));
+
+    [MethodImpl(Inline)]
+    private static Vector128<float> ScaleNormal(Vector128<float> x, Vector128<float> n) =>
+        (x.AsInt32() + Vector128.ShiftLeft(Vector128.ConvertToInt32Native(n), 23)).AsSingle();
 
     [MethodImpl(Inline)]
     private static Vector128<float> Scale(Vector128<float> x, Vector128<float> n)

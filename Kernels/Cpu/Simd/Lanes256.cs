@@ -71,6 +71,8 @@ internal readonly struct Lanes256(Vector256<float> lower, Vector256<float> upper
             Vector256.ConditionalSelect(Vector256.LessThan(a.u, b.u), yes.u, no.u));
 
     [MethodImpl(Inline)] public static Lanes256 ScaleByPowerOfTwo(Lanes256 p, Lanes256 n) => new(Scale(p.l, n.l), Scale(p.u, n.u));
+    [MethodImpl(Inline)]
+    public static Lanes256 ScaleNormalByPowerOfTwo(Lanes256 p, Lanes256 n) => new(ScaleNormal(p.l, n.l), ScaleNormal(p.u, n.u));
 
     [MethodImpl(Inline)]
     public static Lanes256 SplitExponent(Lanes256 x, out Lanes256 exponent)
@@ -121,6 +123,10 @@ internal readonly struct Lanes256(Vector256<float> lower, Vector256<float> upper
     [MethodImpl(Inline)]
     private static Vector256<float> Top(Vector256<float> words) =>
         Vector256.ConvertToSingle(Vector256.ShiftRightLogical(words.AsInt32(), 9));
+
+    [MethodImpl(Inline)]
+    private static Vector256<float> ScaleNormal(Vector256<float> p, Vector256<float> n) =>
+        (p.AsInt32() + Vector256.ShiftLeft(Vector256.ConvertToInt32Native(n), 23)).AsSingle();
 
     [MethodImpl(Inline)]
     private static Vector256<float> Scale(Vector256<float> p, Vector256<float> n)
