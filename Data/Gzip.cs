@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.IO.Hashing;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Data;
@@ -46,13 +47,14 @@ internal static class Gzip
         private const int TrailerBytes = 8;
 
         private readonly GZipStream inflated = new(compressed, CompressionMode.Decompress, leaveOpen: true);
-        private uint checksum, length;
+        private readonly Crc32 checksum = new();
+        private uint length;
         private bool ended;
 
         public override int Read(Span<byte> buffer)
         {
             int read = ended ? 0 : inflated.Read(buffer);
-            checksum = Crc32.Append(checksum, buffer[..read]);
+            checksum.Append(buffer[..read]);
             length += (uint)read;
             if (ended || read > 0 || buffer.IsEmpty)
                 return read;
@@ -72,7 +74,7 @@ internal static class Gzip
                 return false;
             compressed.Seek(-TrailerBytes, SeekOrigin.End);
             compressed.ReadExactly(trailer);
-            return BinaryPrimitives.ReadUInt32LittleEndian(trailer) == checksum
+            return BinaryPrimitives.ReadUInt32LittleEndian(trailer) == checksum.GetCurrentHashAsUInt32()
                 && BinaryPrimitives.ReadUInt32LittleEndian(trailer[4..]) == length;
         }
 

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.IO.Hashing;
 using VaeFromScratch.Engine.IO;
 
 namespace VaeFromScratch.Data;
@@ -151,12 +152,14 @@ public static class Npz
     /// <summary>Passes reads through and keeps the checksum of what went by; the zip reader itself does not look at it.</summary>
     private sealed class ChecksumStream(Stream inner, ZipArchive? owned = null) : ReadOnlyStream
     {
-        public uint Checksum { get; private set; }
+        private readonly Crc32 checksum = new();
+
+        public uint Checksum => checksum.GetCurrentHashAsUInt32();
 
         public override int Read(Span<byte> buffer)
         {
             int read = inner.Read(buffer);
-            Checksum = Crc32.Append(Checksum, buffer[..read]);
+            checksum.Append(buffer[..read]);
             return read;
         }
 

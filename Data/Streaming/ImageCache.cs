@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
@@ -72,7 +73,7 @@ internal sealed class ImageCache : IDisposable
         byte[] front = new byte[FrontBytes];
         Magic.CopyTo(front);
         BinaryPrimitives.WriteInt32LittleEndian(front.AsSpan(8), json.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(front.AsSpan(12), Crc32.Append(0, json));
+        BinaryPrimitives.WriteUInt32LittleEndian(front.AsSpan(12), Crc32.HashToUInt32(json));
         stream.Write(front);
         stream.Write(json);
         long start = stream.Position;
@@ -145,7 +146,7 @@ internal sealed class ImageCache : IDisposable
                 "delete it and it is made again");
         byte[] json = new byte[length];
         if (RandomAccess.Read(handle, json, FrontBytes) < length
-            || Crc32.Append(0, json) != BinaryPrimitives.ReadUInt32LittleEndian(front.AsSpan(12)))
+            || Crc32.HashToUInt32(json) != BinaryPrimitives.ReadUInt32LittleEndian(front.AsSpan(12)))
             throw DataException.In(path, "a damaged header", "an image cache", "delete it and it is made again");
         var header = JsonSerializer.Deserialize<ImageCacheHeader>(json);
         if (header is not

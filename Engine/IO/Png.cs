@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.IO.Hashing;
 
 namespace VaeFromScratch.Engine.IO;
 
@@ -245,7 +246,10 @@ public static class Png
         output.Write(word);
         output.Write(type);
         output.Write(contents);
-        BinaryPrimitives.WriteUInt32BigEndian(word, Crc32.Append(Crc32.Append(0, type), contents));
+        var checksum = new Crc32();
+        checksum.Append(type);
+        checksum.Append(contents);
+        BinaryPrimitives.WriteUInt32BigEndian(word, checksum.GetCurrentHashAsUInt32());
         output.Write(word);
     }
 
@@ -258,7 +262,7 @@ public static class Png
         var type = rest.Slice(4, 4);
         contents = rest.Slice(8, (int)length);
         uint expected = BinaryPrimitives.ReadUInt32BigEndian(rest[(8 + (int)length)..]);
-        uint found = Crc32.Append(0, rest.Slice(4, 4 + (int)length));
+        uint found = Crc32.HashToUInt32(rest.Slice(4, 4 + (int)length));
         if (found != expected)
             throw DataException.In(file, $"a chunk with checksum {found:x8}", $"{expected:x8}");
         rest = rest[(Frame + (int)length)..];

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using VaeFromScratch.Engine.IO;
@@ -240,7 +241,7 @@ public sealed class RunDirectory
     }
 
     private static string Checksum(float[] values) =>
-        Crc32.Append(0, MemoryMarshal.AsBytes<float>(values)).ToString("x8", CultureInfo.InvariantCulture);
+        Crc32.HashToUInt32(MemoryMarshal.AsBytes<float>(values)).ToString("x8", CultureInfo.InvariantCulture);
 
     /// <summary>
     /// Whether a new run can be made here: there is nothing, or what a process that was killed before its run began has left.

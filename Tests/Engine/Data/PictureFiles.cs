@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.IO.Hashing;
 using System.Text;
 using VaeFromScratch.Engine.IO;
 
@@ -77,7 +78,7 @@ internal static class PictureFiles
     {
         byte[] body = [.. Encoding.ASCII.GetBytes(type), .. contents], word = new byte[8];
         BinaryPrimitives.WriteInt32BigEndian(word, contents.Length);
-        BinaryPrimitives.WriteUInt32BigEndian(word.AsSpan(4), Crc32.Append(0, body));
+        BinaryPrimitives.WriteUInt32BigEndian(word.AsSpan(4), Crc32.HashToUInt32(body));
         return [.. word[..4], .. body, .. word[4..]];
     }
 }
