@@ -48,9 +48,15 @@ internal static class KernelWorkloads
                 foreach (var workload in Plain(ElementwiseCases.Binary(kernel, [(n, n, n)]), n))
                     yield return workload;
         }
-        yield return Opponent("Exp", TensorPrimitives.Exp, Math.Exp);
-        yield return Opponent("Tanh", TensorPrimitives.Tanh, Math.Tanh);
-        yield return Opponent("Sigmoid", TensorPrimitives.Sigmoid, ElementwiseReference.Sigmoid);
+        yield return Opponent("Exp", Values, (x, _, y) => TensorPrimitives.Exp(x, y), (x, _) => Math.Exp(x));
+        yield return Opponent("Tanh", Values, (x, _, y) => TensorPrimitives.Tanh(x, y), (x, _) => Math.Tanh(x));
+        yield return Opponent("Sigmoid", Values, (x, _, y) => TensorPrimitives.Sigmoid(x, y), (x, _) => ElementwiseReference.Sigmoid(x));
+        foreach (int n in new[] { Small, Values })
+        {
+            yield return Opponent("Max with 0", n, (x, _, y) => TensorPrimitives.Max(x, 0f, y), (x, _) => Math.Max(x, 0));
+            yield return Opponent("Add", n, (x, w, y) => TensorPrimitives.Add(x, w, y), (x, w) => x + w);
+            yield return Opponent("Multiply", n, (x, w, y) => TensorPrimitives.Multiply(x, w, y), (x, w) => x * w);
+        }
     }
 
     public static IEnumerable<Workload> Memory() =>
@@ -64,9 +70,13 @@ internal static class KernelWorkloads
     ];
 
     public static IEnumerable<Workload> Reductions() =>
-        from shape in new[] { (1, Values, 1), (Rows, Latents, 1), (1, Rows, Latents) }
-        from workload in Of(ReduceCases.Of(shape.Item1, shape.Item2, shape.Item3))
-        select workload;
+    [
+        .. from shape in new[] { (1, Small, 1), (1, Values, 1), (Rows, Latents, 1), (1, Rows, Latents) }
+           from workload in Of(ReduceCases.Of(shape.Item1, shape.Item2, shape.Item3))
+           select workload,
+        SumOpponent(Small),
+        SumOpponent(Values),
+    ];
 
     public static IEnumerable<Workload> Softmax() => Of(SoftmaxCases.Of(2000, 10)).Concat(Of(SoftmaxCases.Of(100, 10)));
 
@@ -107,16 +117,32 @@ internal static class KernelWorkloads
     private static IEnumerable<Workload> Plain(IEnumerable<KernelCase> cases, int n) =>
         Of(cases.Where(c => c.Label.StartsWith($"{n}", StringComparison.Ordinal)));
 
-    /// <summary>The same function by System.Numerics.Tensors, on one thread.</summary>
-    private static Workload Opponent(string name, Action<ReadOnlySpan<float>, Span<float>> function, Func<double, double> reference) =>
-        new($"TensorPrimitives {name}", $"TensorPrimitives.{name} {Values}", _ =>
+    /// <summary>The same function of one or two arrays by System.Numerics.Tensors, on one thread.</summary>
+    private static Workload Opponent(string name, int n, Action<float[], float[], float[]> function,
+        Func<double, double, double> reference) =>
+        new($"TensorPrimitives {name}", $"TensorPrimitives.{name} {n}", _ =>
         {
             var random = new Random(1);
-            float[] x = [.. Enumerable.Range(0, Values).Select(_ => 6 * random.NextSingle() - 3)], y = new float[Values];
-            function(x, y);
-            for (int i = 0; i < Values; i++)
-                if (!(Math.Abs(y[i] - reference(x[i])) <= 1e-5 * Math.Max(1, Math.Abs(reference(x[i])))))
-                    throw new WrongResultException($"TensorPrimitives.{name}({x[i]}) = {y[i]}");
-            return new(() => function(x, y), new(name, Values, 2.0 * sizeof(float) * Values), threads: 1);
+            float[] x = Inputs(n, random), w = Inputs(n, random), y = new float[n];
+            function(x, w, y);
+            for (int i = 0; i < n; i++)
+                if (!(Math.Abs(y[i] - reference(x[i], w[i])) <= 1e-5 * Math.Max(1, Math.Abs(reference(x[i], w[i])))))
+                    throw new WrongResultException($"TensorPrimitives.{name}({x[i]}, {w[i]}) = {y[i]}");
+            int arrays = name is "Add" or "Multiply" ? 3 : 2;
+            return new(() => function(x, w, y), new(name, n, (double)arrays * sizeof(float) * n), threads: 1);
         });
+
+    private static Workload SumOpponent(int n) => new("TensorPrimitives Sum", $"TensorPrimitives.Sum {n}", _ =>
+    {
+        float[] x = Inputs(n, new(1));
+        float sum = 0;
+        Action call = () => sum = TensorPrimitives.Sum(x);
+        call();
+        double expected = x.Sum(v => (double)v);
+        if (!(Math.Abs(sum - expected) <= 1e-5 * x.Sum(v => (double)Math.Abs(v))))
+            throw new WrongResultException($"TensorPrimitives.Sum = {sum}");
+        return new(call, new("Sum", n, (double)sizeof(float) * n), threads: 1);
+    });
+
+    private static float[] Inputs(int n, Random random) => [.. Enumerable.Range(0, n).Select(_ => 6 * random.NextSingle() - 3)];
 }
