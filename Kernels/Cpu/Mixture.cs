@@ -10,9 +10,9 @@ namespace VaeFromScratch.Kernels.Cpu;
 /// <remarks>
 /// Lanes are latents. Components are packed once: per strip of 16 latents mean, -1/2 exp(-logVar) and -1/2 (log 2 pi + logVar), so that a
 /// pair's log density costs three operations a latent. There is one exponential a pair and latent, relative to the largest term of the
-/// blocks of components before, and one rescaling a block where a larger one was found. Marginal densities are added up as powers of two,
-/// which need no multiple of log 2 taken off, and of results that are normal numbers. Blocks follow each other in order: the bits do not
-/// depend on threads.
+/// blocks of components before, and one rescaling a block where a larger one was found. Marginal densities are sums of powers of two:
+/// nothing is reduced by log 2, and beside a sum of 1 or more no result needs to be subnormal. Blocks follow each other in order: the bits
+/// do not depend on threads.
 /// </remarks>
 internal sealed unsafe partial class CpuBackend
 {
