@@ -48,14 +48,15 @@ internal static class KernelWorkloads
                 foreach (var workload in Plain(ElementwiseCases.Binary(kernel, [(n, n, n)]), n))
                     yield return workload;
         }
-        yield return Opponent("Exp", Values, (x, _, y) => TensorPrimitives.Exp(x, y), (x, _) => Math.Exp(x));
-        yield return Opponent("Tanh", Values, (x, _, y) => TensorPrimitives.Tanh(x, y), (x, _) => Math.Tanh(x));
-        yield return Opponent("Sigmoid", Values, (x, _, y) => TensorPrimitives.Sigmoid(x, y), (x, _) => ElementwiseReference.Sigmoid(x));
+        yield return Opponent("Exp", Values, arrays: 2, (x, _, y) => TensorPrimitives.Exp(x, y), (x, _) => Math.Exp(x));
+        yield return Opponent("Tanh", Values, arrays: 2, (x, _, y) => TensorPrimitives.Tanh(x, y), (x, _) => Math.Tanh(x));
+        yield return Opponent("Sigmoid", Values, arrays: 2, (x, _, y) => TensorPrimitives.Sigmoid(x, y),
+            (x, _) => ElementwiseReference.Sigmoid(x));
         foreach (int n in new[] { Small, Values })
         {
-            yield return Opponent("Max with 0", n, (x, _, y) => TensorPrimitives.Max(x, 0f, y), (x, _) => Math.Max(x, 0));
-            yield return Opponent("Add", n, (x, w, y) => TensorPrimitives.Add(x, w, y), (x, w) => x + w);
-            yield return Opponent("Multiply", n, (x, w, y) => TensorPrimitives.Multiply(x, w, y), (x, w) => x * w);
+            yield return Opponent("Max with 0", n, arrays: 2, (x, _, y) => TensorPrimitives.Max(x, 0f, y), (x, _) => Math.Max(x, 0));
+            yield return Opponent("Add", n, arrays: 3, (x, w, y) => TensorPrimitives.Add(x, w, y), (x, w) => x + w);
+            yield return Opponent("Multiply", n, arrays: 3, (x, w, y) => TensorPrimitives.Multiply(x, w, y), (x, w) => x * w);
         }
     }
 
@@ -118,7 +119,8 @@ internal static class KernelWorkloads
         Of(cases.Where(c => c.Label.StartsWith($"{n}", StringComparison.Ordinal)));
 
     /// <summary>The same function of one or two arrays by System.Numerics.Tensors, on one thread.</summary>
-    private static Workload Opponent(string name, int n, Action<float[], float[], float[]> function,
+    /// <param name="arrays">How many are read or written.</param>
+    private static Workload Opponent(string name, int n, int arrays, Action<float[], float[], float[]> function,
         Func<double, double, double> reference) =>
         new($"TensorPrimitives {name}", $"TensorPrimitives.{name} {n}", _ =>
         {
@@ -128,7 +130,6 @@ internal static class KernelWorkloads
             for (int i = 0; i < n; i++)
                 if (!(Math.Abs(y[i] - reference(x[i], w[i])) <= 1e-5 * Math.Max(1, Math.Abs(reference(x[i], w[i])))))
                     throw new WrongResultException($"TensorPrimitives.{name}({x[i]}, {w[i]}) = {y[i]}");
-            int arrays = name is "Add" or "Multiply" ? 3 : 2;
             return new(() => function(x, w, y), new(name, n, (double)arrays * sizeof(float) * n), threads: 1);
         });
 
