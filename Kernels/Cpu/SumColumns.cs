@@ -89,10 +89,12 @@ internal sealed unsafe partial class CpuBackend
             for (int o = group * plan.OutersPerPart; o < lastOuter; o++)
             {
                 Block<V>((nint)(o * plan.Length), rowPart * plan.RowsPerPart, firstColumn, columns, totals);
-                for (int c = results, to = 0; c < columns; c++)
+                for (int to = 0; to < results; to++)
                 {
-                    totals[to] += totals[c];
-                    to = to + 1 == results ? 0 : to + 1;
+                    double total = totals[to];
+                    for (int c = to + results; c < columns; c += results)
+                        total += totals[c];
+                    totals[to] = total;
                 }
                 nint at = (nint)o * plan.Inner + firstColumn;
                 if (partial != null)

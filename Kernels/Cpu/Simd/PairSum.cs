@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace VaeFromScratch.Kernels.Cpu.Simd;
 
@@ -25,7 +26,15 @@ internal static unsafe class PairSum
         V.Store(high, h);
         // The rounding "error" beside an infinity is NaN: it counts as 0.
         V.Store(V.SelectLess(V.Abs(high), V.Broadcast(float.PositiveInfinity), low, V.Broadcast(0f)), l);
-        for (int i = 0; i < count; i++)
+        int i = 0;
+        for (; i <= count - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            var (high0, high1) = Vector256.Widen(Vector256.Load(h + i));
+            var (low0, low1) = Vector256.Widen(Vector256.Load(l + i));
+            Vector256.Store(high0 + low0, totals + i);
+            Vector256.Store(high1 + low1, totals + i + Vector256<double>.Count);
+        }
+        for (; i < count; i++)
             totals[i] = (double)h[i] + l[i];
     }
 }
