@@ -36,6 +36,30 @@ public sealed class ThreadTeamTests
         }
     }
 
+    /// <summary>The first part ends when all others have run.</summary>
+    private readonly struct FirstPartWaits(int[] visits) : IJob
+    {
+        public void Run(int index)
+        {
+            int[] all = visits;
+            if (index == 0 && !SpinWait.SpinUntil(() => all.Skip(1).All(v => v == 1), TimeSpan.FromSeconds(20)))
+                throw new TimeoutException("the other parts have not run");
+            Interlocked.Increment(ref all[index]);
+        }
+    }
+
+    /// <summary>As <see cref="Count"/>, for what runs on every thread and takes its parts itself.</summary>
+    private struct Taking(ThreadTeam? team, int[] visits) : IJob
+    {
+        private int alone;
+
+        public void Run(int thread)
+        {
+            for (int i; (i = ThreadTeam.Take(team, thread, visits.Length, ref alone)) >= 0;)
+                Interlocked.Increment(ref visits[i]);
+        }
+    }
+
     private static readonly int[] TeamSizes = [1, 2, 3, 4, 8];
 
     [TestCaseSource(nameof(TeamSizes))]
@@ -47,6 +71,30 @@ public sealed class ThreadTeamTests
             int[] visits = new int[count];
             var job = new Count(visits);
             team.ForEach(count, ref job);
+            Assert.That(visits, Is.All.EqualTo(1), $"{count} parts");
+        }
+    }
+
+    [TestCase(2)]
+    [TestCase(3)]
+    public void A_thread_that_is_held_up_leaves_its_share_to_the_others(int threads)
+    {
+        using var team = new ThreadTeam(threads);
+        int[] visits = new int[11];
+        var job = new FirstPartWaits(visits);
+        team.ForEach(visits.Length, ref job);
+        Assert.That(visits, Is.All.EqualTo(1));
+    }
+
+    [TestCaseSource(nameof(TeamSizes))]
+    public void Every_part_is_taken_once_by_threads_and_without_a_team(int threads)
+    {
+        using var team = new ThreadTeam(threads);
+        foreach (int count in (int[])[0, 1, 2, 3, 7, 1000])
+        {
+            int[] visits = new int[count];
+            var job = new Taking(threads == 1 ? null : team, visits);
+            team.OnEveryThread(ref job);
             Assert.That(visits, Is.All.EqualTo(1), $"{count} parts");
         }
     }

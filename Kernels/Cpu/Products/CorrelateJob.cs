@@ -79,7 +79,7 @@ internal unsafe struct CorrelateJob : IProductJob
             Pack();
             team?.Barrier();
         }
-        for (int i; (i = Interlocked.Increment(ref nextTask) - 1) < plan.Tasks;)
+        for (int i; (i = ThreadTeam.Take(team, thread, plan.Tasks, ref nextTask)) >= 0;)
         {
             var (image, part) = plan.Task(i);
             Compute(image, part);

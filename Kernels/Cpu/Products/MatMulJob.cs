@@ -127,7 +127,7 @@ internal unsafe struct MatMulJob : IProductJob
         tile.ARows = rowsOfA;
         tile.CRows = rowsOfC;
         tile.Runs = tile.Groups = 1;
-        for (int i; (i = Interlocked.Increment(ref nextTask) - 1) < tasks;)
+        for (int i; (i = ThreadTeam.Take(team, thread, tasks, ref nextTask)) >= 0;)
             if (columnSplit)
                 ComputePanel(i, &tile, own);
             else

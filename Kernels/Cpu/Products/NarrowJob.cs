@@ -69,7 +69,7 @@ internal unsafe struct NarrowJob : IProductJob
         float* patches = sums + SumFloats + PatchStride;
         Packing.Clear(patches - PatchStride, PatchStride);
         Packing.Clear(patches + (nint)shape.OutWidth * PatchStride, PatchStride);
-        for (int i; (i = Interlocked.Increment(ref nextImage) - 1) < shape.Batch;)
+        for (int i; (i = ThreadTeam.Take(team, thread, shape.Batch, ref nextImage)) >= 0;)
             Compute(i, sums, patches);
     }
 

@@ -96,7 +96,7 @@ internal unsafe struct WeightGradientJob : IProductJob
         Tile tile = default;
         tile.CRows = rowsOfC;
         tile.Initial = zeros;
-        for (int i; (i = Interlocked.Increment(ref nextTask) - 1) < tasks;)
+        for (int i; (i = ThreadTeam.Take(team, thread, tasks, ref nextTask)) >= 0;)
             Compute(i, &tile, own);
         if (reduceItems == 0)
             return;
